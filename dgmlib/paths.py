@@ -1,0 +1,37 @@
+"""The one module that knows folders."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+
+#: The checkout, or the current folder where dgmlib was installed without its notebooks.
+ROOT = _CHECKOUT if (_CHECKOUT / "notebooks").is_dir() else Path.cwd()
+DATA = ROOT / "data"
+RUNS = ROOT / "runs"
+RESULTS = ROOT / "results"
+FIGURES = ROOT / "figures"
+NOTEBOOKS = ROOT / "notebooks"
+
+
+@contextmanager
+def write_atomic(path: str | os.PathLike) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` and move it there when the block ends without an error.
+
+    A reader of ``path`` sees the old file or the whole new one, never half of it. Missing folders are made.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix is kept, because libraries choose the file format by it.
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o644)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
