@@ -1,0 +1,5 @@
+"""Networks that turn an image into four feature maps, finest first."""
+
+from dgmlib.backbones.resnet import ResNet
+
+__all__ = ["ResNet"]

@@ -1,0 +1,95 @@
+"""What every decoder is made of: convolution with normalisation and activation, resizing, the interface."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation that uses its running statistics where the batch holds one value per channel.
+
+    A map of 1 x 1 cells in a batch of one has no variance, and ``nn.BatchNorm2d`` refuses it in training. It
+    occurs wherever a decoder pools the whole image.
+    """
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Normalise (B, C, H, W)."""
+        if self.training and x[:, 0].numel() == 1:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return super().forward(x)
+
+
+def conv_bn_relu(
+    in_channels: int,
+    out_channels: int,
+    kernel: int = 1,
+    dilation: int = 1,
+    bias: bool = False,
+    slope: float = 0.0,
+) -> nn.Sequential:
+    """Convolution that keeps the size (index 0), batch normalisation (1) and (leaky) ReLU.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the output.
+        kernel: odd side of the kernel.
+        dilation: distance of the kernel's taps.
+        bias: whether the convolution has a bias; normalisation makes it redundant, but OCNet counts it.
+        slope: slope of the activation for negative values; 0 is ReLU.
+    """
+    conv = nn.Conv2d(in_channels, out_channels, kernel, 1, dilation * (kernel // 2), dilation, bias=bias)
+    activation = nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
+    return nn.Sequential(conv, BatchNorm2d(out_channels), activation)
+
+
+def resize(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+    """Resize maps (B, C, H, W) to ``size`` bilinearly, corners unaligned."""
+    if x.shape[-2:] == tuple(size):
+        return x
+    return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
+
+
+class Decoder(nn.Module):
+    """Turns a backbone's feature maps into the one map that dense heads read.
+
+    Every system of Tables 1 and 2 ends by concatenating several maps. Those are its levels: ``levels`` gives
+    them, finest (or most local) first, DeepGrouping adds its residual to each, and ``fuse`` concatenates them.
+
+    Attributes:
+        channels: widths of the levels, finest first.
+        out_channels: width of the fused map.
+    """
+
+    channels: tuple[int, ...]
+    out_channels: int
+
+    def levels(self, features: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Return the levels F^1 ... F^L (B, channels[l], H_l, W_l) for a backbone's four maps."""
+        raise NotImplementedError
+
+    def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Fuse the levels into one map (B, out_channels, H_1, W_1)."""
+        raise NotImplementedError
+
+    def forward(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return the fused map of a backbone's features, without grouping."""
+        return self.fuse(self.levels(features))
+
+
+def concatenate(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Concatenate maps along channels at the size of the first (B, C_1 + ... + C_L, H_1, W_1)."""
+    return torch.cat([resize(m, maps[0].shape[-2:]) for m in maps], dim=1)
+
+
+def initialise(decoder: nn.Module) -> None:
+    """Start as CSAIL's decoders do: Kaiming-normal convolutions, normalisation's weight 1 and bias 1e-4."""
+    for module in decoder.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):
+            nn.init.ones_(module.weight)
+            nn.init.constant_(module.bias, 1e-4)
