@@ -144,7 +144,7 @@ class ResNet(nn.Module):
     def from_name(
         cls, name: str, stem: Literal["7x7", "deep"] = "7x7", dilated: bool = False, width: int = 64
     ) -> "ResNet":
-        """Build ``"resnet18"``, ``"resnet34"``, ``"resnet50"`` or ``"resnet101"``; the rest as for the class."""
+        """Build ``"resnet18"``, ``"resnet34"``, ``"resnet50"`` or ``"resnet101"``; see the class."""
         if name not in _NETWORKS:
             raise ValueError(f"Backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
         return cls(*_NETWORKS[name], stem=stem, dilated=dilated, width=width)

@@ -55,7 +55,7 @@ class Decoder(nn.Module):
     """Turns a backbone's feature maps into the one map that dense heads read.
 
     Every system of Tables 1 and 2 ends by concatenating several maps. Those are its levels: ``levels`` gives
-    them, finest (or most local) first, DeepGrouping adds its residual to each, and ``fuse`` concatenates them.
+    them, finest (or most local) first, DeepGrouping adds a residual to each, and ``fuse`` concatenates them.
 
     Attributes:
         channels: widths of the levels, finest first.
