@@ -205,11 +205,11 @@ class Reprojection(nn.Module):
 class DeepGrouping(nn.Module):
     """The Deep Grouping Model as an add-on for any list of feature maps (Fig. 2).
 
-    With ``in_channels=(512,) * 4`` it has 4,467,712 parameters, and 3,417,088 without top-down: the 4.468M and 3.417M
-    of Table 3. The split is inferred: those two numbers leave exactly one total, 13 layers of 512 x 512. We read them as
-    8 GConv (one on level 1, three Projections, four Re-projections) and 5 residual layers with BatchNorm (four after
-    the Re-projections, one on the readout); top-down adds 4 GConv. Where a map is not D wide, a linear layer brings its
-    pooled features to D.
+    With ``in_channels=(512,) * 4`` it has 4,467,712 parameters, and 3,417,088 without top-down: the 4.468M and
+    3.417M of Table 3. The split is inferred: those two numbers leave exactly one total, 13 layers of 512 x 512. We read
+    them as 8 GConv (one on level 1, three Projections, four Re-projections) and 5 residual layers with BatchNorm (four
+    after the Re-projections, one on the readout); top-down adds 4 GConv. Where a map is not D wide, a linear layer
+    brings its pooled features to D.
 
     Args:
         in_channels: C_l of every feature map, finest first; its length is L.
