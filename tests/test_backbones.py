@@ -1,8 +1,15 @@
+import hashlib
+from types import SimpleNamespace
+
 import pytest
 import torch
+from safetensors.torch import save_file
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dgmlib.backbones import ResNet
+from dgmlib.backbones import ResNet, weights
+from dgmlib.decoders import UPerNet
+from dgmlib.decoders.layers import conv_bn_relu
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 
@@ -111,3 +118,196 @@ def test_unknown_names_are_refused():
         ResNet.from_name("resnet152")
     with pytest.raises(ValueError, match='"7x7" or "deep"'):
         ResNet.from_name("resnet50", stem="3x3")
+
+
+# --- Published weights --------------------------------------------------------------------------------------------
+
+
+def tiny(**options):
+    return ResNet.from_name("resnet18", width=2, **options)
+
+
+def randomised(module):
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.is_floating_point():
+            nn.init.uniform_(tensor, 0.5, 1.5)
+    return module
+
+
+def assert_same_weights(module, state):
+    own = module.state_dict()
+    assert own.keys() == state.keys()
+    assert all(torch.equal(own[name], state[name]) for name in own)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("prefix", ["", "module.", "module.model."])
+def test_backbone_weights_load_by_name(tmp_path, suffix, prefix):
+    source = randomised(tiny()).state_dict()
+    state = {prefix + name: tensor for name, tensor in source.items()} | {prefix + "fc.weight": torch.ones(5, 16)}
+    path = tmp_path / f"weights{suffix}"
+    save_file(state, path) if suffix == ".safetensors" else torch.save({"state_dict": state, "epoch": 3}, path)
+    assert_same_weights(tiny(pretrained=path), source)
+
+
+def test_old_checkpoints_lack_batch_counters(tmp_path):
+    source = randomised(tiny()).state_dict()
+    torch.save({n: t for n, t in source.items() if not n.endswith("num_batches_tracked")}, tmp_path / "old.pth")
+    assert_same_weights(tiny(pretrained=tmp_path / "old.pth"), source)
+
+
+def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path):
+    state = randomised(tiny()).state_dict()
+    state["conv1.weight"] = torch.zeros(2, 3, 3, 3)
+    state["layer9.weight"] = state.pop("layer1.0.conv1.weight")
+    torch.save(state, tmp_path / "other.pth")
+    network = tiny()
+    before = {n: t.clone() for n, t in network.state_dict().items()}
+    with pytest.raises(ValueError) as error:
+        weights.load_backbone(network, tmp_path / "other.pth")
+    assert str(error.value) == (
+        f"{tmp_path / 'other.pth'} does not fit ResNet: missing layer1.0.conv1.weight; unexpected layer9.weight; "
+        "conv1.weight is (2, 3, 3, 3) instead of (2, 3, 7, 7)."
+    )
+    assert_same_weights(network, before)
+
+
+def test_long_lists_are_cut(tmp_path):
+    torch.save(tiny().state_dict(), tmp_path / "resnet18.pth")
+    with pytest.raises(ValueError, match=r"missing layer1\.2.*; and \d+ more\."):
+        ResNet.from_name("resnet34", width=2, pretrained=tmp_path / "resnet18.pth")
+
+
+class Payload:
+    def __reduce__(self):
+        return (print, ("this must never run",))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<html>not found</html>", "cannot be read as weights"),
+        (Payload(), "cannot be read"),
+        ({"a": 1}, "no state dict"),
+    ],
+)
+def test_files_that_are_no_weights(tmp_path, capsys, content, message):
+    path = tmp_path / "file.pth"
+    path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+    with pytest.raises(ValueError, match=message):
+        tiny(pretrained=path)
+    with pytest.raises(ValueError, match="is not a file"):
+        tiny(pretrained=tmp_path / "nothing.pth")
+    assert "never run" not in capsys.readouterr().out
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """Serve a tiny network's weights as torchvision's, from a local address whose name carries their hash."""
+
+    def serve(content_hash=None):
+        source = randomised(tiny()).state_dict()
+        torch.save(source | {"fc.bias": torch.ones(7)}, tmp_path / "file")
+        digest = content_hash or hashlib.sha256((tmp_path / "file").read_bytes()).hexdigest()[:8]
+        path = (tmp_path / "file").rename(tmp_path / f"resnet18-{digest}.pth")
+        monkeypatch.setitem(weights._IMAGENET_URLS, "resnet18", path.as_uri())
+        return path, source
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
+    return serve
+
+
+def test_imagenet_weights_are_downloaded_once(served):
+    path, source = served()
+    assert_same_weights(tiny(pretrained="imagenet"), source)
+    path.unlink()
+    assert_same_weights(tiny(pretrained="imagenet"), source)
+
+
+def test_imagenet_weights_with_another_hash_are_refused(served):
+    served("0123abcd")
+    with pytest.raises(ValueError, match="invalid hash"):
+        tiny(pretrained="imagenet")
+
+
+def test_offline_error_says_where_to_put_the_file(served, tmp_path):
+    path, source = served()
+    content = path.read_bytes()
+    path.unlink()
+    file = tmp_path / "home" / "hub" / "checkpoints" / path.name
+    with pytest.raises(ValueError, match=f"put an intact copy at {file}"):
+        tiny(pretrained="imagenet")
+    file.write_bytes(content)
+    assert_same_weights(tiny(pretrained="imagenet"), source)
+
+
+def test_deep_stem_has_no_hashed_weights():
+    with pytest.raises(ValueError, match=r"resnet18-imagenet\.pth and pass its path"):
+        tiny(stem="deep", pretrained="imagenet")
+
+
+def csail_input(rgb):
+    """The authors' own preparation of an image in [0, 1]."""
+    return 255 * rgb.flip(1) - rgb.new_tensor((102.9801, 115.9465, 122.7717)).view(3, 1, 1)
+
+
+def our_input(rgb):
+    mean, std = rgb.new_tensor((0.485, 0.456, 0.406)), rgb.new_tensor((0.229, 0.224, 0.225))
+    return (rgb - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+
+
+@pytest.mark.parametrize(("stem", "border"), [("deep", 1), ("7x7", 2)])
+def test_folding_the_input_is_exact_inside_and_close_at_the_border(stem, border):
+    torch.manual_seed(0)
+    network = randomised(tiny(stem=stem)).double().eval()
+    rgb = torch.rand(1, 3, 24, 32, dtype=torch.float64)
+    expected = network.bn1(network.conv1(csail_input(rgb)))
+    weights.fold_input(network)
+    difference = (network.bn1(network.conv1(our_input(rgb))) - expected).abs()
+    assert difference[..., border:-border, border:-border].max() < 1e-9
+    assert 0 < difference.max() < 0.02 * expected.abs().max()
+
+
+def test_official_unified_parser_loads(tmp_path):
+    """Checkpoints under the authors' names fill backbone, decoder and heads; texture and DGM keep their weights."""
+    torch.manual_seed(0)
+
+    def head(classes):
+        return nn.ModuleDict({"conv": conv_bn_relu(4, 4, kernel=3), "classifier": nn.Conv2d(4, classes, 1)})
+
+    def parser():
+        backbone = tiny(stem="deep")
+        heads = nn.ModuleDict({t: head(c) for t, c in (("scene", 3), ("object", 5), ("material", 2), ("texture", 7))})
+        return SimpleNamespace(backbone=backbone, decoder=UPerNet(backbone.channels, dim=4), heads=heads)
+
+    source = randomised(parser().backbone).state_dict(), randomised(parser().decoder).state_dict()
+    decoder, heads = dict(source[1]), randomised(parser().heads).state_dict()
+    for name, tensor in heads.items():
+        task, layer, rest = name.split(".", 2)
+        if task != "texture":
+            position = "0" if layer == "conv" else "2" if task == "scene" else "1"
+            decoder[f"{task}_head.{position}.{rest}"] = tensor
+    assert {
+        "scene_head.0.0.weight",
+        "scene_head.2.bias",
+        "object_head.1.weight",
+        "object_head.0.1.bias",
+    } <= decoder.keys()
+    torch.save(source[0], tmp_path / "encoder.pth")
+    torch.save(decoder, tmp_path / "decoder.pth")
+
+    model = parser()
+    texture = model.heads["texture"].classifier.weight.clone()
+    weights.load_unified_parser(model, tmp_path / "encoder.pth", tmp_path / "decoder.pth")
+    assert_same_weights(model.decoder, source[1])
+    assert torch.equal(model.heads["object"].classifier.bias, heads["object.classifier.bias"])
+    assert torch.equal(model.heads["scene"].conv[1].running_var, heads["scene.conv.1.running_var"])
+    assert torch.equal(model.heads["texture"].classifier.weight, texture)
+    assert torch.equal(model.backbone.conv2.weight, source[0]["conv2.weight"])
+    rescaled = source[0]["conv1.weight"].flip(1) * 255 * torch.tensor((0.229, 0.224, 0.225)).view(3, 1, 1)
+    torch.testing.assert_close(model.backbone.conv1.weight.detach(), rescaled)
+
+    decoder.pop("conv_fusion.0.weight")
+    torch.save(decoder, tmp_path / "decoder.pth")
+    with pytest.raises(ValueError, match=r"missing decoder\.conv_fusion\.0\.weight"):
+        weights.load_unified_parser(parser(), tmp_path / "encoder.pth", tmp_path / "decoder.pth")

@@ -4,10 +4,13 @@ Parameters carry torchvision's names, and the deep stem's those of CSAIL's scene
 published ImageNet weights load as they are.
 """
 
+import os
 from typing import Literal
 
 import torch
 from torch import nn
+
+from dgmlib.backbones.weights import load_backbone, load_imagenet
 
 
 def conv_bn(in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
@@ -142,12 +145,33 @@ class ResNet(nn.Module):
 
     @classmethod
     def from_name(
-        cls, name: str, stem: Literal["7x7", "deep"] = "7x7", dilated: bool = False, width: int = 64
+        cls,
+        name: str,
+        stem: Literal["7x7", "deep"] = "7x7",
+        dilated: bool = False,
+        width: int = 64,
+        pretrained: str | os.PathLike | None = None,
     ) -> "ResNet":
-        """Build ``"resnet18"``, ``"resnet34"``, ``"resnet50"`` or ``"resnet101"``; see the class."""
+        """Build a published network.
+
+        Args:
+            name: ``"resnet18"``, ``"resnet34"``, ``"resnet50"`` or ``"resnet101"``.
+            stem: see the class.
+            dilated: see the class.
+            width: see the class.
+            pretrained: ``"imagenet"`` for torchvision's weights (7x7 stem), or the path of a file.
+
+        Raises:
+            ValueError: for an unknown name, or if the weights cannot be had or do not fit.
+        """
         if name not in _NETWORKS:
             raise ValueError(f"Backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
-        return cls(*_NETWORKS[name], stem=stem, dilated=dilated, width=width)
+        network = cls(*_NETWORKS[name], stem=stem, dilated=dilated, width=width)
+        if pretrained == "imagenet":
+            load_imagenet(network, name)
+        elif pretrained is not None:
+            load_backbone(network, pretrained)
+        return network
 
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Map normalised images (B, 3, H, W) to the four stages' features, finest first.

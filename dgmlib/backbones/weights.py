@@ -1,0 +1,172 @@
+"""Published weights: read without pickles, checked name by name, and fitted to images in our normalisation."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+# torchvision's first ImageNet weights; a file's name ends with the start of its SHA-256, which is checked.
+_IMAGENET_URLS = {
+    "resnet18": "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    "resnet34": "https://download.pytorch.org/models/resnet34-b627a593.pth",
+    "resnet50": "https://download.pytorch.org/models/resnet50-0676ba61.pth",
+    "resnet101": "https://download.pytorch.org/models/resnet101-63fe2227.pth",
+}
+# What stands in the files besides the backbone: torchvision's and the HRNet authors' classifiers, heads and losses.
+_NOT_BACKBONE = ("fc.", "classifier.", "incre_modules.", "downsamp_modules.", "final_layer.", "last_layer.", "loss.")
+
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB in [0, 1]
+_CSAIL_MEAN = (102.9801, 115.9465, 122.7717)  # BGR in [0, 255]
+
+
+def read_state_dict(path: str | os.PathLike) -> dict[str, torch.Tensor]:
+    """Read a state dict from a ``.safetensors`` file or a PyTorch checkpoint, without running any pickled code.
+
+    Checkpoints that wrap it (``{"state_dict": ...}``) are unwrapped, and the prefixes ``module.`` of data-parallel
+    training and ``model.`` of the HRNet authors' training are dropped.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ValueError: if the file is missing or holds no state dict.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file; give the path of a downloaded checkpoint.")
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # every reader raises its own kinds
+        raise ValueError(f"{path} cannot be read as weights ({_first_line(error)}); download it again.") from error
+    if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
+        state = state["state_dict"]
+    if not isinstance(state, Mapping) or not state or not all(torch.is_tensor(t) for t in state.values()):
+        raise ValueError(f"{path} holds no state dict; expected a mapping of parameter names to tensors.")
+    return {name.removeprefix("module.").removeprefix("model."): tensor for name, tensor in state.items()}
+
+
+def load_checked(module: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
+    """Load a state dict after checking that every name and shape fits, so that nothing is left half-loaded.
+
+    Args:
+        module: network to fill.
+        state: its parameters and buffers; ``num_batches_tracked`` may be missing, as in old checkpoints.
+        source: where the state dict comes from, for the error message.
+
+    Raises:
+        ValueError: listing what is missing, unexpected or of another shape.
+    """
+    own = module.state_dict()
+    problems = [f"missing {name}" for name in own if name not in state and not name.endswith("num_batches_tracked")]
+    problems += [f"unexpected {name}" for name in state if name not in own]
+    problems += [
+        f"{name} is {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
+        for name in own
+        if name in state and state[name].shape != own[name].shape
+    ]
+    if problems:
+        listed = "; ".join(problems[:10]) + (f"; and {len(problems) - 10} more" if len(problems) > 10 else "")
+        raise ValueError(f"{source} does not fit {type(module).__name__}: {listed}.")
+    module.load_state_dict(state, strict=False)
+
+
+def load_backbone(backbone: nn.Module, path: str | os.PathLike, bgr: bool = False) -> None:
+    """Load a backbone's published weights; classification layers in the file are passed over.
+
+    Fits torchvision's ResNets (7x7 stem), CSAIL's (deep stem) and the HRNet authors' state dicts.
+
+    Args:
+        backbone: ``ResNet`` or ``HRNet``.
+        path: ``.safetensors`` file or PyTorch checkpoint.
+        bgr: whether the weights were trained on CSAIL's BGR images in 0..255; their first layer is then rewritten
+            for our input, see `fold_input`.
+
+    Raises:
+        ValueError: if the file cannot be read or does not fit.
+    """
+    _load_backbone(backbone, read_state_dict(path), str(path))
+    if bgr:
+        fold_input(backbone)
+
+
+def load_imagenet(backbone: nn.Module, name: str) -> None:
+    """Download torchvision's ImageNet weights, check their hash and load them.
+
+    Args:
+        backbone: a ``ResNet`` with the 7x7 stem and the published width.
+        name: ``"resnet18"``, ``"resnet34"``, ``"resnet50"`` or ``"resnet101"``.
+
+    Raises:
+        ValueError: if no such file is published, it does not fit, or can neither be found nor downloaded.
+    """
+    if backbone.stem == "deep":
+        raise ValueError(
+            "ImageNet weights of the deep stem are published without a hash; download "
+            f"http://sceneparsing.csail.mit.edu/model/pretrained_resnet/{name}-imagenet.pth and pass its path."
+        )
+    url = _IMAGENET_URLS[name]
+    file = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    try:
+        state = torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
+    except Exception as error:  # the network's, the hash's and the reader's kinds
+        raise ValueError(f"{url} cannot be loaded ({_first_line(error)}); put an intact copy at {file}.") from error
+    _load_backbone(backbone, state, url)
+
+
+def load_unified_parser(model: nn.Module, encoder: str | os.PathLike, decoder: str | os.PathLike) -> None:
+    """Load the official UPerNet for Broden+: its encoder and decoder checkpoints, names mapped, input folded.
+
+    Args:
+        model: ``PerceptualParser`` of a deep-stem ``ResNet`` and ``UPerNet`` with Broden+'s vocabulary. A texture head
+            and a Deep Grouping Model, which the checkpoints do not have, keep their weights.
+        encoder: the authors' ``encoder_epoch_*.pth``.
+        decoder: the authors' ``decoder_epoch_*.pth``.
+
+    Raises:
+        ValueError: if a file cannot be read or the two do not fit.
+    """
+    state = {f"backbone.{name}": tensor for name, tensor in read_state_dict(encoder).items()}
+    for name, tensor in read_state_dict(decoder).items():
+        if match := re.fullmatch(r"(\w+)_head\.(\d)\.(.+)", name):
+            task, layer, rest = match.groups()
+            state[f"heads.{task}.{'conv' if layer == '0' else 'classifier'}.{rest}"] = tensor
+        else:
+            state[f"decoder.{name}"] = tensor
+    heads = nn.ModuleDict({task: head for task, head in model.heads.items() if task != "texture"})
+    parts = nn.ModuleDict({"backbone": model.backbone, "decoder": model.decoder, "heads": heads})
+    load_checked(parts, state, f"{encoder} with {decoder}")
+    fold_input(model.backbone)
+
+
+@torch.no_grad()
+def fold_input(backbone: nn.Module) -> None:
+    """Rewrite the first convolution from CSAIL's input to ours, which is RGB under ImageNet's mean and deviation.
+
+    Per channel, CSAIL's value is 255 (std x + mean) - csail_mean for our x: the channels are reversed, the weights
+    scaled, and the constant goes into the running mean of the normalisation that follows. This is exact inside
+    the image. On its outermost pixels zero padding now stands for ImageNet's mean colour instead of CSAIL's,
+    which is less than one grey level away.
+
+    Args:
+        backbone: network whose ``conv1`` (without bias) is followed by ``bn1``; changed in place.
+    """
+    weight = backbone.conv1.weight.flip(1)  # BGR -> RGB
+    mean, std = weight.new_tensor(_IMAGENET_MEAN), weight.new_tensor(_IMAGENET_STD)
+    constant = 255 * mean - weight.new_tensor(_CSAIL_MEAN).flip(0)
+    backbone.bn1.running_mean -= torch.einsum("oikl,i->o", weight, constant)
+    backbone.conv1.weight.copy_(weight * (255 * std).view(1, 3, 1, 1))
+
+
+def _load_backbone(backbone: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
+    load_checked(backbone, {n: t for n, t in state.items() if not n.startswith(_NOT_BACKBONE)}, source)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
