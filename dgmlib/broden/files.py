@@ -1,4 +1,4 @@
-"""Reading single files of Broden+, with errors that name the file and the remedy."""
+"""Reading single files of a data set, with errors that name the file and the remedy."""
 
 import json
 from pathlib import Path
@@ -9,44 +9,79 @@ import pandas as pd
 import scipy.io
 from PIL import Image
 
+META = "copy it from meta_file in https://github.com/CSAILVision/unifiedparsing"
+
 
 class BrodenError(ValueError):
     """Something is wrong with the data on disk; the message names the file and what to do about it."""
 
+    problem = "bad list"  # the column of `dgmlib broden check` that counts it
+
+
+class MissingFileError(BrodenError):
+    """A file that a list promises does not exist."""
+
+    problem = "missing"
+
+
+class UnreadableFileError(BrodenError):
+    """A file exists but cannot be decoded."""
+
+    problem = "unreadable"
+
+
+class WrongSizeError(BrodenError):
+    """An image or label map has another size than its record or its image."""
+
+    problem = "wrong size"
+
+
+class LabelRangeError(BrodenError):
+    """A label map holds labels that the vocabulary does not know."""
+
+    problem = "out of range"
+
 
 def require(path: str | Path, remedy: str) -> Path:
-    """Return ``path`` as a Path; raise BrodenError with ``remedy`` where no such file stands."""
+    """Return ``path`` as a Path; raise MissingFileError with ``remedy`` where no such file stands."""
     path = Path(path)
     if not path.is_file():
-        raise BrodenError(f"{path} does not exist; {remedy}.")
+        raise MissingFileError(f"{path} does not exist; {remedy}.")
     return path
 
 
 def inside(root: str | Path, relative: str) -> Path:
     """Join ``relative`` to ``root``; raise BrodenError where it would leave that folder."""
-    path = Path(root) / relative
-    if ".." in Path(relative).parts or Path(relative).is_absolute():
-        raise BrodenError(f"{relative!r} leaves the data folder {root}; correct the list that names it.")
-    return path
+    if Path(relative).is_absolute() or ".." in Path(relative).parts:
+        raise BrodenError(f"the path {relative!r} leaves the data folder {root}; correct the list that names it.")
+    return Path(root) / relative
 
 
 def read_csv(path: str | Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """Read a metadata table as text and check that it has ``columns``."""
-    path = require(path, "copy it from unifiedparsing's meta_file folder")
+    path = require(path, META)
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise BrodenError(f"{path} is not a readable csv table ({error}); copy it again.") from error
+        raise UnreadableFileError(f"{path} is not a readable csv table ({error}); copy it again.") from error
     missing = [column for column in columns if column not in table]
     if missing:
         raise BrodenError(f"{path} lacks the column {missing[0]!r}; its header must be {','.join(columns)}.")
     return table
 
 
+def whole_number(text: str, path: str | Path) -> int:
+    """Read a whole number out of the metadata file ``path``."""
+    try:
+        return int(text)
+    except ValueError as error:
+        raise BrodenError(f"{path} has {text!r} where a whole number is expected; copy it again.") from error
+
+
 def read_lines(path: str | Path) -> list[str]:
     """Read the lines of a text list, without blank ones."""
-    path = require(path, "copy it from unifiedparsing's meta_file folder")
-    return [line.strip() for line in path.read_text().splitlines() if line.strip()]
+    lines = require(path, META).read_text(encoding="utf-8", errors="replace").splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def read_json_lines(path: str | Path) -> list[dict]:
@@ -54,56 +89,62 @@ def read_json_lines(path: str | Path) -> list[dict]:
     records = []
     for number, line in enumerate(read_lines(path), start=1):
         try:
-            records.append(json.loads(line))
-        except json.JSONDecodeError as error:
-            raise BrodenError(
-                f"{path}, line {number}, is not a JSON object ({error}); copy it again."
-            ) from error
+            record = json.loads(line)
+        except json.JSONDecodeError:
+            record = None
+        if not isinstance(record, dict):
+            raise UnreadableFileError(f"{path}, line {number}, is not a JSON object; copy the list again.")
+        records.append(record)
     return records
 
 
 def read_mat(path: str | Path, variable: str, remedy: str) -> Any:
-    """Read one variable of a MATLAB file (structs come as nested record arrays, squeezed)."""
+    """Read one variable of a MATLAB file; structs come as dicts, arrays of structs as lists of dicts."""
     path = require(path, remedy)
     try:
-        content = scipy.io.loadmat(path, squeeze_me=True)
-    except (ValueError, TypeError, OSError, NotImplementedError, scipy.io.matlab.MatReadError) as error:
-        raise BrodenError(f"{path} is not a readable .mat file ({error}); {remedy}.") from error
+        content = scipy.io.loadmat(path, simplify_cells=True, variable_names=[variable])
+    # scipy decodes the stream without guarding it: broken bytes surface as almost any exception.
+    except Exception as error:
+        raise UnreadableFileError(f"{path} is not a readable .mat file ({error}); {remedy}.") from error
     if variable not in content:
-        raise BrodenError(f"{path} has no variable {variable!r}; {remedy}.")
+        raise UnreadableFileError(f"{path} has no variable {variable!r}; {remedy}.")
     return content[variable]
 
 
 def read_photo(path: str | Path, remedy: str) -> np.ndarray:
     """Decode a photograph to (H, W, 3) uint8 RGB."""
-    with _open(path, remedy) as image:
-        return np.asarray(image.convert("RGB"))
+    return np.array(_decode(path, remedy).convert("RGB"))
 
 
 def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:
-    """Decode a label map that is stored in the channels of an RGB image, as (H, W, 3) uint8."""
-    with _open(path, remedy) as image:
-        if image.mode not in ("RGB", "RGBA"):
-            raise BrodenError(
-                f"{path} is a {image.mode} image, not 8-bit RGB, so its label codes are lost; {remedy}."
-            )
-        return np.asarray(image)[..., :3]
+    """Decode a label map that is coded in the channels of an 8-bit RGB image, to (H, W, 3) uint8."""
+    image = _decode(path, remedy)
+    if image.mode != "RGB":
+        raise UnreadableFileError(
+            f"{path} is a picture of mode {image.mode}, not 8-bit RGB, so its label codes are lost; {remedy}."
+        )
+    return np.asarray(image)
 
 
 def read_label_gray(path: str | Path, remedy: str) -> np.ndarray:
-    """Decode a label map of one value per pixel (gray or palette), as (H, W) int64."""
-    with _open(path, remedy) as image:
-        if image.mode not in ("L", "P", "I;16", "I", "1"):
-            raise BrodenError(f"{path} is a {image.mode} image, not one label per pixel; {remedy}.")
-        return np.asarray(image).astype(np.int64)
+    """Decode a label map of one value per pixel (gray or palette index), to (H, W) int64."""
+    image = _decode(path, remedy)
+    if image.mode not in ("L", "P", "I", "I;16"):
+        raise UnreadableFileError(f"{path} is a picture of mode {image.mode}, not one label per pixel; {remedy}.")
+    return np.asarray(image).astype(np.int64)
 
 
-def _open(path: str | Path, remedy: str) -> Image.Image:
-    """Open and decode an image file completely."""
+def read_label_pair(path: str | Path, remedy: str) -> np.ndarray:
+    """Decode two 16-bit label maps kept in the channels of one RGBA image, to (H, W, 2) uint16."""
+    return np.array(_decode(path, remedy)).view("<u2")
+
+
+def _decode(path: str | Path, remedy: str) -> Image.Image:
+    """Open an image and decode all of it, so that a truncated file is told here."""
     path = require(path, remedy)
     try:
-        image = Image.open(path)
-        image.load()  # decodes now, so that a truncated file is told here
+        with Image.open(path) as image:
+            image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise BrodenError(f"{path} cannot be decoded ({error}); {remedy}.") from error
+        raise UnreadableFileError(f"{path} cannot be decoded ({error}); {remedy}.") from error
     return image

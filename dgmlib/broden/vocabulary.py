@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from .files import BrodenError, read_csv
+from .files import BrodenError, read_csv, whole_number
 
 TASKS = ("scene", "object", "part", "material", "texture")
 
@@ -49,13 +49,13 @@ class Vocabulary:
         )
 
     def channels(self, task: str) -> int:
-        """Outputs of a task's head; the part head has one group of channels per object with parts."""
+        """Count the outputs of a task's head; the part head has one group of channels per object with parts."""
         if task == "part":
             return sum(len(parts) for parts in self.object_parts.values())
         return len(self.names(task))
 
     def names(self, task: str) -> tuple[str, ...]:
-        """Class names of a task, by id."""
+        """Give the class names of a task, by id."""
         names = {
             "scene": self.scenes,
             "object": self.objects,
@@ -80,7 +80,7 @@ class Vocabulary:
 def _names(path: Path) -> tuple[str, ...]:
     """Read a ``label,name`` table whose ids count up from 0."""
     table = read_csv(path, ("label", "name"))
-    ids = [_integer(value, path) for value in table["label"]]
+    ids = [whole_number(value, path) for value in table["label"]]
     if ids != list(range(len(ids))):
         raise BrodenError(f"{path} must number its labels 0, 1, 2, ... without gaps; copy it again.")
     return tuple(table["name"])
@@ -91,8 +91,8 @@ def _hierarchy(path: Path, num_objects: int, num_parts: int) -> dict[int, tuple[
     table = read_csv(path, ("object_label", "object_name", "part_labels", "part_names"))
     hierarchy = {}
     for object_text, parts_text in zip(table["object_label"], table["part_labels"], strict=True):
-        object_id = _integer(object_text, path)
-        parts = tuple(_integer(part, path) for part in parts_text.split(";"))
+        object_id = whole_number(object_text, path)
+        parts = tuple(whole_number(part, path) for part in parts_text.split(";"))
         known = 0 < object_id < num_objects and all(0 <= part < num_parts for part in parts)
         if not known or parts[0] != 0 or len(set(parts)) < len(parts):
             raise BrodenError(
@@ -101,11 +101,3 @@ def _hierarchy(path: Path, num_objects: int, num_parts: int) -> dict[int, tuple[
             )
         hierarchy[object_id] = parts
     return hierarchy
-
-
-def _integer(text: str, path: Path) -> int:
-    """Read a whole number of a metadata table."""
-    try:
-        return int(text)
-    except ValueError as error:
-        raise BrodenError(f"{path} has {text!r} where a whole number is expected; copy it again.") from error

@@ -1,0 +1,89 @@
+"""ADE20K, release ADE20K_2016_07_26: objects, parts and scenes."""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from .files import META, BrodenError, inside, read_label_rgb, read_lines, read_mat
+from .records import LabelAssignment, Record, translate
+
+ARCHIVE = "http://groups.csail.mit.edu/vision/datasets/ADE20K/ADE20K_2016_07_26.zip"
+_REMEDY = f"restore it from {ARCHIVE}"
+
+
+def decode_classes(rgb: np.ndarray) -> np.ndarray:
+    """Decode an ADE20K label picture, (H, W, 3) uint8 -> (H, W) int64: ``R // 10 * 256 + G``; B numbers instances."""
+    red, green = rgb[..., 0].astype(np.int64), rgb[..., 1].astype(np.int64)  # uint8 would overflow
+    return red // 10 * 256 + green
+
+
+@lru_cache(maxsize=4)
+def read_index(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Read ``index_ade20k.mat``: the images' paths below the data folder, and the class names.
+
+    The second tuple is one-based in the label pictures: value v names ``names[v - 1]``.
+    """
+    index = read_mat(path, "index", META)
+    try:
+        folders, files, names = (np.atleast_1d(index[field]) for field in ("folder", "filename", "objectnames"))
+    except (KeyError, TypeError, IndexError) as error:
+        raise BrodenError(f"{path} lacks the field {error} of ADE20K's index; {META}.") from error
+    images = tuple(f"{folder}/{file}" for folder, file in zip(folders, files, strict=True))
+    return images, tuple(str(name) for name in names)
+
+
+class Ade20k:
+    """Paths and labels of ADE20K's images, in the order of the index."""
+
+    archives = (ARCHIVE,)
+
+    def __init__(self, root: Path, assignment: LabelAssignment):
+        meta = root / "meta_file" / "ade20k"
+        self.root = root / "ade20k"
+        self.index_path = meta / "index_ade20k.mat"
+        self.images, names = read_index(self.index_path)
+        self.objects = assignment.table("ade20k", "object", len(names))
+        self.parts = assignment.table("ade20k", "part", len(names))
+        raw_scenes = _raw_scenes(meta / "scene_categories.txt", self.images)
+        self.scenes = assignment.table("ade20k", "scene", max(raw_scenes))[raw_scenes]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def key(self, record: Record) -> str:
+        """Give the image's unique id."""
+        return f"ade20k/{Path(self.images[record.index]).stem}"
+
+    def image(self, record: Record) -> Path:
+        """Locate the photograph."""
+        return inside(self.root, self.images[record.index])
+
+    def label_files(self, record: Record) -> list[Path]:
+        """Locate the label pictures: objects, and parts where the record promises or the disk holds them."""
+        image = self.image(record)
+        parts = image.with_name(f"{image.stem}_parts_1.png")  # parts of parts (_parts_2) are not used
+        files = [image.with_name(f"{image.stem}_seg.png")]
+        return [*files, parts] if record.has_parts or parts.is_file() else files
+
+    def maps(self, record: Record) -> dict[str, np.ndarray]:
+        """Read the label maps, (H, W) int64 each, in ids of the vocabulary."""
+        lookups = {"object": self.objects, "part": self.parts}
+        return {
+            task: translate(decode_classes(read_label_rgb(path, _REMEDY)), lookups[task], path, self.index_path)
+            for task, path in zip(lookups, self.label_files(record), strict=False)
+        }
+
+    def label(self, record: Record) -> dict[str, int]:
+        """Give the labels of the whole image: its scene, -1 where unlabelled ("misc")."""
+        return {"scene": int(self.scenes[record.index])}
+
+
+def _raw_scenes(path: Path, images: tuple[str, ...]) -> list[int]:
+    """Read scene_categories.txt into raw labels: 0 for misc, then 1, 2, ... in alphabetical order of the names."""
+    pairs = [line.split() for line in read_lines(path)]
+    if [pair[0] for pair in pairs] != [Path(image).stem for image in images]:
+        raise BrodenError(f"{path} does not list the images of index_ade20k.mat in the same order; {META}.")
+    names = [pair[1] for pair in pairs]
+    ids = {name: number for number, name in enumerate(sorted(set(names) - {"misc"}), start=1)}
+    return [ids.get(name, 0) for name in names]

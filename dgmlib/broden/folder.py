@@ -1,0 +1,136 @@
+"""Image/label pairs in plain folders, through the same samples and loader as Broden+ (objects only)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from torch.utils.data import Dataset
+
+from .files import (
+    BrodenError,
+    LabelRangeError,
+    UnreadableFileError,
+    WrongSizeError,
+    read_label_gray,
+    read_photo,
+    require,
+)
+from .records import Record
+from .vocabulary import Vocabulary
+
+_SUFFIXES = (".jpg", ".jpeg", ".png")
+IGNORED = 255  # a label value that never counts, by common convention
+
+
+class PairDataset(Dataset):
+    """Photographs with one label picture each; samples as in `BrodenPlus`, with "object" alone.
+
+    Args:
+        root: the data folder.
+        split: its name, for messages and keys.
+        images: folder of the photographs.
+        labels: folder of the label pictures (one value per pixel), named like their photographs.
+        names: name of every label value, by value; "-" marks values that do not count.
+        cache: where superpixel maps are kept, ``root`` by default.
+
+    Raises:
+        BrodenError: the folder is empty, a picture has no partner, or cannot be opened.
+    """
+
+    tasks = ("object",)
+
+    def __init__(
+        self, root: Path, split: str, images: Path, labels: Path, names: Sequence[str], cache: str | Path | None = None
+    ):
+        self.root, self.split, self.cache = root, split, Path(cache or root)
+        counted = [value for value, name in enumerate(names) if name != "-"]
+        self.vocabulary = Vocabulary(objects=("-", *(names[value] for value in counted)))
+        self.lookup = np.full(max(IGNORED + 1, len(names)), -1)  # label value -> object id; -1 is no known value
+        self.lookup[: len(names)] = 0
+        self.lookup[IGNORED] = 0
+        self.lookup[counted] = np.arange(1, len(counted) + 1)
+        self.images = sorted(path for path in images.glob("*") if path.suffix.lower() in _SUFFIXES)
+        if not self.images:
+            raise BrodenError(f"{images} holds no .jpg or .png image; put the {split} images there.")
+        self.labels = [labels / f"{path.stem}.png" for path in self.images]
+        self.records = [Record("folder", i, *_size(path), has_parts=False) for i, path in enumerate(self.images)]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def key(self, index: int) -> str:
+        """Give an image's unique id."""
+        return f"{self.split}/{self.images[index].stem}"
+
+    def __getitem__(self, index: int) -> dict:
+        path = self.labels[index]
+        image = read_photo(self.images[index], "restore it")
+        raw = read_label_gray(path, f"every image in {self.images[index].parent} needs its label picture there")
+        if raw.shape != image.shape[:2]:
+            raise WrongSizeError(
+                f"{path} has {raw.shape[0]} x {raw.shape[1]} pixels but its image {image.shape[0]} x "
+                f"{image.shape[1]}; scale one of them to the other."
+            )
+        objects = np.where(raw < len(self.lookup), self.lookup[np.minimum(raw, len(self.lookup) - 1)], -1)
+        if objects.min() < 0:
+            raise LabelRangeError(
+                f"{path} holds the label {raw[objects < 0][0]}, which has no name; add it to the names "
+                '("-" for values that do not count).'
+            )
+        return {"image": image, "key": self.key(index), "source": "folder", "object": objects}
+
+
+class FolderDataset(PairDataset):
+    """Any folder of image/label pairs: ``root/<split>/images``, ``root/<split>/labels`` and ``root/names.txt``.
+
+    Args:
+        root: the data folder.
+        split: "train", "val", ...
+        names: name of every label value, by value, "-" for values that do not count; read from ``names.txt``, one
+            per line, where not given. The value 255 never counts.
+        cache: where superpixel maps are kept, ``root`` by default.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        names: Sequence[str] | None = None,
+        cache: str | Path | None = None,
+    ):
+        root = Path(root)
+        if names is None:
+            path = require(root / "names.txt", "write one class name per line there, the first for label 0")
+            names = path.read_text(encoding="utf-8").split("\n")
+            names = [name.strip() for name in names if name.strip()]
+        super().__init__(root, split, root / split / "images", root / split / "labels", names, cache)
+
+
+class SceneParse150(PairDataset):
+    """ADE20K's benchmark split of 150 classes, as ``ADEChallengeData2016.zip`` unpacks (Table 2 of the paper).
+
+    Args:
+        root: the folder ``ADEChallengeData2016``.
+        split: "train" or "val".
+        cache: where superpixel maps are kept, ``root`` by default.
+    """
+
+    def __init__(self, root: str | Path, split: str, cache: str | Path | None = None):
+        root = Path(root)
+        archive = "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip"
+        if split not in ("train", "val"):
+            raise ValueError(f"there is no split {split!r}; choose train or val.")
+        folder = {"train": "training", "val": "validation"}[split]
+        lines = require(root / "objectInfo150.txt", f"unpack {archive}").read_text(encoding="utf-8").splitlines()
+        names = [line.split("\t")[-1].split(",")[0].strip() for line in lines[1:] if line.strip()]
+        super().__init__(root, split, root / "images" / folder, root / "annotations" / folder, ["-", *names], cache)
+
+
+def _size(path: Path) -> tuple[int, int]:
+    """Read an image's height and width without decoding it."""
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except UnidentifiedImageError as error:
+        raise UnreadableFileError(f"{path} is not an image; remove or restore it.") from error

@@ -1,0 +1,286 @@
+"""Training batches: drawing by source, scaling, flipping, padding, superpixels.
+
+All randomness lives in `TrainBatches`; workers only carry out its draws. So a run does not depend on the number of
+workers, and an interrupted run continues exactly where it stood.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset, Sampler, get_worker_info
+
+from .files import BrodenError
+from .records import GROUPS, sources_of
+from .region_maps import RegionMaps
+
+STRIDE = 4  # of the label maps that the losses see
+MULTIPLE = 32  # of a batch's height and width: the coarsest feature map's stride
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+
+
+class Draw(NamedTuple):
+    """One image of a training batch: its record, the short side in pixels to scale it to, and whether to mirror it."""
+
+    index: int
+    short_side: int
+    flip: bool
+
+
+class TrainBatches(Sampler[list[Draw]]):
+    """The batches of a training run; batch t is a pure function of the seed and t.
+
+    Every batch comes from one group of sources with the same labels ({ADE20K, PASCAL}, {OpenSurfaces}, {DTD}), drawn
+    in proportion to its records, and holds images of one orientation, so that little is padded.
+
+    Args:
+        dataset: gives ``records``.
+        tasks: groups without any of these labels are never drawn.
+        batch_size: images per batch.
+        short_sides: the short sides in pixels to choose from, one per batch.
+        iterations: batches of the whole run.
+        seed: of all draws.
+        start: the first batch to give; earlier ones are drawn but not given.
+    """
+
+    def __init__(
+        self,
+        dataset,
+        tasks: Sequence[str],
+        batch_size: int,
+        short_sides: Sequence[int],
+        iterations: int,
+        seed: int,
+        start: int = 0,
+    ):
+        if batch_size < 1 or not short_sides or min(short_sides) < 1:
+            raise ValueError("batch_size and every short side must be at least 1.")
+        carried = set(sources_of(tuple(tasks)))
+        members = [
+            [i for i, record in enumerate(dataset.records) if record.source in group and record.source in carried]
+            for group in GROUPS
+        ]
+        self.groups = [np.array(indices) for indices in members if indices]
+        if not self.groups:
+            raise ValueError(f"no record of the dataset is labelled for {', '.join(tasks)}; choose other tasks.")
+        self.portrait = np.array([record.height > record.width for record in dataset.records])
+        self.batch_size, self.short_sides = batch_size, tuple(short_sides)
+        self.iterations, self.seed, self.start = iterations, seed, start
+
+    def __len__(self) -> int:
+        return max(self.iterations - self.start, 0)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        rng = np.random.default_rng(self.seed)
+        sizes = np.array([len(group) for group in self.groups])
+        walks = [self._walk(group, rng) for group in self.groups]
+        for iteration in range(self.iterations):
+            indices = next(walks[rng.choice(len(walks), p=sizes / sizes.sum())])
+            short_side = int(rng.choice(self.short_sides))
+            flips = rng.random(self.batch_size) < 0.5
+            if iteration >= self.start:
+                yield [Draw(index, short_side, bool(flip)) for index, flip in zip(indices, flips, strict=True)]
+
+    def _walk(self, group: np.ndarray, rng: np.random.Generator) -> Iterator[list[int]]:
+        """Walk through the shuffled group again and again, giving an orientation's images when they fill a batch."""
+        queues: dict[bool, list[int]] = {False: [], True: []}
+        while True:
+            for index in rng.permutation(group).tolist():
+                queue = queues[bool(self.portrait[index])]
+                queue.append(index)
+                if len(queue) == self.batch_size:
+                    yield queue.copy()
+                    queue.clear()
+
+
+def scaled_shape(height: int, width: int, short_side: int, max_size: int) -> tuple[int, int]:
+    """Scale to a short side of ``short_side`` pixels, or less where the long one would exceed ``max_size``."""
+    short, long = min(height, width), max(height, width)
+    target, side = (short_side, short) if long * short_side <= max_size * short else (max_size, long)
+    return max(height * target // side, 1), max(width * target // side, 1)
+
+
+def nearest(size: int, new_size: int) -> np.ndarray:
+    """Source positions of nearest-neighbour scaling by pixel centres, ``size`` -> ``new_size`` pixels."""
+    return (2 * np.arange(new_size) + 1) * size // (2 * new_size)
+
+
+def renumber(labels: np.ndarray) -> np.ndarray:
+    """Number the labels that occur 0..n-1, keeping their order; (H, W) int32."""
+    present = np.zeros(labels.max() + 1, dtype=bool)
+    present[labels.ravel()] = True
+    return (np.cumsum(present, dtype=np.int32) - 1)[labels]
+
+
+def training_sample(sample: dict, regions: np.ndarray, draw: Draw, max_size: int, tasks: Sequence[str]) -> dict:
+    """Carry out one draw on one sample.
+
+    Args:
+        sample: what a dataset gives.
+        regions: its (H, W) superpixel map.
+        draw: the scale and the mirroring.
+        max_size: the longest side allowed, in pixels.
+        tasks: whose labels to keep.
+
+    Returns:
+        dict of tensors: "image" (h, w, 3) uint8, "labels" (h, w) int32, label maps at a quarter of that size.
+    """
+    image = sample["image"]
+    shape = scaled_shape(*image.shape[:2], draw.short_side, max_size)
+    rows, columns = (nearest(old, new) for old, new in zip(image.shape[:2], shape, strict=True))
+    if draw.flip:
+        image = image[:, ::-1]
+        columns = image.shape[1] - 1 - columns
+    # A quarter of a map that was scaled first: the centre of its 4 x 4 cells.
+    coarse = np.ix_(rows[STRIDE // 2 :: STRIDE], columns[STRIDE // 2 :: STRIDE])
+    scaled = Image.fromarray(np.ascontiguousarray(image)).resize(shape[::-1], Image.Resampling.BILINEAR)
+    result = {
+        "key": sample["key"],
+        "source": sample["source"],
+        "image": torch.from_numpy(np.array(scaled)),
+        "labels": torch.from_numpy(renumber(regions[np.ix_(rows, columns)])),
+    }
+    for task in tasks:
+        if task in ("object", "part", "material") and task in sample:
+            result[task] = torch.from_numpy(sample[task][coarse])
+        elif task in sample:
+            result[task] = torch.tensor(sample[task])
+    if "part" in result:
+        result["object"] = torch.from_numpy(sample["object"][coarse])
+        result["part_valid"] = torch.from_numpy(sample["part_valid"])
+    return result
+
+
+def collate(samples: list[dict], object_parts: dict[int, tuple[int, ...]] | None = None) -> dict:
+    """Pad training samples of one group to a batch.
+
+    Args:
+        samples: what `training_sample` gives.
+        object_parts: the vocabulary's; needed where samples have parts.
+
+    Returns:
+        dict with "image" (B, 3, H, W) float32 RGB in [0, 1], padded at the bottom and right to multiples of 32 with
+        ImageNet's mean colour; "labels" (B, H, W) int32 superpixels, -1 in the padding; of the keys that every sample
+        has, "object", "part", "material" (B, H/4, W/4) int64, 0 ignored; "part_valid" (B, objects with parts) bool,
+        without the objects whose part pixels vanished at this size; "scene" (B,) int64, -1 ignored; "texture" (B,)
+        int64; and "source", "key".
+    """
+    height, width = (
+        -(-max(sample["labels"].shape[axis] for sample in samples) // MULTIPLE) * MULTIPLE for axis in (0, 1)
+    )
+    images = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1).repeat(len(samples), 1, height, width)
+    labels = torch.full((len(samples), height, width), -1, dtype=torch.int32)
+    for row, sample in enumerate(samples):
+        h, w = sample["labels"].shape
+        images[row, :, :h, :w] = sample["image"].permute(2, 0, 1) / 255
+        labels[row, :h, :w] = sample["labels"]
+    batch = {"image": images, "labels": labels, "key": [sample["key"] for sample in samples]}
+    batch["source"] = [sample["source"] for sample in samples]
+    for task in ("object", "part", "material"):
+        if all(task in sample for sample in samples):
+            batch[task] = torch.zeros(len(samples), height // STRIDE, width // STRIDE, dtype=torch.int64)
+            for row, sample in enumerate(samples):
+                h, w = sample[task].shape
+                batch[task][row, :h, :w] = sample[task]
+    for task in ("scene", "texture", "part_valid"):
+        if all(task in sample for sample in samples):
+            batch[task] = torch.stack([sample[task] for sample in samples])
+    if "part_valid" in batch:
+        for column, thing in enumerate(object_parts):
+            batch["part_valid"][:, column] &= ((batch["object"] == thing) & (batch["part"] > 0)).any((1, 2))
+    return batch
+
+
+class _Samples(Dataset):
+    """Carries out draws in a loader's workers, and keeps note of what each of them is reading."""
+
+    def __init__(self, dataset, tasks: Sequence[str], regions: RegionMaps, max_size: int, workers: int):
+        self.dataset, self.tasks, self.regions, self.max_size = dataset, tuple(tasks), regions, max_size
+        self.reading = torch.zeros(max(workers, 1), 2, dtype=torch.int64).share_memory_()  # rows (process id, record)
+
+    def __getitem__(self, draw: Draw) -> dict | BrodenError:
+        worker = get_worker_info()
+        if worker is not None:
+            self.reading[worker.id] = torch.tensor([os.getpid(), draw.index])
+        try:
+            sample = self.dataset[draw.index]
+            regions = self.regions(sample["key"], sample["image"])
+            return training_sample(sample, regions, draw, self.max_size, self.tasks)
+        except BrodenError as error:
+            return error  # raised by the loader, without a worker's traceback around its one sentence
+        except Exception as error:
+            error.add_note(f"while reading {self.dataset.key(draw.index)}")
+            raise
+
+
+class TrainLoader(DataLoader):
+    """A DataLoader over `TrainBatches` that says which record broke, and which one killed a worker."""
+
+    def __iter__(self) -> Iterator[dict]:
+        try:
+            for batch in super().__iter__():
+                if isinstance(batch, BrodenError):
+                    raise batch
+                yield batch
+        except RuntimeError as error:
+            raise (self._dead_worker(str(error)) or error) from error
+
+    def _dead_worker(self, message: str) -> BrodenError | None:
+        found = re.search(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)", message)
+        if not found:
+            return None
+        pids = {int(pid) for pid in found[1].split(",")}
+        indices = [index for pid, index in self.dataset.reading.tolist() if pid in pids]
+        keys = ", ".join(self.dataset.dataset.key(index) for index in indices)
+        return BrodenError(
+            f"a loader worker died while reading {keys or 'its first record'}; check that file, "
+            "and whether memory was short (fewer workers need less)."
+        )
+
+
+def train_loader(
+    dataset,
+    tasks: Sequence[str],
+    batch_size: int,
+    short_sides: Sequence[int],
+    iterations: int,
+    seed: int,
+    start: int = 0,
+    max_regions: int = 512,
+    max_size: int = 1000,
+    workers: int = 0,
+) -> DataLoader:
+    """Load the batches of a training run.
+
+    Args:
+        dataset: `BrodenPlus`, `FolderDataset` or `SceneParse150`.
+        tasks: whose labels to load.
+        batch_size: images per batch.
+        short_sides: short sides in pixels to choose from.
+        iterations: batches of the whole run.
+        seed: of all draws.
+        start: the batch to continue from.
+        max_regions: the most superpixels of one image; the maps are cached in ``dataset.cache``.
+        max_size: the longest side of a scaled image, in pixels.
+        workers: loader processes, 0 to load in this one. Batches do not depend on it.
+
+    Returns:
+        a loader of ``iterations - start`` batches as `collate` describes them.
+    """
+    return TrainLoader(
+        _Samples(dataset, tasks, RegionMaps(dataset.cache, max_regions), max_size, workers),
+        batch_sampler=TrainBatches(dataset, tasks, batch_size, short_sides, iterations, seed, start),
+        collate_fn=partial(_collate_or_fail, object_parts=dataset.vocabulary.object_parts),
+        num_workers=workers,
+        generator=torch.Generator().manual_seed(seed),  # leaves torch's global random state alone
+    )
+
+
+def _collate_or_fail(samples: list, object_parts: dict) -> dict | BrodenError:
+    failed = [sample for sample in samples if isinstance(sample, BrodenError)]
+    return failed[0] if failed else collate(samples, object_parts)

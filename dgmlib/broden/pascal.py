@@ -1,0 +1,154 @@
+"""PASCAL: objects of PASCAL-Context and parts of PASCAL-Part on the images of VOC 2010."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from .files import META, BrodenError, UnreadableFileError, WrongSizeError, read_csv, read_lines, read_mat, require
+from .records import LabelAssignment, Record, translate
+
+VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/VOCtrainval_03-May-2010.tar"
+PART = "http://www.stat.ucla.edu/~xianjie.chen/pascal_part_dataset/trainval.tar.gz"
+CONTEXT = "https://www.cs.stanford.edu/~roozbeh/pascal-context/trainval.tar.gz"
+
+# Broden+ does not tell left from right or upper from lower: "left front lower leg" is a leg.
+_REMOVED = {"left", "right", "front", "back", "upper", "lower", "side"}
+# Short names that PASCAL-Part leaves unexplained.
+_SHORT = {
+    "lfho": "left front hoof",
+    "rfho": "right front hoof",
+    "lbho": "left back hoof",
+    "rbho": "right back hoof",
+    "fwheel": "front wheel",
+    "bwheel": "back wheel",
+    **{f"{side}side": f"{side} side" for side in ("front", "left", "right", "back", "roof")},
+    **{f"{side}mirror": f"{side} mirror" for side in ("left", "right")},
+}
+
+
+def part_name(key: str, comment: str = "") -> str:
+    """Expand a short name of PASCAL-Part to the name Broden+ uses; ("lfuleg", "left front upper leg") -> "leg".
+
+    The name may come out empty (a car's "frontside"): it stands for no part, but still covers its pixels.
+    """
+    stem = re.sub(r"_\d+$", "", key)
+    name = comment if comment and not comment.startswith("multiple") else stem
+    name = _SHORT.get(name, name)
+    return " ".join(word for word in name.split() if word not in _REMOVED)
+
+
+def read_part_names(meta: Path) -> dict[tuple[str, str], str]:
+    """Read PASCAL-Part's (object, short name) -> Broden+'s part name.
+
+    From ``pascal_part_names.csv`` (columns object, key, comment) or else from the official ``part2ind.m``.
+    """
+    table = meta / "pascal_part_names.csv"
+    if table.is_file():
+        rows = read_csv(table, ("object", "key", "comment"))
+        triples = zip(rows["object"], rows["key"], rows["comment"], strict=True)
+    else:
+        triples = _parse_part2ind(require(meta / "part2ind.m", META).read_text())
+    return {(name, key): part_name(key, comment) for name, key, comment in triples}
+
+
+def _parse_part2ind(text: str) -> list[tuple[str, str, str]]:
+    """Read the (object, short name, comment) triples out of PASCAL-Part's MATLAB function."""
+    entry = re.compile(r"\s*pimap\{(\d+)\}\((?:sprintf\()?'([^']+)'[^=]*=[^%]*%?[ \t]*([\w ]*)")
+    thing, copied, repeats = "", "", 1
+    things: dict[str, str] = {}  # the file's number of an object -> its name
+    parts: dict[tuple[str, str], str] = {}
+    for line in text.splitlines():
+        if found := re.match(r"% \[(\w+)\]", line):
+            thing = found[1]
+        elif found := re.match(r"for ii = 1:(\d+)", line):
+            repeats = int(found[1])
+        elif found := re.match(r"keySet = keys\(pimap\{(\d+)\}\)", line):
+            copied = things[found[1]]
+        elif re.match(r"pimap\{\d+\}\s*=\s*containers", line):  # "car has the same set of parts with bus"
+            parts |= {(thing, key): comment for (other, key), comment in parts.items() if other == copied}
+        elif found := entry.match(line):
+            things[found[1]] = thing
+            keys = [found[2].replace("%d", str(i)) for i in range(1, repeats + 1)] if "%d" in found[2] else [found[2]]
+            parts |= {(thing, key): found[3].strip() for key in keys}
+    return [(thing, key, comment) for (thing, key), comment in parts.items()]
+
+
+class Pascal:
+    """Paths and labels of PASCAL's images, in the sorted order of PASCAL-Part's annotation files."""
+
+    archives = (VOC, PART, CONTEXT)
+
+    def __init__(self, root: Path, assignment: LabelAssignment):
+        self.root = root / "pascal"
+        meta = root / "meta_file" / "pascal"
+        annotations = self.root / "part" / "Annotations_Part"
+        self.ids = sorted(path.stem for path in annotations.glob("*.mat"))
+        if not self.ids:
+            raise BrodenError(f"{annotations} holds no .mat file; restore it from {PART}.")
+        self.names_path = meta / "context_labels.txt"
+        numbers = [int(line.split(":")[0]) for line in read_lines(self.names_path)]
+        self.objects = assignment.table("pascal", "object", max(numbers))
+        # Names that the assignment does not list (silhouettes, the empty name) are no part.
+        known = assignment.by_name("pascal", "part")
+        self.parts = {pair: known.get(name, 0) for pair, name in read_part_names(meta).items()}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def key(self, record: Record) -> str:
+        """Give the image's unique id."""
+        return f"pascal/{self.ids[record.index]}"
+
+    def image(self, record: Record) -> Path:
+        """Locate the photograph."""
+        return self.root / "VOC2010" / "JPEGImages" / f"{self.ids[record.index]}.jpg"
+
+    def label_files(self, record: Record) -> list[Path]:
+        """Locate the files of PASCAL-Context and PASCAL-Part."""
+        name = f"{self.ids[record.index]}.mat"
+        return [self.root / "context" / "trainval" / name, self.root / "part" / "Annotations_Part" / name]
+
+    def maps(self, record: Record) -> dict[str, np.ndarray]:
+        """Read the label maps, (H, W) int64 each, in ids of the vocabulary. Objects come from Context only."""
+        context, annotation = self.label_files(record)
+        raw = read_mat(context, "LabelMap", f"restore it from {CONTEXT}")
+        objects = translate(np.asarray(raw, dtype=np.int64), self.objects, context, self.names_path)
+        return {"object": objects, "part": self.merge_parts(annotation, objects.shape)}
+
+    def merge_parts(self, path: Path, shape: tuple[int, int]) -> np.ndarray:
+        """Merge the part masks of all objects, in file order, later over earlier, to (H, W) int64 part ids."""
+        remedy = f"restore it from {PART}"
+        annotation = read_mat(path, "anno", remedy)
+        merged = np.zeros(shape, dtype=np.int64)
+        try:
+            for thing in _as_list(annotation["objects"]):
+                for part in _as_list(thing["parts"]):
+                    self._cover(merged, thing["class"], part["part_name"], part["mask"], path)
+        except (KeyError, TypeError, IndexError) as error:
+            raise UnreadableFileError(f"{path} lacks a field of PASCAL-Part ({error}); {remedy}.") from error
+        return merged
+
+    def _cover(self, merged: np.ndarray, thing: str, part: str, mask: np.ndarray, path: Path) -> None:
+        if part == "silhouette":
+            return
+        if (thing, part) not in self.parts:
+            raise BrodenError(
+                f"{path} has the unknown part {part!r} of {thing!r}; add it to pascal_part_names.csv "
+                f"or restore the file from {PART}."
+            )
+        if mask.shape != merged.shape:
+            raise WrongSizeError(
+                f"{path} holds a part mask of {mask.shape} pixels but its image has {merged.shape}; "
+                f"restore it from {PART}."
+            )
+        merged[mask.astype(bool)] = self.parts[thing, part]
+
+    def label(self, record: Record) -> dict[str, int]:
+        """Give the labels of the whole image: PASCAL has none, so the scene is -1."""
+        return {"scene": -1}
+
+
+def _as_list(structs) -> list[dict]:
+    """A MATLAB struct array of one element is read as that element, of none as an empty array."""
+    return [structs] if isinstance(structs, dict) else list(structs)

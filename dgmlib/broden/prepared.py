@@ -1,0 +1,71 @@
+"""What `dgmlib broden prepare` leaves on disk: resized copies, and label maps that load in milliseconds."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..paths import write_atomic
+from .files import read_label_pair
+
+SHORT_SIDE = 512
+_METADATA = (
+    "joint_dataset/label_assignment.csv",
+    "pascal/pascal_part_names.csv",
+    "pascal/part2ind.m",
+)
+
+
+def resized_shape(height: int, width: int) -> tuple[int, int]:
+    """Apply Broden+'s size rule: where both sides exceed 512 pixels, the short one becomes 512."""
+    short = min(height, width)
+    if short <= SHORT_SIDE:
+        return height, width
+    return tuple(round(side / short * SHORT_SIDE) for side in (height, width))
+
+
+class Prepared:
+    """The folder ``prepared``: copies of what is slow to read or has to be resized. Originals stay untouched.
+
+    Label maps depend on the metadata: their folder is named by its fingerprint, so that changed metadata never
+    meets maps made before. A copy counts only while it is not older than the originals it was made from.
+    """
+
+    def __init__(self, folder: Path, meta: Path):
+        digest = hashlib.blake2b(digest_size=4)
+        for path in (meta / name for name in _METADATA):
+            digest.update(path.read_bytes() if path.is_file() else b"-")
+        self._images = folder / "images"
+        self._maps = folder / f"labels-{digest.hexdigest()}"
+
+    def image(self, key: str) -> Path:
+        """Locate the resized copy of an image."""
+        return self._images / f"{key}.jpg"
+
+    def maps(self, key: str) -> Path:
+        """Locate the label maps of an image."""
+        return self._maps / f"{key}.png"
+
+
+def is_fresh(copy: Path, originals: Sequence[Path]) -> bool:
+    """Tell whether ``copy`` exists and is not older than any of ``originals`` still there."""
+    if not copy.is_file():
+        return False
+    made = copy.stat().st_mtime_ns
+    return all(made >= path.stat().st_mtime_ns for path in originals if path.is_file())
+
+
+def write_maps(path: Path, maps: dict[str, np.ndarray]) -> None:
+    """Write at most two label maps of 16 bits, (H, W) each, into the four channels of one PNG."""
+    first, *second = maps.values()
+    pair = np.stack([first, second[0] if second else np.zeros_like(first)], axis=-1).astype("<u2")
+    with write_atomic(path) as temporary:
+        Image.fromarray(pair.view(np.uint8)).save(temporary)  # (H, W, 4)
+
+
+def read_maps(path: Path, tasks: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Read label maps back, (H, W) int64 each, named in the order they were written."""
+    pair = read_label_pair(path, "delete it and run `dgmlib broden prepare` again")
+    return {task: pair[..., number].astype(np.int64) for number, task in enumerate(tasks)}
