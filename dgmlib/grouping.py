@@ -46,35 +46,28 @@ class GConv(nn.Module):
         return F.normalize(self.linear(weighted_sum), dim=-1).relu()
 
 
-class NodeNorm(nn.BatchNorm1d):
-    """BatchNorm over the real nodes of a batch; padded nodes neither count nor change (they stay zero)."""
-
-    def forward(self, nodes: Tensor, mask: Tensor) -> Tensor:
-        """(B, N, C), (B, N) -> (B, N, C)."""
-        real = nodes[mask]  # (nodes of the batch, C)
-        if self.training and len(real) == 1:
-            # A single vector has no variance: the running statistics stand in for it.
-            real = F.batch_norm(real, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
-        else:
-            real = super().forward(real)
-        return torch.zeros_like(nodes, dtype=real.dtype).masked_scatter(mask[..., None], real)
-
-
 class Residual(nn.Module):
     """A bias-free linear layer and BatchNorm: gives unit-length node features the scale of a feature map.
 
     Not in the paper's text, but its parameter counts call for five such layers, and without them an L2-normalised
-    vector is invisible next to F^l.
+    vector is invisible next to F^l. Only real nodes enter the statistics; padded ones become zero.
     """
 
     def __init__(self, dim: int, channels: int):
         super().__init__()
         self.linear = nn.Linear(dim, channels, bias=False)
-        self.norm = NodeNorm(channels)
+        self.norm = nn.BatchNorm1d(channels)
 
     def forward(self, nodes: Tensor, mask: Tensor) -> Tensor:
         """(B, N, D), (B, N) -> (B, N, C)."""
-        return self.norm(self.linear(nodes), mask)
+        real = self.linear(nodes[mask])  # (nodes of the batch, C)
+        if len(real) == 1 and type(self.norm) is nn.BatchNorm1d:
+            # A single vector has no variance: the running statistics stand in for it.
+            norm = self.norm
+            real = F.batch_norm(real, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
+        else:
+            real = self.norm(real)
+        return real.new_zeros(*mask.shape, real.shape[1]).masked_scatter(mask[..., None], real)
 
 
 class EMGP(nn.Module):
@@ -90,7 +83,8 @@ class EMGP(nn.Module):
     Args:
         iterations: K.
         sigma2: sigma squared of Eq. 2; not given in the paper.
-        em_gradient: "last" back-propagates through the last iteration only, "all" through every one.
+        em_gradient: "last" back-propagates through the last iteration only (P of the one before is a constant in it),
+            "all" through every one.
 
     The starting vertices are drawn uniformly while training. In evaluation they are every second node in the given
     order, so that the result is deterministic.
@@ -116,19 +110,22 @@ class EMGP(nn.Module):
             Vbar^{l+1} (B, N_{l+1}, D); P^l (B, N_l, N_{l+1}), whose columns sum to one; mask (B, N_{l+1}).
         """
         start, new_mask = self._starting_vertices(mask, order)
-        gram = nodes @ nodes.mT  # (B, N_l, N_l)
-        gram_p = gram.gather(2, start[:, None].expand(-1, gram.shape[1], -1))  # G P for one-hot P: (B, N_l, N_{l+1})
-        centre_norms = gram_p.gather(1, start[:, None]).squeeze(1)  # |vbar_j|^2, (B, N_{l+1})
-        with torch.set_grad_enabled(torch.is_grad_enabled() and self.em_gradient == "all"):
-            for _ in range(self.iterations - 1):
-                affinity = self._expectation(gram, gram_p, centre_norms, mask)
-                gram_p = gram @ affinity
-                centre_norms = (affinity * gram_p).sum(1)
-        affinity = self._expectation(gram, gram_p, centre_norms, mask) * new_mask[:, None]
+        gram, affinity = nodes @ nodes.mT, None  # G, (B, N_l, N_l)
+        for k in range(self.iterations):
+            learning = self.em_gradient == "all" or k == self.iterations - 1
+            with torch.set_grad_enabled(torch.is_grad_enabled() and learning):
+                affinity = self._iterate(gram, affinity, start, mask)
+        affinity = affinity * new_mask[:, None]
         return affinity.mT @ nodes, affinity, new_mask
 
-    def _expectation(self, gram: Tensor, gram_p: Tensor, centre_norms: Tensor, mask: Tensor) -> Tensor:
-        """Eq. 2: P from |v_i - vbar_j|^2 = G_ii - 2 (G P)_ij + |vbar_j|^2."""
+    def _iterate(self, gram: Tensor, affinity: Tensor | None, start: Tensor, mask: Tensor) -> Tensor:
+        """Eq. 3, then Eq. 2: P of the last iteration (None at first) -> P, through |v_i - vbar_j|^2."""
+        if affinity is None:  # Vbar are the starting vertices: P would be one-hot
+            gram_p = gram.gather(2, start[:, None].expand(-1, gram.shape[1], -1))  # G P, (B, N_l, N_{l+1})
+            centre_norms = gram_p.gather(1, start[:, None]).squeeze(1)  # |vbar_j|^2, (B, N_{l+1})
+        else:
+            gram_p = gram @ affinity
+            centre_norms = (affinity * gram_p).sum(1)
         distances = gram.diagonal(dim1=1, dim2=2)[:, :, None] - 2 * gram_p + centre_norms[:, None]
         return (-distances / self.sigma2).masked_fill(~mask[:, :, None], -torch.inf).softmax(1)
 

@@ -51,10 +51,12 @@ class Grouping:
     def label_map(self, level: int) -> Tensor:
         """Group of every pixel at a level (1 ... L), (B, H, W) integers, -1 in padding.
 
-        A superpixel belongs to the node j in which it weighs most, i.e. argmax over j of its row of `membership`.
+        A superpixel belongs to the node j in which it weighs most: argmax over j of its row of `membership`. Since new
+        nodes do not compete, several may climb to one mode; weights equal to 0.1% count as one, and the first wins.
         """
         membership = self.membership(level).masked_fill(~self.masks[level - 1][:, None], -1)
-        group = membership.argmax(2)  # (B, N)
+        heaviest = membership >= 0.999 * membership.amax(2, keepdim=True)
+        group = heaviest.int().argmax(2)  # (B, N)
         image = torch.arange(len(group), device=group.device)[:, None, None]
         return torch.where(self.labels >= 0, group[image, self.labels.long().clamp(min=0)], -1)
 

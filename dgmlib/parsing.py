@@ -5,6 +5,7 @@ F^L plus the readout R. With a Deep Grouping Model every level F^l is F^l + Fhat
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Literal
 
 import torch
@@ -93,7 +94,7 @@ class PerceptualParser(nn.Module):
         vocabulary: Vocabulary | None = None,
         tasks: Sequence[str] = TASKS,
     ) -> "PerceptualParser":
-        """Build UPerNet as a preset describes it.
+        """Build the network of a preset.
 
         Args:
             preset: a preset or its name.
@@ -114,9 +115,15 @@ class PerceptualParser(nn.Module):
             from dgmlib.broden import mini
 
             vocabulary = mini.vocabulary()
+        return cls.from_config(preset.model, vocabulary, dgm, tasks)
+
+    @classmethod
+    def from_config(
+        cls, config: presets.ModelConfig, vocabulary: Vocabulary, dgm: Variant | None, tasks: Sequence[str] = TASKS
+    ) -> "PerceptualParser":
+        """Build the network that a `ModelConfig` describes; the model keeps it as ``recipe``, to be saved with it."""
         if dgm not in ("full", "no_top_down", None):
             raise ValueError(f'dgm must be "full", "no_top_down" or None, not {dgm!r}.')
-        config = preset.model
         backbone = ResNet.from_name(config.backbone, stem=config.stem, width=config.width)
         decoder = UPerNet(backbone.channels, dim=config.dim)
         grouping = dgm and DeepGrouping(
@@ -128,7 +135,9 @@ class PerceptualParser(nn.Module):
             em_gradient=config.em_gradient,
             neighbours=config.neighbours,
         )
-        return cls(backbone, decoder, vocabulary, grouping, tasks)
+        model = cls(backbone, decoder, vocabulary, grouping, tasks)
+        model.recipe = {"model": asdict(config), "dgm": dgm, "tasks": list(tasks)}
+        return model
 
     def forward(self, images: Tensor, labels: Tensor | None = None, tasks: Sequence[str] | None = None) -> Parsed:
         """Parse a batch of images.
