@@ -7,7 +7,6 @@ workers, and an interrupted run continues exactly where it stood.
 import os
 import re
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +45,8 @@ class TrainBatches(Sampler[list[Draw]]):
         iterations: batches of the whole run.
         seed: of all draws.
         start: the first batch to give; earlier ones are drawn but not given.
+        rank: which of ``world_size`` processes this is; each gives its share of every batch.
+        world_size: processes that train together.
     """
 
     def __init__(
@@ -57,7 +58,11 @@ class TrainBatches(Sampler[list[Draw]]):
         iterations: int,
         seed: int,
         start: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
     ):
+        if batch_size % world_size:
+            raise ValueError(f"batch_size {batch_size} cannot be shared evenly by {world_size} processes.")
         if batch_size < 1 or not short_sides or min(short_sides) < 1:
             raise ValueError("batch_size and every short side must be at least 1.")
         carried = set(sources_of(tuple(tasks)))
@@ -71,6 +76,7 @@ class TrainBatches(Sampler[list[Draw]]):
         self.portrait = np.array([record.height > record.width for record in dataset.records])
         self.batch_size, self.short_sides = batch_size, tuple(short_sides)
         self.iterations, self.seed, self.start = iterations, seed, start
+        self.rank, self.world_size = rank, world_size
 
     def __len__(self) -> int:
         return max(self.iterations - self.start, 0)
@@ -84,7 +90,8 @@ class TrainBatches(Sampler[list[Draw]]):
             short_side = int(rng.choice(self.short_sides))
             flips = rng.random(self.batch_size) < 0.5
             if iteration >= self.start:
-                yield [Draw(index, short_side, bool(flip)) for index, flip in zip(indices, flips, strict=True)]
+                draws = [Draw(index, short_side, bool(flip)) for index, flip in zip(indices, flips, strict=True)]
+                yield draws[self.rank :: self.world_size]
 
     def _walk(self, group: np.ndarray, rng: np.random.Generator) -> Iterator[list[int]]:
         """Walk through the shuffled group again and again, giving an orientation's images when they fill a batch."""
@@ -117,7 +124,9 @@ def renumber(labels: np.ndarray) -> np.ndarray:
     return (np.cumsum(present, dtype=np.int32) - 1)[labels]
 
 
-def training_sample(sample: dict, regions: np.ndarray, draw: Draw, max_size: int, tasks: Sequence[str]) -> dict:
+def training_sample(
+    sample: dict, regions: np.ndarray, draw: Draw, max_size: int, tasks: Sequence[str], part_objects: Sequence[int]
+) -> dict:
     """Carry out one draw on one sample.
 
     Args:
@@ -126,9 +135,11 @@ def training_sample(sample: dict, regions: np.ndarray, draw: Draw, max_size: int
         draw: the scale and the mirroring.
         max_size: the longest side allowed, in pixels.
         tasks: whose labels to keep.
+        part_objects: the ids of the objects with parts, in the order of "part_valid".
 
     Returns:
-        dict of tensors: "image" (h, w, 3) uint8, "labels" (h, w) int32, label maps at a quarter of that size.
+        dict of tensors: "image" (h, w, 3) uint8, "labels" (h, w) int32, label maps at a quarter of that size, and
+        "part_valid" without the objects whose part pixels vanished there.
     """
     image = sample["image"]
     shape = scaled_shape(*image.shape[:2], draw.short_side, max_size)
@@ -152,22 +163,22 @@ def training_sample(sample: dict, regions: np.ndarray, draw: Draw, max_size: int
             result[task] = torch.tensor(sample[task])
     if "part" in result:
         result["object"] = torch.from_numpy(sample["object"][coarse])
-        result["part_valid"] = torch.from_numpy(sample["part_valid"])
+        with_parts = torch.from_numpy(np.unique(sample["object"][coarse][sample["part"][coarse] > 0]))
+        still_there = torch.isin(torch.tensor(part_objects), with_parts)
+        result["part_valid"] = torch.from_numpy(sample["part_valid"]) & still_there
     return result
 
 
-def collate(samples: list[dict], object_parts: dict[int, tuple[int, ...]] | None = None) -> dict:
+def collate(samples: list[dict]) -> dict:
     """Pad training samples of one group to a batch.
 
     Args:
         samples: what `training_sample` gives.
-        object_parts: the vocabulary's; needed where samples have parts.
 
     Returns:
         dict with "image" (B, 3, H, W) float32 RGB in [0, 1], padded at the bottom and right to multiples of 32 with
         ImageNet's mean colour; "labels" (B, H, W) int32 superpixels, -1 in the padding; of the keys that every sample
-        has, "object", "part", "material" (B, H/4, W/4) int64, 0 ignored; "part_valid" (B, objects with parts) bool,
-        without the objects whose part pixels vanished at this size; "scene" (B,) int64, -1 ignored; "texture" (B,)
+        has, "object", "part", "material" (B, H/4, W/4) int64, 0 ignored; "part_valid" (B, objects with parts) bool; "scene" (B,) int64, -1 ignored; "texture" (B,)
         int64; and "source", "key".
     """
     height, width = (
@@ -190,9 +201,6 @@ def collate(samples: list[dict], object_parts: dict[int, tuple[int, ...]] | None
     for task in ("scene", "texture", "part_valid"):
         if all(task in sample for sample in samples):
             batch[task] = torch.stack([sample[task] for sample in samples])
-    if "part_valid" in batch:
-        for column, thing in enumerate(object_parts):
-            batch["part_valid"][:, column] &= ((batch["object"] == thing) & (batch["part"] > 0)).any((1, 2))
     return batch
 
 
@@ -210,7 +218,8 @@ class _Samples(Dataset):
         try:
             sample = self.dataset[draw.index]
             regions = self.regions(sample["key"], sample["image"])
-            return training_sample(sample, regions, draw, self.max_size, self.tasks)
+            part_objects = tuple(self.dataset.vocabulary.object_parts)
+            return training_sample(sample, regions, draw, self.max_size, self.tasks, part_objects)
         except BrodenError as error:
             return error  # raised by the loader, without a worker's traceback around its one sentence
         except Exception as error:
@@ -254,6 +263,8 @@ def train_loader(
     max_regions: int = 512,
     max_size: int = 1000,
     workers: int = 0,
+    rank: int = 0,
+    world_size: int = 1,
 ) -> DataLoader:
     """Load the batches of a training run.
 
@@ -268,19 +279,23 @@ def train_loader(
         max_regions: the most superpixels of one image; the maps are cached in ``dataset.cache``.
         max_size: the longest side of a scaled image, in pixels.
         workers: loader processes, 0 to load in this one. Batches do not depend on it.
+        rank: which of ``world_size`` training processes this is; each loads its share of every batch.
+        world_size: processes that train together.
 
     Returns:
         a loader of ``iterations - start`` batches as `collate` describes them.
     """
     return TrainLoader(
         _Samples(dataset, tasks, RegionMaps(dataset.cache, max_regions), max_size, workers),
-        batch_sampler=TrainBatches(dataset, tasks, batch_size, short_sides, iterations, seed, start),
-        collate_fn=partial(_collate_or_fail, object_parts=dataset.vocabulary.object_parts),
+        batch_sampler=TrainBatches(
+            dataset, tasks, batch_size, short_sides, iterations, seed, start, rank, world_size
+        ),
+        collate_fn=_collate_or_fail,
         num_workers=workers,
         generator=torch.Generator().manual_seed(seed),  # leaves torch's global random state alone
     )
 
 
-def _collate_or_fail(samples: list, object_parts: dict) -> dict | BrodenError:
+def _collate_or_fail(samples: list) -> dict | BrodenError:
     failed = [sample for sample in samples if isinstance(sample, BrodenError)]
-    return failed[0] if failed else collate(samples, object_parts)
+    return failed[0] if failed else collate(samples)
