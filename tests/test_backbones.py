@@ -5,9 +5,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from dgmlib.backbones import ResNet, weights
+from dgmlib.backbones import HRNet, ResNet, weights
 from dgmlib.decoders import UPerNet
 from dgmlib.decoders.layers import conv_bn_relu
 
@@ -118,6 +119,156 @@ def test_unknown_names_are_refused():
         ResNet.from_name("resnet152")
     with pytest.raises(ValueError, match='"7x7" or "deep"'):
         ResNet.from_name("resnet50", stem="3x3")
+
+
+# --- Literal forward passes by the published names ----------------------------------------------------------------
+
+
+class Published:
+    """Layers of a state dict under its published names, in evaluation."""
+
+    def __init__(self, network):
+        self.state = network.state_dict()
+
+    def conv(self, name, x, stride=1):
+        weight = self.state[f"{name}.weight"]
+        return F.conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2)
+
+    def norm(self, name, x):
+        mean, var, weight, bias = (
+            self.state[f"{name}.{field}"] for field in ("running_mean", "running_var", "weight", "bias")
+        )
+        return F.batch_norm(x, mean, var, weight, bias)
+
+    def block(self, name, x, stride=1):
+        """BasicBlock or Bottleneck, whichever the names say."""
+        deep = f"{name}.conv3.weight" in self.state
+        skip = x
+        if f"{name}.downsample.0.weight" in self.state:
+            skip = self.norm(f"{name}.downsample.1", self.conv(f"{name}.downsample.0", x, stride))
+        strides = (1, stride, 1) if deep else (stride, 1)
+        for i, step in enumerate(strides, start=1):
+            x = self.norm(f"{name}.bn{i}", self.conv(f"{name}.conv{i}", x, step))
+            x = F.relu(x + skip if i == len(strides) else x)
+        return x
+
+    def stage(self, name, x, stride=1):
+        i = 0
+        while f"{name}.{i}.conv1.weight" in self.state:
+            x = self.block(f"{name}.{i}", x, stride if i == 0 else 1)
+            i += 1
+        return x
+
+    def resnet(self, x, stem):
+        for i in range(1, 4 if stem == "deep" else 2):
+            x = F.relu(self.norm(f"bn{i}", self.conv(f"conv{i}", x, 2 if i == 1 else 1)))
+        x = F.max_pool2d(x, 3, 2, 1)
+        features = []
+        for i in range(1, 5):
+            x = self.stage(f"layer{i}", x, 1 if i == 1 else 2)
+            features.append(x)
+        return features
+
+    def hrnet(self, x, modules):
+        for i in (1, 2):
+            x = F.relu(self.norm(f"bn{i}", self.conv(f"conv{i}", x, 2)))
+        maps = [self.stage("layer1", x)]
+        for stage, count in zip((2, 3, 4), modules, strict=True):
+            name = f"transition{stage - 1}"
+            new = [f"{name}.{stage - 1}.0.0", f"{name}.{stage - 1}.0.1"]
+            added = F.relu(self.norm(new[1], self.conv(new[0], maps[-1], 2)))
+            if stage == 2:
+                maps = [F.relu(self.norm(f"{name}.0.1", self.conv(f"{name}.0.0", maps[0])))]
+            maps = [*maps, added]
+            for module in range(count):
+                maps = self.exchange(f"stage{stage}.{module}", maps)
+        return maps
+
+    def exchange(self, name, maps):
+        maps = [self.stage(f"{name}.branches.{i}", x) for i, x in enumerate(maps)]
+        fused = []
+        for i in range(len(maps)):
+            total = torch.zeros_like(maps[i])
+            for j in range(len(maps)):
+                path, x = f"{name}.fuse_layers.{i}.{j}", maps[j]
+                if j > i:
+                    x = self.norm(f"{path}.1", self.conv(f"{path}.0", x))
+                    x = F.interpolate(x, total.shape[2:], mode="bilinear", align_corners=False)
+                for k in range(i - j):
+                    x = self.norm(f"{path}.{k}.1", self.conv(f"{path}.{k}.0", x, 2))
+                    x = F.relu(x) if k < i - j - 1 else x
+                total = total + x
+            fused.append(F.relu(total))
+        return fused
+
+
+def published(network):
+    torch.manual_seed(0)
+    for tensor in (*network.parameters(), *network.buffers()):
+        if tensor.is_floating_point():
+            nn.init.uniform_(tensor, 0.5, 1.5) if tensor.dim() == 1 else nn.init.normal_(tensor, std=0.2)
+    return network.double().eval()
+
+
+@pytest.mark.parametrize("stem", ["7x7", "deep"])
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_resnet_computes_what_its_names_say(name, stem):
+    network = published(ResNet.from_name(name, stem=stem, width=4))
+    images = torch.randn(1, 3, 65, 49, dtype=torch.float64)
+    torch.testing.assert_close(network(images), Published(network).resnet(images, stem))
+
+
+def test_hrnet_computes_what_its_names_say():
+    modules = (1, 2, 2)
+    network = published(HRNet(width=4, modules=modules, blocks=1, stem_width=4))
+    images = torch.randn(1, 3, 65, 49, dtype=torch.float64)
+    torch.testing.assert_close(network(images), Published(network).hrnet(images, modules))
+
+
+def test_hrnet_counts():
+    network = on_meta(HRNet)
+    assert parameters(network) == 65_325_120
+    assert round(gflops(network, 1, 3, 769, 769), 1) == 392.6
+    assert len(network.state_dict()) == 1830  # of which 305 convolutions and as many normalisations of five tensors
+
+
+def test_hrnet_names_are_the_authors():
+    """Every tensor belongs to a name that the authors' code produces, and every module has all of its paths."""
+    network = HRNet(width=2, modules=(1, 2, 1), blocks=2, stem_width=2)
+    expected = set()
+
+    def layer(conv, bn):
+        nonlocal expected
+        expected |= {f"{conv}.weight"} | norm(bn)
+
+    for i in (1, 2):
+        layer(f"conv{i}", f"bn{i}")
+    layer("layer1.0.downsample.0", "layer1.0.downsample.1")
+    for block in range(4):
+        for i in (1, 2, 3):
+            layer(f"layer1.{block}.conv{i}", f"layer1.{block}.bn{i}")
+    layer("transition1.0.0", "transition1.0.1")
+    for stage, count in ((2, 1), (3, 2), (4, 1)):
+        layer(f"transition{stage - 1}.{stage - 1}.0.0", f"transition{stage - 1}.{stage - 1}.0.1")
+        for prefix in (f"stage{stage}.{module}" for module in range(count)):
+            for i in range(stage):
+                for block in range(2):
+                    for c in (1, 2):
+                        layer(f"{prefix}.branches.{i}.{block}.conv{c}", f"{prefix}.branches.{i}.{block}.bn{c}")
+                for j in range(stage):
+                    path = f"{prefix}.fuse_layers.{i}.{j}"
+                    if j > i:
+                        layer(f"{path}.0", f"{path}.1")
+                    for k in range(i - j):
+                        layer(f"{path}.{k}.0", f"{path}.{k}.1")
+    assert set(network.state_dict()) == expected
+
+
+@pytest.mark.parametrize("size", [(65, 47), (64, 96), (33, 1)])
+def test_hrnet_shapes(size):
+    network = HRNet(width=2, modules=(1, 1, 1), blocks=1, stem_width=2).eval()
+    expected = [(2, c, -(-size[0] // s), -(-size[1] // s)) for c, s in zip((2, 4, 8, 16), network.strides, strict=True)]
+    assert [tuple(f.shape) for f in network(torch.randn(2, 3, *size))] == expected
 
 
 # --- Published weights --------------------------------------------------------------------------------------------
@@ -311,3 +462,15 @@ def test_official_unified_parser_loads(tmp_path):
     torch.save(decoder, tmp_path / "decoder.pth")
     with pytest.raises(ValueError, match=r"missing decoder\.conv_fusion\.0\.weight"):
         weights.load_unified_parser(parser(), tmp_path / "encoder.pth", tmp_path / "decoder.pth")
+
+
+def test_hrnet_weights_load_without_their_classifier(tmp_path):
+    options = {"width": 2, "modules": (1, 1, 1), "blocks": 1, "stem_width": 2}
+    source = randomised(HRNet(**options)).state_dict()
+    rest = {
+        "incre_modules.0.0.conv1.weight": torch.ones(1),
+        "classifier.bias": torch.ones(1),
+        "last_layer.0.bias": torch.ones(1),
+    }
+    torch.save(source | rest, tmp_path / "hrnet.pth")
+    assert_same_weights(HRNet(**options, pretrained=tmp_path / "hrnet.pth"), source)

@@ -1,5 +1,6 @@
 """Networks that turn an image into four feature maps, finest first."""
 
+from dgmlib.backbones.hrnet import HRNet
 from dgmlib.backbones.resnet import ResNet
 
-__all__ = ["ResNet"]
+__all__ = ["HRNet", "ResNet"]

@@ -44,6 +44,14 @@ def conv_bn_relu(
     return nn.Sequential(conv, BatchNorm2d(out_channels), activation)
 
 
+def atrous_pyramid(
+    in_channels: int, out_channels: int, dilations: Sequence[int] = (12, 24, 36), slope: float = 0.0
+) -> nn.ModuleList:
+    """Parallel views of one map, most local first: a 1x1 convolution, then a 3x3 one for each dilation."""
+    local = conv_bn_relu(in_channels, out_channels, slope=slope)
+    return nn.ModuleList([local, *(conv_bn_relu(in_channels, out_channels, 3, d, slope=slope) for d in dilations)])
+
+
 def resize(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     """Resize maps (B, C, H, W) to ``size`` bilinearly, corners unaligned."""
     if x.shape[-2:] == tuple(size):

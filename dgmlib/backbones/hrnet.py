@@ -1,0 +1,121 @@
+"""HRNetV2 (Sun et al., "High-Resolution Representations for Labeling Pixels and Regions", 2019).
+
+Four branches at strides 4, 8, 16 and 32 run in parallel and keep exchanging what they see. Parameters carry the
+authors' names, so that their weights load.
+"""
+
+import os
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dgmlib.backbones.resnet import BasicBlock, Bottleneck, conv3x3, conv_bn, initialise_backbone, make_stage
+from dgmlib.backbones.weights import load_backbone
+
+
+def _downsample(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(*conv_bn(in_channels, out_channels, kernel=3, stride=2), nn.ReLU(inplace=True))
+
+
+class Exchange(nn.Module):
+    """One module: residual blocks on every branch, then every branch receives the sum of all.
+
+    Args:
+        widths: widths of the branches, finest first.
+        blocks: number of residual blocks on each branch.
+    """
+
+    def __init__(self, widths: Sequence[int], blocks: int):
+        super().__init__()
+        self.branches = nn.ModuleList(make_stage(BasicBlock, width, width, blocks) for width in widths)
+        self.fuse_layers = nn.ModuleList(
+            nn.ModuleList(self._path(widths, source, target) for source in range(len(widths)))
+            for target in range(len(widths))
+        )
+        self.relu = nn.ReLU(inplace=True)
+
+    @staticmethod
+    def _path(widths: Sequence[int], source: int, target: int) -> nn.Module | None:
+        """Layers from one branch to another, without the interpolation that follows on the way up."""
+        if source == target:
+            return None
+        if source > target:
+            return conv_bn(widths[source], widths[target])
+        steps = [_downsample(widths[source], widths[source]) for _ in range(target - source - 1)]
+        return nn.Sequential(*steps, conv_bn(widths[source], widths[target], kernel=3, stride=2))
+
+    def forward(self, maps: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Map the branches' features to as many of the same shapes."""
+        maps = [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
+        return [self.relu(sum(self._arrivals(maps, target))) for target in range(len(maps))]
+
+    def _arrivals(self, maps: Sequence[torch.Tensor], target: int) -> list[torch.Tensor]:
+        arrivals = []
+        for source, x in enumerate(maps):
+            if source != target:
+                x = self.fuse_layers[target][source](x)
+            if source > target:
+                x = F.interpolate(x, maps[target].shape[-2:], mode="bilinear", align_corners=False)
+            arrivals.append(x)
+        return arrivals
+
+
+class HRNet(nn.Module):
+    """HRNetV2 without its head; with the defaults, HRNetV2-W48.
+
+    Args:
+        width: width of the finest branch; each coarser branch doubles it.
+        modules: number of exchange modules in stages 2 to 4.
+        blocks: residual blocks per branch and module.
+        stem_width: width of the stem's convolutions; 64 in every published network.
+        pretrained: path of the authors' weights, or None.
+
+    Attributes:
+        channels: widths of the four maps that ``forward`` returns, finest first.
+        strides: their strides with respect to the image.
+    """
+
+    def __init__(
+        self,
+        width: int = 48,
+        modules: tuple[int, int, int] = (1, 4, 3),
+        blocks: int = 4,
+        stem_width: int = 64,
+        pretrained: str | os.PathLike | None = None,
+    ):
+        super().__init__()
+        self.channels = tuple(width * 2**branch for branch in range(4))
+        self.strides = (4, 8, 16, 32)
+        self.conv1, self.bn1 = conv3x3(3, stem_width, stride=2), nn.BatchNorm2d(stem_width)
+        self.conv2, self.bn2 = conv3x3(stem_width, stem_width, stride=2), nn.BatchNorm2d(stem_width)
+        self.relu = nn.ReLU(inplace=True)
+        self.layer1 = make_stage(Bottleneck, stem_width, stem_width, blocks=4)
+
+        stem_out = 4 * stem_width
+        first = nn.Sequential(*conv_bn(stem_out, width, kernel=3), nn.ReLU(inplace=True))
+        second = nn.Sequential(_downsample(stem_out, 2 * width))
+        self.transition1 = nn.ModuleList([first, second])
+        # Later transitions only add a branch, from the coarsest there is; the others pass.
+        self.transition2 = nn.ModuleList([None, None, nn.Sequential(_downsample(2 * width, 4 * width))])
+        self.transition3 = nn.ModuleList([None, None, None, nn.Sequential(_downsample(4 * width, 8 * width))])
+        self.stage2, self.stage3, self.stage4 = (
+            nn.Sequential(*(Exchange(self.channels[:branches], blocks) for _ in range(count)))
+            for branches, count in zip((2, 3, 4), modules, strict=True)
+        )
+        initialise_backbone(self)
+        if pretrained is not None:
+            load_backbone(self, pretrained)
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Map normalised images (B, 3, H, W) to the four branches' features, finest first.
+
+        Returns:
+            Four tensors (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])).
+        """
+        x = self.relu(self.bn1(self.conv1(images)))
+        x = self.layer1(self.relu(self.bn2(self.conv2(x))))
+        maps = self.stage2([transition(x) for transition in self.transition1])
+        maps = self.stage3([*maps, self.transition2[-1](maps[-1])])
+        return self.stage4([*maps, self.transition3[-1](maps[-1])])
