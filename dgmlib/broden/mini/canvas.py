@@ -1,0 +1,304 @@
+"""A painter's canvas for labelled scenes: flat shapes in a world in metres, seen by one pinhole camera.
+
+Scenes are painted from far to near. Every stroke carries its labels with it, so that the label maps show exactly
+what is visible. Colours are supersampled; a pixel's labels are those of the last shape that covers half of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from dgmlib.broden.mini.materials import Surface
+from dgmlib.broden.mini.names import MATERIALS, OBJECTS, PARTS
+
+SCALE = 2  # colour samples per pixel and axis
+FINE = 2  # mask samples per colour sample and axis
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane square to one axis: ``x`` (side walls), ``y`` (floors, tops) or ``z`` (facing the camera).
+
+    Points in it are given as (z, height), (x, z) and (x, height); all in metres, x to the right, z ahead.
+    """
+
+    axis: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Light:
+    """Sun or lamp light: where it comes from, its colours, and the haze far things fade into."""
+
+    towards: tuple[float, float, float]  # unit vector to the light: x right, y up, z towards the viewer
+    key: np.ndarray
+    ambient: np.ndarray
+    haze: np.ndarray
+    haze_depth: float  # metres at which haze covers 63 %
+    dark: bool = False  # windows and lamps are lit
+
+    def on(self, normal: tuple[float, float, float]) -> np.ndarray:
+        """Colour by which a matt face with this normal is multiplied."""
+        return self.ambient + self.key * max(0.0, float(np.dot(normal, self.towards)))
+
+
+class Canvas:
+    """Colour and label maps of one picture.
+
+    Arguments:
+        width, height: size of the finished picture in pixels.
+        zoom: 1 shows the whole scene; 2 shows a window of half its width and height.
+        centre: where in the scene that window lies, as fractions (0.5, 0.5 = the middle).
+    """
+
+    def __init__(self, width: int, height: int, zoom: float = 1.0, centre: tuple[float, float] = (0.5, 0.5)):
+        self.width, self.height, self.zoom, self.centre = width, height, zoom, centre
+        self.colour = np.zeros((height * SCALE, width * SCALE, 3), np.float32)
+        self.labels = {key: np.zeros((height, width), np.uint8) for key in ("object", "part", "material", "instance")}
+        self.instances = 0
+        self.look(eye=1.6, horizon=0.5, focal=1.0)
+
+    def look(self, eye: float, horizon: float, focal: float, light: Light | None = None) -> None:
+        """Place the camera: eye height in metres, horizon as a fraction from the top, focal length in heights."""
+        full = self.height * self.zoom  # height in pixels of the scene the window is cut from
+        self.eye, self.focal = eye, focal * full
+        left = (self.width * self.zoom - self.width) * self.centre[0]
+        top = (full - self.height) * self.centre[1]
+        self.cx = self.width * self.zoom / 2 - left
+        self.cy = horizon * full - top
+        if light is not None:
+            self.light = light
+
+    def project(self, plane: Plane, points: np.ndarray) -> np.ndarray:
+        """Pixel coordinates (N, 2) of points (N, 2) in a plane."""
+        first, second = np.asarray(points, float).T
+        if plane.axis == "z":
+            x, y, z = first, second, np.full_like(first, plane.at)
+        elif plane.axis == "y":
+            x, y, z = first, np.full_like(first, plane.at), second
+        else:
+            x, y, z = np.full_like(first, plane.at), second, first
+        return np.stack([self.cx + self.focal * x / z, self.cy + self.focal * (self.eye - y) / z], 1)
+
+    def unproject(self, plane: Plane, px: np.ndarray, py: np.ndarray):
+        """In-plane coordinates, depth and size of a pixel in metres for pixel coordinates px (1, w), py (h, 1)."""
+        right, down = (px - self.cx) / self.focal, (py - self.cy) / self.focal
+        if plane.axis == "z":
+            z = np.float32(plane.at)
+            first, second = right * z, self.eye - down * z
+            size = z / self.focal
+        elif plane.axis == "y":
+            drop = self.eye - plane.at
+            z = drop / np.where(np.abs(down) < 1e-3, np.copysign(1e-3, drop), down)
+            first, second = right * z, z
+            size = z * np.maximum(1, np.abs(z / drop)) / self.focal
+        else:
+            z = plane.at / np.where(np.abs(right) < 1e-3, np.copysign(1e-3, plane.at), right)
+            first, second = z, self.eye - down * z
+            size = z * np.maximum(1, np.abs(z / plane.at)) / self.focal
+        shape = np.broadcast_shapes(px.shape, py.shape)
+        return [np.broadcast_to(np.asarray(a, np.float32), shape) for a in (first, second, z, size)]
+
+    def add(self, name: str) -> Thing:
+        """Begin a new object of this name ("-" for things without a label)."""
+        self.instances += name != "-"
+        return Thing(self, name, self.instances if name != "-" else 0)
+
+    def _cover(self, outline: np.ndarray, blur: float = 0.0):
+        """Window of the colour map that a polygon touches, its coverage there, and its coverage per pixel."""
+        margin = 3 * blur + 1
+        x0, y0 = np.floor(outline.min(0) - margin).astype(int)
+        x1, y1 = np.ceil(outline.max(0) + margin).astype(int)
+        x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, self.width), min(y1, self.height)
+        if x0 >= x1 or y0 >= y1:
+            return None
+        step = SCALE * FINE
+        mask = Image.new("L", ((x1 - x0) * step, (y1 - y0) * step))
+        # PIL fills whole pixels; the half shift makes the outline run between them
+        corners = (outline - (x0, y0)) * step - 0.5
+        ImageDraw.Draw(mask).polygon([tuple(c) for c in np.clip(corners, -1e5, 1e5).tolist()], fill=255)
+        if blur:
+            mask = mask.filter(ImageFilter.GaussianBlur(float(blur) * step))
+        colour = np.asarray(mask.reduce(FINE), np.float32) / 255
+        return (slice(y0, y1), slice(x0, x1)), colour, np.asarray(mask.reduce(step)) >= 128
+
+    def window(self, box: tuple[slice, slice]) -> tuple[slice, slice]:
+        """The part of the supersampled colour map under a box of pixels."""
+        return tuple(slice(s.start * SCALE, s.stop * SCALE) for s in box)
+
+    def shade(self, plane: Plane, outline: np.ndarray, strength: float, blur: float = 0.0) -> None:
+        """Darken a soft patch: a shadow; blur in metres."""
+        outline = self.project(plane, outline)
+        spread = blur * self.focal / max(plane.at if plane.axis == "z" else 6.0, 0.5)
+        found = self._cover(outline, min(spread, 12))
+        if found is not None:
+            box, alpha, _ = found
+            tint = np.asarray([0.80, 0.84, 0.9], np.float32) * (1 - strength) + 0.04
+            self.colour[self.window(box)] *= 1 - alpha[..., None] * (1 - tint)
+
+    def glow(self, x: float, y: float, z: float, radius: float, colour: Sequence[float], strength: float) -> None:
+        """Add a round halo of light around a point in the world; radius in metres."""
+        (centre,) = self.project(Plane("z", z), np.array([[x, y]]))
+        rows = (np.arange(self.height * SCALE, dtype=np.float32)[:, None] + 0.5) / SCALE - centre[1]
+        columns = (np.arange(self.width * SCALE, dtype=np.float32) + 0.5) / SCALE - centre[0]
+        distance = (rows**2 + columns**2) / (radius * self.focal / z) ** 2
+        halo = strength * np.exp(-2.5 * distance)[..., None] * np.asarray(colour, np.float32)
+        self.colour = 1 - (1 - self.colour) * (1 - np.clip(halo, 0, 1))
+
+    def picture(self, rng: np.random.Generator, noise: float = 0.012) -> np.ndarray:
+        """The finished picture (height, width, 3) uint8, with a lens's soft corners and a sensor's grain."""
+        colour = self.colour.reshape(self.height, SCALE, self.width, SCALE, 3).mean((1, 3))
+        rows = np.linspace(-1, 1, self.height, dtype=np.float32)[:, None, None]
+        columns = np.linspace(-1, 1, self.width, dtype=np.float32)[None, :, None]
+        colour = colour * (1 - 0.07 * (rows**2 + columns**2))
+        colour = colour + noise * rng.standard_normal(colour.shape, np.float32)
+        return np.rint(np.clip(colour, 0, 1) * 255).astype(np.uint8)
+
+
+class Thing:
+    """One object of a picture; everything painted through it carries its name and number."""
+
+    def __init__(self, canvas: Canvas, name: str, number: int):
+        self.canvas, self.name, self.number = canvas, name, number
+
+    def paint(
+        self,
+        plane: Plane,
+        outline: np.ndarray,
+        surface: Surface,
+        part: str = "-",
+        round: float = 0.0,
+        modulate: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+        normal: tuple[float, float, float] | None = None,
+        opacity: float = 1.0,
+        blur: float = 0.0,
+    ) -> None:
+        """Fill a polygon of a plane.
+
+        Arguments:
+            plane: where the polygon lies.
+            outline: (N, 2) its corners in the plane's coordinates, metres.
+            surface: what it is made of.
+            part: name of the part it belongs to ("-" for none).
+            round: 0 for a flat shape, 1 for one shaded like a ball.
+            modulate: factor on the colour as a function of the in-plane coordinates.
+            normal: direction the face looks in; by default the one that shows it to the camera.
+            opacity: 1 covers what was there.
+            blur: softness of the edge in pixels.
+        """
+        canvas = self.canvas
+        found = canvas._cover(canvas.project(plane, outline), blur)
+        if found is None:
+            return
+        box, alpha, inside = found
+        rows, columns = box
+        px = (np.arange(columns.start * SCALE, columns.stop * SCALE, dtype=np.float32)[None] + 0.5) / SCALE
+        py = (np.arange(rows.start * SCALE, rows.stop * SCALE, dtype=np.float32)[:, None] + 0.5) / SCALE
+        first, second, depth, size = canvas.unproject(plane, px, py)
+        colour = surface(first, second, size)
+        if normal is None:
+            side = -np.sign(plane.at)
+            up = 1.0 if plane.at < canvas.eye else -1.0
+            normal = {"x": (side, 0.0, 0.0), "y": (0.0, up, 0.0), "z": (0.0, 0.0, 1.0)}[plane.axis]
+        light = canvas.light
+        colour = colour * ((1 - surface.emission) * light.on(normal) + surface.emission)
+        if round:
+            low, high = np.min(outline, 0), np.max(outline, 0)
+            across = (2 * first - low[0] - high[0]) / (high[0] - low[0] + 1e-6)
+            along = (2 * second - low[1] - high[1]) / (high[1] - low[1] + 1e-6)
+            facing = across * light.towards[0] + along * light.towards[1]
+            colour = colour * (1 + round * (0.30 * facing - 0.12 * (across**2 + along**2)))[..., None]
+        if modulate is not None:
+            colour = colour * modulate(first, second)[..., None]
+        veil = (1 - np.exp(-np.maximum(depth, 0) / light.haze_depth))[..., None]
+        colour = colour + (light.haze - colour) * veil
+        window = canvas.window(box)
+        under = canvas.colour[window]
+        under += (opacity * alpha)[..., None] * (colour - under)
+        if opacity >= 0.5:
+            labels = canvas.labels
+            labels["object"][box][inside] = OBJECTS.index(self.name)
+            labels["part"][box][inside] = PARTS.index(part)
+            labels["material"][box][inside] = MATERIALS.index(surface.material)
+            labels["instance"][box][inside] = self.number
+
+    def front(self, z: float, outline: np.ndarray, surface: Surface, part: str = "-", **options) -> None:
+        """Fill a polygon that faces the camera at depth z."""
+        self.paint(Plane("z", z), outline, surface, part, **options)
+
+    def box(
+        self,
+        x: tuple[float, float],
+        y: tuple[float, float],
+        z: tuple[float, float],
+        surface: Surface,
+        part: str = "-",
+        top: Surface | None = None,
+        **options,
+    ) -> None:
+        """Paint the visible faces of a box given by its extents, lower value first."""
+        z0, z1 = max(z[0], 0.4), max(z[1], 0.41)
+        if y[1] < self.canvas.eye:
+            self.paint(Plane("y", y[1]), rectangle(x, (z0, z1)), top or surface, part, **options)
+        if y[0] > self.canvas.eye:
+            self.paint(Plane("y", y[0]), rectangle(x, (z0, z1)), surface, part, **options)
+        if x[0] > 0:
+            self.paint(Plane("x", x[0]), rectangle((z0, z1), y), surface, part, **options)
+        if x[1] < 0:
+            self.paint(Plane("x", x[1]), rectangle((z0, z1), y), surface, part, **options)
+        self.front(z0, rectangle(x, y), surface, part, **options)
+
+    def ground_shadow(self, x: float, z: float, width: float, depth: float, strength: float = 0.45) -> None:
+        """Soft contact shadow on the ground, leaning away from the light."""
+        lean = -self.canvas.light.towards[0]
+        outline = ellipse((x + lean * width * 0.35, z), width * 0.62, depth)
+        outline[:, 1] = np.maximum(outline[:, 1], 0.5)
+        self.canvas.shade(Plane("y", 0.0), outline, strength, blur=0.12 * width)
+
+
+def rectangle(x: tuple[float, float], y: tuple[float, float]) -> np.ndarray:
+    """Corners (4, 2) of an upright rectangle."""
+    return np.array([(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])], float)
+
+
+def ellipse(centre: tuple[float, float], rx: float, ry: float | None = None, points: int = 28) -> np.ndarray:
+    """Corners (points, 2) of an ellipse."""
+    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    return np.stack([centre[0] + rx * np.cos(angle), centre[1] + (ry or rx) * np.sin(angle)], 1)
+
+
+def rounded(x: tuple[float, float], y: tuple[float, float], radius: float) -> np.ndarray:
+    """Corners of a rectangle with rounded corners."""
+    radius = min(radius, (x[1] - x[0]) / 2, (y[1] - y[0]) / 2)
+    arc = np.linspace(0, np.pi / 2, 6)
+    corners = []
+    for turn, (cx, cy) in enumerate(
+        [(x[1] - radius, y[1] - radius), (x[0] + radius, y[1] - radius), (x[0] + radius, y[0] + radius)]
+        + [(x[1] - radius, y[0] + radius)]
+    ):
+        angle = arc + turn * np.pi / 2
+        corners.append(np.stack([cx + radius * np.cos(angle), cy + radius * np.sin(angle)], 1))
+    return np.concatenate(corners)
+
+
+def capsule(start: tuple[float, float], end: tuple[float, float], r0: float, r1: float | None = None) -> np.ndarray:
+    """Corners of a limb: two round ends joined by straight sides."""
+    r1 = r0 if r1 is None else r1
+    direction = np.arctan2(end[1] - start[1], end[0] - start[0])
+    arc = np.linspace(np.pi / 2, 3 * np.pi / 2, 8)
+    tail = np.stack([start[0] + r0 * np.cos(arc + direction), start[1] + r0 * np.sin(arc + direction)], 1)
+    tip = np.stack([end[0] - r1 * np.cos(arc + direction), end[1] - r1 * np.sin(arc + direction)], 1)
+    return np.concatenate([tail, tip])
+
+
+def blob(rng: np.random.Generator, centre: tuple[float, float], rx: float, ry: float, rough: float = 0.12):
+    """Corners of an irregular round shape: bushes, stones, clouds."""
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    radius = np.ones_like(angle)
+    for wave in (2, 3, 5, 7, 11):
+        radius += rough / wave**0.5 * rng.uniform(0.3, 1) * np.sin(wave * angle + rng.uniform(0, 2 * np.pi))
+    return np.stack([centre[0] + rx * radius * np.cos(angle), centre[1] + ry * radius * np.sin(angle)], 1)
