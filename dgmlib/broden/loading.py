@@ -125,14 +125,21 @@ def renumber(labels: np.ndarray) -> np.ndarray:
 
 
 def training_sample(
-    sample: dict, regions: np.ndarray, draw: Draw, max_size: int, tasks: Sequence[str], part_objects: Sequence[int]
+    sample: dict,
+    regions: np.ndarray,
+    short_side: int,
+    flip: bool,
+    max_size: int,
+    tasks: Sequence[str],
+    part_objects: Sequence[int],
 ) -> dict:
-    """Carry out one draw on one sample.
+    """Scale and mirror one sample, and bring its label maps to a quarter of that size.
 
     Args:
         sample: what a dataset gives.
         regions: its (H, W) superpixel map.
-        draw: the scale and the mirroring.
+        short_side: to scale it to, in pixels.
+        flip: whether to mirror it.
         max_size: the longest side allowed, in pixels.
         tasks: whose labels to keep.
         part_objects: the ids of the objects with parts, in the order of "part_valid".
@@ -142,9 +149,9 @@ def training_sample(
         "part_valid" without the objects whose part pixels vanished there.
     """
     image = sample["image"]
-    shape = scaled_shape(*image.shape[:2], draw.short_side, max_size)
+    shape = scaled_shape(*image.shape[:2], short_side, max_size)
     rows, columns = (nearest(old, new) for old, new in zip(image.shape[:2], shape, strict=True))
-    if draw.flip:
+    if flip:
         image = image[:, ::-1]
         columns = image.shape[1] - 1 - columns
     # A quarter of a map that was scaled first: the centre of its 4 x 4 cells.
@@ -178,8 +185,8 @@ def collate(samples: list[dict]) -> dict:
     Returns:
         dict with "image" (B, 3, H, W) float32 RGB in [0, 1], padded at the bottom and right to multiples of 32 with
         ImageNet's mean colour; "labels" (B, H, W) int32 superpixels, -1 in the padding; of the keys that every sample
-        has, "object", "part", "material" (B, H/4, W/4) int64, 0 ignored; "part_valid" (B, objects with parts) bool; "scene" (B,) int64, -1 ignored; "texture" (B,)
-        int64; and "source", "key".
+        has, "object", "part", "material" (B, H/4, W/4) int64, 0 ignored; "part_valid" (B, objects with parts) bool;
+        "scene" (B,) int64, -1 ignored; "texture" (B,) int64; and the lists "source" and "key".
     """
     height, width = (
         -(-max(sample["labels"].shape[axis] for sample in samples) // MULTIPLE) * MULTIPLE for axis in (0, 1)
@@ -204,47 +211,72 @@ def collate(samples: list[dict]) -> dict:
     return batch
 
 
-class _Samples(Dataset):
-    """Carries out draws in a loader's workers, and keeps note of what each of them is reading."""
+class Reader(Dataset):
+    """Reads one record of a dataset at a time, and notes for `ReportingLoader` which one that is.
 
-    def __init__(self, dataset, tasks: Sequence[str], regions: RegionMaps, max_size: int, workers: int):
-        self.dataset, self.tasks, self.regions, self.max_size = dataset, tuple(tasks), regions, max_size
-        self.reading = torch.zeros(max(workers, 1), 2, dtype=torch.int64).share_memory_()  # rows (process id, record)
+    Args:
+        dataset: gives ``key(index)``.
+        workers: loader processes that will share the notes.
+    """
 
-    def __getitem__(self, draw: Draw) -> dict | BrodenError:
+    def __init__(self, dataset, workers: int):
+        self.dataset = dataset
+        self.notes = torch.zeros(max(workers, 1), 2, dtype=torch.int64).share_memory_()  # rows (process id, record)
+
+    def load(self, index: int, *how) -> dict:
+        """Read the record ``index``."""
+        raise NotImplementedError
+
+    def __getitem__(self, item: tuple) -> dict | BrodenError:
+        index, *how = item
         worker = get_worker_info()
         if worker is not None:
-            self.reading[worker.id] = torch.tensor([os.getpid(), draw.index])
+            self.notes[worker.id] = torch.tensor([os.getpid(), index])
         try:
-            sample = self.dataset[draw.index]
-            regions = self.regions(sample["key"], sample["image"])
-            part_objects = tuple(self.dataset.vocabulary.object_parts)
-            return training_sample(sample, regions, draw, self.max_size, self.tasks, part_objects)
+            return self.load(index, *how)
         except BrodenError as error:
             return error  # raised by the loader, without a worker's traceback around its one sentence
         except Exception as error:
-            error.add_note(f"while reading {self.dataset.key(draw.index)}")
+            error.add_note(f"while reading {self.dataset.key(index)}")
             raise
 
 
-class TrainLoader(DataLoader):
-    """A DataLoader over `TrainBatches` that says which record broke, and which one killed a worker."""
+class _Samples(Reader):
+    """Carries out the draws of `TrainBatches`."""
 
-    def __iter__(self) -> Iterator[dict]:
+    def __init__(self, dataset, workers: int, tasks: Sequence[str], regions: RegionMaps, max_size: int):
+        super().__init__(dataset, workers)
+        self.tasks, self.regions, self.max_size = tuple(tasks), regions, max_size
+        self.part_objects = tuple(dataset.vocabulary.object_parts)
+
+    def load(self, index: int, short_side: int, flip: bool) -> dict:
+        """Carry out one draw."""
+        sample = self.dataset[index]
+        regions = self.regions(sample["key"], sample["image"])
+        return training_sample(sample, regions, short_side, flip, self.max_size, self.tasks, self.part_objects)
+
+
+class ReportingLoader(DataLoader):
+    """A DataLoader over a `Reader` that says which record is broken, and which one killed a worker."""
+
+    def __iter__(self) -> Iterator:
         try:
             for batch in super().__iter__():
                 if isinstance(batch, BrodenError):
                     raise batch
                 yield batch
         except RuntimeError as error:
-            raise (self._dead_worker(str(error)) or error) from error
+            killer = self._killer(str(error))
+            if killer is None:
+                raise
+            raise killer from error
 
-    def _dead_worker(self, message: str) -> BrodenError | None:
+    def _killer(self, message: str) -> BrodenError | None:
         found = re.search(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)", message)
         if not found:
             return None
         pids = {int(pid) for pid in found[1].split(",")}
-        indices = [index for pid, index in self.dataset.reading.tolist() if pid in pids]
+        indices = [index for pid, index in self.dataset.notes.tolist() if pid in pids]
         keys = ", ".join(self.dataset.dataset.key(index) for index in indices)
         return BrodenError(
             f"a loader worker died while reading {keys or 'its first record'}; check that file, "
@@ -285,11 +317,9 @@ def train_loader(
     Returns:
         a loader of ``iterations - start`` batches as `collate` describes them.
     """
-    return TrainLoader(
-        _Samples(dataset, tasks, RegionMaps(dataset.cache, max_regions), max_size, workers),
-        batch_sampler=TrainBatches(
-            dataset, tasks, batch_size, short_sides, iterations, seed, start, rank, world_size
-        ),
+    return ReportingLoader(
+        _Samples(dataset, workers, tasks, RegionMaps(dataset.cache, max_regions), max_size),
+        batch_sampler=TrainBatches(dataset, tasks, batch_size, short_sides, iterations, seed, start, rank, world_size),
         collate_fn=_collate_or_fail,
         num_workers=workers,
         generator=torch.Generator().manual_seed(seed),  # leaves torch's global random state alone
