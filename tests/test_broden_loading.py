@@ -1,0 +1,352 @@
+import os
+import signal
+from collections import Counter
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from broden_tree import write_tree
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from dgmlib import superpixels
+from dgmlib.broden import TASKS, BrodenError, BrodenPlus, TrainBatches, train_loader
+from dgmlib.broden.loading import collate, nearest, renumber, scaled_shape, training_sample
+from dgmlib.broden.records import Record
+from dgmlib.broden.region_maps import RegionMaps
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return BrodenPlus(write_tree(tmp_path_factory.mktemp("broden")), "train")
+
+
+def pretend(**counts):
+    """A dataset of records only; every third image is portrait."""
+    records = [
+        Record(source, i, *((90, 60) if i % 3 == 0 else (60, 90))) for source, n in counts.items() for i in range(n)
+    ]
+    return SimpleNamespace(records=records)
+
+
+def draws(dataset, iterations=300, tasks=TASKS, seed=0, **more):
+    return list(TrainBatches(dataset, tasks, 4, (300, 450), iterations, seed, **more))
+
+
+# --- What is drawn
+
+
+def test_a_batch_comes_from_one_group_and_one_orientation():
+    data = pretend(ade20k=40, pascal=20, os=30, dtd=10)
+    for batch in draws(data):
+        sources = {data.records[draw.index].source for draw in batch}
+        assert sources <= {"ade20k", "pascal"} or len(sources) == 1
+        assert len({data.records[draw.index].height > data.records[draw.index].width for draw in batch}) == 1
+        assert len({draw.short_side for draw in batch}) == 1
+
+
+def test_groups_are_drawn_in_proportion_to_their_records():
+    data = pretend(ade20k=40, pascal=20, os=30, dtd=10)
+    counts = Counter(data.records[batch[0].index].source.replace("pascal", "ade20k") for batch in draws(data, 3000))
+    for source, share in {"ade20k": 0.6, "os": 0.3, "dtd": 0.1}.items():
+        assert counts[source] / 3000 == pytest.approx(share, abs=0.04)
+
+
+def test_every_record_is_seen_once_before_any_is_seen_again():
+    batches = draws(pretend(ade20k=24), 6)  # 8 portrait, 16 landscape: queues come out even
+    seen = Counter(draw.index for batch in batches for draw in batch)
+    assert seen == Counter(range(24))
+    second = [draw.index for batch in draws(pretend(ade20k=24), 12)[6:] for draw in batch]
+    assert sorted(second) == list(range(24))
+    assert second != [draw.index for batch in batches for draw in batch]  # shuffled anew
+
+
+def test_scales_and_flips_are_drawn_evenly():
+    batches = draws(pretend(ade20k=50), 1000)
+    assert np.mean([batch[0].short_side == 300 for batch in batches]) == pytest.approx(0.5, abs=0.06)
+    assert np.mean([draw.flip for batch in batches for draw in batch]) == pytest.approx(0.5, abs=0.03)
+
+
+@settings(max_examples=20, deadline=None)
+@given(start=st.integers(0, 60), seed=st.integers(0, 2**32))
+def test_a_resumed_run_goes_on_as_if_never_interrupted(start, seed):
+    data = pretend(ade20k=13, os=9)
+    assert draws(data, 50, seed=seed, start=start) == draws(data, 50, seed=seed)[start:]
+
+
+def test_processes_share_the_same_batches():
+    data = pretend(ade20k=13, os=9)
+    shares = [draws(data, 20, rank=rank, world_size=2) for rank in (0, 1)]
+    whole = [sorted(a + b) for a, b in zip(*shares, strict=True)]
+    assert whole == [sorted(batch) for batch in draws(data, 20)]
+
+
+def test_only_groups_with_the_tasks_are_drawn():
+    data = pretend(ade20k=9, pascal=9, os=30, dtd=10)
+    for tasks, sources in [
+        (("material",), {"os"}),
+        (("texture", "material"), {"os", "dtd"}),
+        (("scene",), {"ade20k"}),
+        (("object",), {"ade20k", "pascal"}),
+    ]:
+        assert {data.records[d.index].source for batch in draws(data, tasks=tasks) for d in batch} == sources
+    with pytest.raises(ValueError, match="labelled for texture"):
+        draws(pretend(ade20k=9), tasks=("texture",))
+
+
+# --- How a draw is carried out
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((375, 500), (450, 600)),
+        ((500, 375), (600, 450)),
+        ((512, 1848), (277, 1000)),
+        ((450, 450), (450, 450)),
+        ((3, 3000), (1, 1000)),
+    ],
+)
+def test_scaled_shape(shape, expected):
+    assert scaled_shape(*shape, 450, 1000) == expected
+
+
+def on_a_border(size, new_size):
+    """Whether a new pixel's centre falls exactly between two old ones, where Pillow's rounding decides."""
+    return (2 * np.arange(new_size) + 1) * size % (2 * new_size) == 0
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.integers(1, 60))
+def test_nearest_is_pillows(size, new_size):
+    row = np.arange(size, dtype=np.uint8)[None]
+    pillow = np.asarray(Image.fromarray(row).resize((new_size, 1), Image.Resampling.NEAREST))
+    clear = ~on_a_border(size, new_size)
+    np.testing.assert_array_equal(row[0, nearest(size, new_size)][clear], pillow[0][clear])
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32))
+def test_renumber_keeps_regions_and_order(seed):
+    labels = np.random.default_rng(seed).choice([3, 7, 8, 20], (5, 6)).astype(np.int32)
+    values, expected = np.unique(labels, return_inverse=True)
+    result = renumber(labels)
+    assert result.dtype == np.int32
+    np.testing.assert_array_equal(result, expected.reshape(5, 6))
+    assert result.max() == len(values) - 1
+
+
+def literal_training_labels(labels, shape, flip):
+    """unifiedparsing's way: flip, resize to the image's new size, pad to a multiple of 32, resize to a quarter."""
+    labels = Image.fromarray((labels[:, ::-1] if flip else labels).astype(np.uint8))
+    resized = np.asarray(labels.resize(shape[::-1], Image.Resampling.NEAREST))
+    padded = np.zeros([-(-side // 32) * 32 for side in shape], dtype=np.uint8)
+    padded[: shape[0], : shape[1]] = resized
+    quarter = Image.fromarray(padded).resize([side // 4 for side in padded.shape[::-1]], Image.Resampling.NEAREST)
+    return np.asarray(quarter)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(20, 90), st.integers(20, 90), st.integers(20, 120), st.booleans())
+def test_label_maps_equal_the_two_official_resizes(height, width, short_side, flip):
+    shape = scaled_shape(height, width, short_side, 150)
+    assume(not on_a_border(height, shape[0])[2::4].any() and not on_a_border(width, shape[1])[2::4].any())
+    labels = np.random.default_rng(0).integers(0, 9, (height, width))
+    sample = {"key": "k", "source": "os", "image": np.zeros((height, width, 3), np.uint8), "material": labels}
+    result = training_sample(sample, np.zeros((height, width), np.int32), short_side, flip, 150, ("material",), ())
+    batch = collate([result])
+    np.testing.assert_array_equal(batch["material"][0], literal_training_labels(labels, shape, flip))
+
+
+def test_image_labels_and_superpixels_stay_aligned(dataset):
+    sample = dataset[0]
+    regions = sample["object"].astype(np.int32)  # one region per object: must agree after scaling and mirroring
+    for flip in (False, True):
+        result = training_sample(sample, regions, 80, flip, 1000, ("object",), ())
+        assert result["image"].shape == (80, 112, 3)
+        quarter = result["labels"][2::4, 2::4]
+        torch.testing.assert_close(quarter.long(), result["object"])
+        whole = np.asarray(
+            Image.fromarray(sample["image"][:, ::-1] if flip else sample["image"]).resize((112, 80), Image.BILINEAR)
+        )
+        np.testing.assert_array_equal(result["image"], whole)
+
+
+def test_an_object_whose_parts_vanish_loses_its_validity(dataset):
+    sample = dict(dataset[0])
+    sample["part"] = np.zeros_like(sample["part"])
+    sample["part"][22:24, 30:32] = 1
+    regions = np.zeros(sample["part"].shape, np.int32)
+    kept = training_sample(sample, regions, 40, False, 1000, ("part",), (2, 3))
+    assert kept["part_valid"].tolist() == [True, False]
+    sample["part"][22, 30] = 0  # the one pixel that stride 4 keeps
+    lost = training_sample(sample, regions, 40, False, 1000, ("part",), (2, 3))
+    assert lost["part_valid"].tolist() == [False, False]
+    assert sample["part_valid"].tolist() == [True, False]
+
+
+def test_collate_pads_to_the_largest_at_the_bottom_and_right(dataset):
+    regions = [np.arange(dataset[i]["object"].size, dtype=np.int32).reshape(dataset[i]["object"].shape) for i in (0, 2)]
+    samples = [
+        training_sample(dataset[i], r, 40, False, 1000, ("object", "part", "scene"), (2, 3))
+        for i, r in zip((0, 2), regions, strict=True)
+    ]
+    batch = collate(samples)
+    assert batch["image"].shape == (2, 3, 64, 64)  # 40 x 56 and 48 x 40
+    assert batch["image"].dtype == torch.float32
+    torch.testing.assert_close(batch["image"][0, :, :40, :56] * 255, samples[0]["image"].permute(2, 0, 1).float())
+    torch.testing.assert_close(
+        batch["image"][0, :, 40:], torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1).expand(3, 24, 64)
+    )
+    assert (batch["labels"][0, 40:] == -1).all()
+    assert (batch["labels"][1, :, 40:] == -1).all()
+    assert batch["labels"].dtype == torch.int32
+    assert batch["object"].shape == batch["part"].shape == (2, 16, 16)
+    assert not batch["object"][0, 10:].any()
+    assert batch["scene"].tolist() == [1, -1]
+    assert batch["part_valid"].tolist() == [[True, False], [True, True]]
+    assert batch["source"] == ["ade20k", "pascal"]
+
+
+# --- The loader
+
+
+def assert_same_batches(first, second):
+    first, second = list(first), list(second)
+    assert len(first) == len(second)
+    for a, b in zip(first, second, strict=True):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert torch.equal(a[key], b[key]) if torch.is_tensor(a[key]) else a[key] == b[key]
+
+
+def test_batches_do_not_depend_on_the_number_of_workers(dataset):
+    def batches(workers, start=0):
+        return train_loader(dataset, TASKS, 2, (32, 48), 8, 5, start, max_regions=20, workers=workers)
+
+    assert_same_batches(batches(0), batches(2))
+    assert_same_batches(list(batches(0))[5:], batches(2, start=5))
+
+
+def test_the_loader_leaves_the_global_random_state_alone(dataset):
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    list(train_loader(dataset, TASKS, 2, (32,), 3, 5, max_regions=20, workers=1))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_only_the_asked_tasks_are_loaded(dataset):
+    keys = {"image", "labels", "key", "source"}
+    for batch in train_loader(dataset, ("scene", "object"), 2, (32,), 4, 0, max_regions=20):
+        assert set(batch) == keys | {"scene", "object"}
+        break
+    for batch in train_loader(dataset, ("part",), 2, (32,), 1, 0, max_regions=20):
+        assert set(batch) == keys | {"part", "part_valid", "object"}
+
+
+class Dying:
+    """A dataset one of whose records kills the process that reads it."""
+
+    def __init__(self, dataset, victim):
+        self.dataset, self.victim = dataset, victim
+        self.vocabulary, self.records, self.cache, self.key = (
+            dataset.vocabulary,
+            dataset.records,
+            dataset.cache,
+            dataset.key,
+        )
+
+    def __getitem__(self, index):
+        if index == self.victim:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return self.dataset[index]
+
+
+def test_a_worker_that_dies_is_reported_with_its_record(dataset):
+    loader = train_loader(Dying(dataset, 4), ("material",), 1, (32,), 3, 0, max_regions=20, workers=1)
+    with pytest.raises(BrodenError, match="worker died while reading os/15"):
+        list(loader)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_file_stops_the_loader_with_one_sentence(tmp_path, workers):
+    root = write_tree(tmp_path)
+    path = root / "opensurfaces" / "photos" / "15.jpg"
+    path.write_bytes(path.read_bytes()[:200])
+    loader = train_loader(BrodenPlus(root, "train"), ("material",), 1, (32,), 3, 0, workers=workers)
+    with pytest.raises(BrodenError, match=r"^\S*15\.jpg cannot be decoded .*; restore it from \S+\.$"):
+        list(loader)
+
+
+def test_other_errors_name_the_record(dataset, monkeypatch):
+    monkeypatch.setattr(superpixels, "segment", lambda image, n: 1 / 0 if len(image) > 20 else None)
+    monkeypatch.setattr(RegionMaps, "__init__", lambda self, folder, n: None)
+    monkeypatch.setattr(RegionMaps, "__call__", lambda self, key, image: superpixels.segment(image, 3))
+    with pytest.raises(ZeroDivisionError) as caught:
+        list(train_loader(dataset, ("material",), 1, (32,), 1, 0))
+    assert caught.value.__notes__ == ["while reading os/15"]
+
+
+# --- The cache of superpixels
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    calls = []
+    real = superpixels.segment
+
+    def segment(image, max_regions=512):
+        calls.append(max_regions)
+        return real(image, max_regions)
+
+    monkeypatch.setattr(superpixels, "segment", segment)
+    return calls
+
+
+def test_superpixels_are_computed_once(tmp_path, counted):
+    image = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
+    first = RegionMaps(tmp_path, 25)
+    counted.clear()  # without the probe
+    labels = first("ade20k/x", image)
+    again = RegionMaps(tmp_path, 25)
+    counted.clear()
+    np.testing.assert_array_equal(again("ade20k/x", image), labels)
+    assert counted == []
+    assert labels.dtype == again("ade20k/x", image).dtype == np.int32
+    assert labels.max() == 24
+    assert [path.parent.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")] == [
+        "superpixels-25/ade20k"
+    ]
+
+
+def test_a_changed_image_setting_or_method_never_reads_a_stale_map(tmp_path, counted, monkeypatch):
+    image = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
+    RegionMaps(tmp_path, 25)("x", image)
+    other = image.copy()
+    other[0, 0, 0] ^= 1
+    maps = RegionMaps(tmp_path, 25)
+    counted.clear()
+    maps("x", other)
+    maps("x", np.ascontiguousarray(image.reshape(40, 30, 3)))  # the same bytes in another shape
+    assert counted == [25, 25]
+    maps = RegionMaps(tmp_path, 26)
+    counted.clear()
+    maps("x", image)
+    assert counted == [26]
+    monkeypatch.setattr(superpixels, "segment", lambda image, n=512: np.zeros(image.shape[:2], np.int32))
+    assert RegionMaps(tmp_path, 25)("x", image).max() == 0
+
+
+def test_superpixel_maps_are_written_whole(tmp_path, monkeypatch):
+    maps = RegionMaps(tmp_path, 9)
+
+    def crash(self, path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Image.Image, "save", crash)
+    with pytest.raises(KeyboardInterrupt):
+        maps("x", np.zeros((8, 8, 3), np.uint8))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
