@@ -17,6 +17,9 @@ from dgmlib.broden.mini.names import MATERIALS, OBJECTS, PARTS
 
 SCALE = 2  # colour samples per pixel and axis
 FINE = 2  # mask samples per colour sample and axis
+NEGLIGIBLE = 0.05  # pixels: bounding boxes below are left out
+FAR = 1e6  # metres: haze of this depth is none
+TINY = 6  # colour samples: shapes up to this size show no pattern
 
 
 @dataclass(frozen=True)
@@ -75,56 +78,57 @@ class Canvas:
 
     def project(self, plane: Plane, points: np.ndarray) -> np.ndarray:
         """Pixel coordinates (N, 2) of points (N, 2) in a plane."""
-        first, second = np.asarray(points, float).T
-        if plane.axis == "z":
-            x, y, z = first, second, np.full_like(first, plane.at)
-        elif plane.axis == "y":
-            x, y, z = first, np.full_like(first, plane.at), second
-        else:
-            x, y, z = np.full_like(first, plane.at), second, first
-        return np.stack([self.cx + self.focal * x / z, self.cy + self.focal * (self.eye - y) / z], 1)
+        first, second = points[:, 0], points[:, 1]
+        x, y, z = {"x": (plane.at, second, first), "y": (first, plane.at, second), "z": (first, second, plane.at)}[
+            plane.axis
+        ]
+        pixels = np.empty((len(points), 2))
+        pixels[:, 0] = self.cx + self.focal * x / z
+        pixels[:, 1] = self.cy + self.focal * (self.eye - y) / z
+        return pixels
 
     def unproject(self, plane: Plane, px: np.ndarray, py: np.ndarray):
-        """In-plane coordinates, depth and size of a pixel in metres for pixel coordinates px (1, w), py (h, 1)."""
+        """In-plane coordinates, depth and size of a pixel in metres for pixel coordinates px (1, w), py (h, 1).
+
+        Each result has the least shape that broadcasts to (h, w): what varies along rows only is (1, w).
+        """
         right, down = (px - self.cx) / self.focal, (py - self.cy) / self.focal
         if plane.axis == "z":
-            z = np.float32(plane.at)
-            first, second = right * z, self.eye - down * z
-            size = z / self.focal
-        elif plane.axis == "y":
+            z = np.full((1, 1), plane.at, np.float32)
+            return right * z, self.eye - down * z, z, z / self.focal
+        if plane.axis == "y":
             drop = self.eye - plane.at
-            z = drop / np.where(np.abs(down) < 1e-3, np.copysign(1e-3, drop), down)
-            first, second = right * z, z
-            size = z * np.maximum(1, np.abs(z / drop)) / self.focal
-        else:
-            z = plane.at / np.where(np.abs(right) < 1e-3, np.copysign(1e-3, plane.at), right)
-            first, second = z, self.eye - down * z
-            size = z * np.maximum(1, np.abs(z / plane.at)) / self.focal
-        shape = np.broadcast_shapes(px.shape, py.shape)
-        return [np.broadcast_to(np.asarray(a, np.float32), shape) for a in (first, second, z, size)]
+            z = drop / np.where(np.abs(down) < 1e-3, np.float32(np.copysign(1e-3, drop)), down)
+            return right * z, z, z, z * np.maximum(1, np.abs(z / drop)) / self.focal
+        z = plane.at / np.where(np.abs(right) < 1e-3, np.float32(np.copysign(1e-3, plane.at)), right)
+        return z, self.eye - down * z, z, z * np.maximum(1, np.abs(z / plane.at)) / self.focal
 
     def add(self, name: str) -> Thing:
         """Begin a new object of this name ("-" for things without a label)."""
         self.instances += name != "-"
         return Thing(self, name, self.instances if name != "-" else 0)
 
-    def _cover(self, outline: np.ndarray, blur: float = 0.0):
-        """Window of the colour map that a polygon touches, its coverage there, and its coverage per pixel."""
-        margin = 3 * blur + 1
-        x0, y0 = np.floor(outline.min(0) - margin).astype(int)
-        x1, y1 = np.ceil(outline.max(0) + margin).astype(int)
-        x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, self.width), min(y1, self.height)
-        if x0 >= x1 or y0 >= y1:
+    def _cover(self, outlines: list[np.ndarray], blur: float = 0.0):
+        """Box of pixels that polygons touch, their coverage of its colour samples, and the pixels half covered."""
+        corners = np.concatenate(outlines)
+        low, high = corners.min(0), corners.max(0)
+        margin = 3 * blur + 0.5
+        x0, y0 = max(int(low[0] - margin), 0), max(int(low[1] - margin), 0)
+        x1, y1 = min(int(high[0] + margin) + 1, self.width), min(int(high[1] + margin) + 1, self.height)
+        if x0 >= x1 or y0 >= y1 or np.prod(high - low) < NEGLIGIBLE:
             return None
-        step = SCALE * FINE
+        fine = 1 if blur else FINE
+        step = SCALE * fine
         mask = Image.new("L", ((x1 - x0) * step, (y1 - y0) * step))
-        # PIL fills whole pixels; the half shift makes the outline run between them
-        corners = (outline - (x0, y0)) * step - 0.5
-        ImageDraw.Draw(mask).polygon([tuple(c) for c in np.clip(corners, -1e5, 1e5).tolist()], fill=255)
+        draw = ImageDraw.Draw(mask)
+        for outline in outlines:
+            # PIL fills whole samples; the half shift makes the outline run between them
+            corners = np.clip((outline - (x0, y0)) * step - 0.5, -1e5, 1e5)
+            draw.polygon(corners.ravel().tolist(), fill=255)
         if blur:
             mask = mask.filter(ImageFilter.GaussianBlur(float(blur) * step))
-        colour = np.asarray(mask.reduce(FINE), np.float32) / 255
-        return (slice(y0, y1), slice(x0, x1)), colour, np.asarray(mask.reduce(step)) >= 128
+        coverage = np.asarray(mask.reduce(fine), np.float32) / 255
+        return (slice(y0, y1), slice(x0, x1)), coverage, np.asarray(mask.reduce(step)) >= 128
 
     def window(self, box: tuple[slice, slice]) -> tuple[slice, slice]:
         """The part of the supersampled colour map under a box of pixels."""
@@ -132,9 +136,8 @@ class Canvas:
 
     def shade(self, plane: Plane, outline: np.ndarray, strength: float, blur: float = 0.0) -> None:
         """Darken a soft patch: a shadow; blur in metres."""
-        outline = self.project(plane, outline)
         spread = blur * self.focal / max(plane.at if plane.axis == "z" else 6.0, 0.5)
-        found = self._cover(outline, min(spread, 12))
+        found = self._cover([self.project(plane, outline)], min(spread, 12))
         if found is not None:
             box, alpha, _ = found
             tint = np.asarray([0.80, 0.84, 0.9], np.float32) * (1 - strength) + 0.04
@@ -168,7 +171,7 @@ class Thing:
     def paint(
         self,
         plane: Plane,
-        outline: np.ndarray,
+        outline: np.ndarray | list[np.ndarray],
         surface: Surface,
         part: str = "-",
         round: float = 0.0,
@@ -177,11 +180,11 @@ class Thing:
         opacity: float = 1.0,
         blur: float = 0.0,
     ) -> None:
-        """Fill a polygon of a plane.
+        """Fill a polygon of a plane, or several with one surface.
 
         Arguments:
             plane: where the polygon lies.
-            outline: (N, 2) its corners in the plane's coordinates, metres.
+            outline: (N, 2) its corners in the plane's coordinates, metres, or a list of such.
             surface: what it is made of.
             part: name of the part it belongs to ("-" for none).
             round: 0 for a flat shape, 1 for one shaded like a ball.
@@ -191,7 +194,8 @@ class Thing:
             blur: softness of the edge in pixels.
         """
         canvas = self.canvas
-        found = canvas._cover(canvas.project(plane, outline), blur)
+        outlines = outline if isinstance(outline, list) else [outline]
+        found = canvas._cover([canvas.project(plane, one) for one in outlines], blur)
         if found is None:
             return
         box, alpha, inside = found
@@ -199,26 +203,31 @@ class Thing:
         px = (np.arange(columns.start * SCALE, columns.stop * SCALE, dtype=np.float32)[None] + 0.5) / SCALE
         py = (np.arange(rows.start * SCALE, rows.stop * SCALE, dtype=np.float32)[:, None] + 0.5) / SCALE
         first, second, depth, size = canvas.unproject(plane, px, py)
-        colour = surface(first, second, size)
         if normal is None:
             side = -np.sign(plane.at)
             up = 1.0 if plane.at < canvas.eye else -1.0
             normal = {"x": (side, 0.0, 0.0), "y": (0.0, up, 0.0), "z": (0.0, 0.0, 1.0)}[plane.axis]
-        light = canvas.light
-        colour = colour * ((1 - surface.emission) * light.on(normal) + surface.emission)
+        tint = (1 - surface.emission) * canvas.light.on(normal) + surface.emission
+        if max(alpha.shape) > TINY:
+            colour = surface(first, second, size, tint)
+        else:
+            colour = surface.colour * tint
         if round:
-            low, high = np.min(outline, 0), np.max(outline, 0)
+            corners = np.concatenate(outlines)
+            low, high = corners.min(0), corners.max(0)
             across = (2 * first - low[0] - high[0]) / (high[0] - low[0] + 1e-6)
             along = (2 * second - low[1] - high[1]) / (high[1] - low[1] + 1e-6)
-            facing = across * light.towards[0] + along * light.towards[1]
-            colour = colour * (1 + round * (0.30 * facing - 0.12 * (across**2 + along**2)))[..., None]
+            towards = canvas.light.towards
+            lit = across * (0.30 * towards[0] - 0.12 * across) + along * (0.30 * towards[1] - 0.12 * along)
+            colour = colour * (1 + np.float32(round) * lit)[..., None]
         if modulate is not None:
-            colour = colour * modulate(first, second)[..., None]
-        veil = (1 - np.exp(-np.maximum(depth, 0) / light.haze_depth))[..., None]
-        colour = colour + (light.haze - colour) * veil
+            colour = colour * modulate(first, second).astype(np.float32)[..., None]
+        if canvas.light.haze_depth < FAR:
+            veil = 1 - np.exp(-np.maximum(depth, 0) / np.float32(canvas.light.haze_depth))[..., None]
+            colour = colour + (canvas.light.haze - colour) * veil
         window = canvas.window(box)
         under = canvas.colour[window]
-        under += (opacity * alpha)[..., None] * (colour - under)
+        under += (np.float32(opacity) * alpha)[..., None] * (colour - under)
         if opacity >= 0.5:
             labels = canvas.labels
             labels["object"][box][inside] = OBJECTS.index(self.name)
@@ -226,7 +235,9 @@ class Thing:
             labels["material"][box][inside] = MATERIALS.index(surface.material)
             labels["instance"][box][inside] = self.number
 
-    def front(self, z: float, outline: np.ndarray, surface: Surface, part: str = "-", **options) -> None:
+    def front(
+        self, z: float, outline: np.ndarray | list[np.ndarray], surface: Surface, part: str = "-", **options
+    ) -> None:
         """Fill a polygon that faces the camera at depth z."""
         self.paint(Plane("z", z), outline, surface, part, **options)
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import gaussian_filter
+
+TILE, GRAIN = 1024, 32  # samples along the noise tile, and per bump
 
 Pattern = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
@@ -29,11 +31,12 @@ class Surface:
     pattern: Pattern | None = None
     emission: float = 0.0
 
-    def __call__(self, u: np.ndarray, v: np.ndarray, size: np.ndarray) -> np.ndarray:
-        base = np.asarray(self.colour, np.float32)
+    def __call__(self, u: np.ndarray, v: np.ndarray, size: np.ndarray, tint: np.ndarray) -> np.ndarray:
+        """Colours (H, W, 3), or what broadcasts to that, at points u, v under light of a colour ``tint``."""
+        base = (self.colour * tint).astype(np.float32)
         if self.pattern is None:
-            return np.broadcast_to(base, (*u.shape, 3))
-        factor = self.pattern(u, v, size)
+            return base
+        factor = self.pattern(u, v, size).astype(np.float32, copy=False)
         return base * (factor if factor.ndim == 3 else factor[..., None])
 
 
@@ -58,16 +61,17 @@ def oklch(lightness: float, chroma: float, hue: float) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _noise_tile() -> np.ndarray:
-    """A seamless tile of smooth noise, 16 samples per bump, unit variance."""
-    white = np.random.default_rng(20200614).standard_normal((512, 512))
-    smooth = gaussian_filter(white, 5.0, mode="wrap")
+    """A seamless tile of smooth noise, GRAIN samples per bump, unit variance."""
+    white = np.random.default_rng(20200614).standard_normal((TILE, TILE))
+    smooth = gaussian_filter(white, GRAIN * 0.31, mode="wrap")
     return (smooth / smooth.std()).astype(np.float32)
 
 
 def noise(u: np.ndarray, v: np.ndarray, fu: float, fv: float | None = None, shift: float = 0.0) -> np.ndarray:
     """Smooth noise of zero mean and unit variance with about fu, fv bumps per unit of u and v."""
-    coordinates = np.stack([v * (16 * (fv or fu)) + 131.7 * shift, u * (16 * fu) + 71.3 * shift])
-    return map_coordinates(_noise_tile(), coordinates, order=1, mode="grid-wrap")
+    column = (u * np.float32(GRAIN * fu) + np.float32(71.3 * shift)).astype(np.int32) & (TILE - 1)
+    row = (v * np.float32(GRAIN * (fv or fu)) + np.float32(131.7 * shift)).astype(np.int32) & (TILE - 1)
+    return _noise_tile().ravel().take(row * TILE + column)
 
 
 def visible(period: float, size: np.ndarray) -> np.ndarray:
@@ -79,7 +83,7 @@ def _hash(i: np.ndarray, j: np.ndarray, shift: float = 0.0) -> np.ndarray:
     """A fixed pseudo-random number in [0, 1) for every pair of whole numbers."""
     tile = _noise_tile()
     i, j = np.asarray(i, np.int64), np.asarray(j, np.int64)
-    value = tile[(i * 37 + j * 101 + int(shift * 64)) % 512, (i * 73 - j * 29) % 512]
+    value = tile[(i * 137 + j * 211 + int(shift * 64)) % TILE, (i * 173 - j * 91) % TILE]
     return (value * 7.3) % 1.0
 
 

@@ -271,61 +271,51 @@ def bush(canvas: Canvas, rng: Rng, x: float, z: float, size: float, name: str = 
             shrub.front(z, ellipse(spot, 0.06 * size + 0.02, points=8), petal)
 
 
-def facade(
-    thing: Thing,
-    rng: Rng,
-    plane: Plane,
-    start: float,
-    width: float,
-    height: float,
-    wall: Surface,
-    front_door: bool = True,
-) -> None:
-    """Windows in rows, a door, sometimes balconies, on a wall of a building; ``start`` and ``width`` along the wall."""
-    night = thing.canvas.light.dark
-    floor, style = rng.uniform(2.9, 3.5), rng.random()
-    columns = max(1, int(width / rng.uniform(2.2, 3.2)))
-    step = width / columns
-    wide, tall = rng.uniform(0.9, 1.3), rng.uniform(1.3, 1.8)
+def facade(thing: Thing, rng: Rng, plane: Plane, start: float, width: float, height: float) -> None:
+    """Windows in rows, a door, sometimes balconies on a building's wall.
+
+    Arguments:
+        thing: the building.
+        rng: draws the style.
+        plane: where the wall lies.
+        start, width: where it begins and how long it is, along the wall, in metres.
+        height: of the wall in metres.
+    """
+    storey = rng.uniform(2.9, 3.5)
+    rows, columns = max(1, int(height / storey)), max(1, int(width / rng.uniform(2.2, 3.2)))
+    half, tall = rng.uniform(0.45, 0.65), rng.uniform(1.3, 1.8)
     frame = m.painted(rng, oklch(rng.uniform(0.35, 0.97), 0.03, rng.uniform(0, 360)))
-    balcony = rng.random() < 0.5
-    rail = m.metal(rng, oklch(rng.uniform(0.3, 0.5), 0.02, 250)) if style < 0.6 else m.stone(rng)
-    way = rng.integers(columns) if front_door else -1
-    slots = columns * max(1, int(height / floor))
-    lit = rng.random(slots) < (0.55 if night else 0.04)
-    day, glow = m.glass(rng), m.glass(rng, lit=True)
-    if thing.canvas.light.dark:
-        day = m.glass(rng, oklch(0.35, 0.04, 260))
-    slot = 0
-    for row in range(max(1, int(height / floor))):
-        base = row * floor
-        for column in range(columns):
-            middle = start + (column + 0.5) * step
-            if row == 0 and column == way:
-                wood = m.wood(
-                    rng, oklch(rng.uniform(0.35, 0.6), rng.uniform(0.03, 0.12), rng.uniform(0, 360)), along="v"
-                )
-                thing.paint(plane, rectangle((middle - 0.75, middle + 0.75), (0, 2.55)), frame)
-                thing.paint(plane, rectangle((middle - 0.6, middle + 0.6), (0, 2.4)), wood, "door")
-                continue
-            low = base + 0.9
-            thing.paint(
-                plane,
-                rectangle((middle - wide / 2 - 0.1, middle + wide / 2 + 0.1), (low - 0.1, low + tall + 0.1)),
-                frame,
-            )
-            pane = glow if lit[slot % slots] else day
-            thing.paint(plane, rectangle((middle - wide / 2, middle + wide / 2), (low, low + tall)), pane, "window")
-            thing.paint(plane, rectangle((middle - 0.035, middle + 0.035), (low, low + tall)), frame, "window")
-            if balcony and row > 0:
-                box = rectangle((middle - wide / 2 - 0.3, middle + wide / 2 + 0.3), (low - 0.45, low + 0.38))
-                thing.paint(plane, box, rail, "balcony")
-                bars = plain(np.asarray(rail.colour) * 0.55)
-                for at in np.linspace(-wide / 2 - 0.2, wide / 2 + 0.2, 6):
-                    thing.paint(
-                        plane, rectangle((middle + at, middle + at + 0.05), (low - 0.35, low + 0.3)), bars, "balcony"
-                    )
-            slot += 1
+    dark = thing.canvas.light.dark
+    day = m.glass(rng, oklch(0.35, 0.04, 260) if dark else None)
+    middles = start + (np.arange(columns) + 0.5) * width / columns
+    entrance = rng.integers(columns)
+    slots = [(middle, 0.9 + storey * row) for row in range(rows) for middle in middles]
+    slots.pop(entrance)
+
+    def boxes(places, left: float, right: float, low: float, high: float) -> list[np.ndarray]:
+        return [rectangle((x + left, x + right), (y + low, y + high)) for x, y in places]
+
+    thing.paint(plane, boxes(slots, -half - 0.1, half + 0.1, -0.1, tall + 0.1), frame)
+    thing.paint(plane, boxes(slots, -half, half, 0, tall), day, "window")
+    lit = [slot for slot in slots if rng.random() < (0.5 if dark else 0.03)]
+    if lit:
+        thing.paint(plane, boxes(lit, -half, half, 0, tall), m.glass(rng, lit=True), "window")
+    bars = boxes(slots, -0.035, 0.035, 0, tall) + boxes(slots, -half, half, 0.6 * tall, 0.6 * tall + 0.06)
+    thing.paint(plane, bars, frame, "window")
+    if rows > 1 and rng.random() < 0.5:
+        rail = m.metal(rng, oklch(rng.uniform(0.3, 0.5), 0.02, 250)) if rng.random() < 0.6 else m.stone(rng)
+        balconies = [slot for slot in slots if slot[1] > storey]
+        thing.paint(plane, boxes(balconies, -half - 0.3, half + 0.3, -0.45, 0.38), rail, "balcony")
+        posts = [
+            post
+            for at in np.linspace(-half - 0.2, half + 0.15, 6)
+            for post in boxes(balconies, at, at + 0.05, -0.35, 0.3)
+        ]
+        thing.paint(plane, posts, Surface(rail.material, rail.colour * 0.55), "balcony")
+    leaf = m.wood(rng, oklch(rng.uniform(0.35, 0.6), rng.uniform(0.03, 0.12), rng.uniform(0, 360)), along="v")
+    way = middles[entrance]
+    thing.paint(plane, rectangle((way - 0.75, way + 0.75), (0, 2.55)), frame)
+    thing.paint(plane, rectangle((way - 0.6, way + 0.6), (0, 2.4)), leaf, "door")
 
 
 def masonry(rng: Rng, bright: tuple[float, float] = (0.5, 0.9)) -> Surface:
@@ -348,9 +338,9 @@ def building(canvas: Canvas, rng: Rng, x: tuple[float, float], z: tuple[float, f
     house.box(x, (0, height), z, wall)
     if x[0] > 0 or x[1] < 0:
         side = Plane("x", x[0] if x[0] > 0 else x[1])
-        facade(house, rng, side, z[0], z[1] - z[0], height, wall)
+        facade(house, rng, side, z[0], z[1] - z[0], height)
         house.paint(side, rectangle((z[0], z[1]), (height - 0.6, height + 0.5)), roof, "roof")
-    facade(house, rng, Plane("z", z[0]), x[0], x[1] - x[0], height, wall)
+    facade(house, rng, Plane("z", z[0]), x[0], x[1] - x[0], height)
     house.front(z[0], rectangle((x[0] - 0.15, x[1] + 0.15), (height - 0.6, height + 0.5)), roof, "roof")
 
 

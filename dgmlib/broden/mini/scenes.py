@@ -61,7 +61,7 @@ def outdoors(canvas: Canvas, rng: Rng, eye: float, horizon: float, focal: float 
         cloud = np.clip((cloud - 1.3 + cover) * 0.9, 0, 1)[..., None] * 0.8
         return (colour + (white - colour) * cloud).astype(np.float32)
 
-    canvas.light, kept = Light(light.towards, light.key, light.ambient, light.haze, 1e9, light.dark), canvas.light
+    canvas.light, kept = Light(light.towards, light.key, light.ambient, light.haze, np.inf, light.dark), canvas.light
     sky.front(FAR, rectangle((-FAR * 3, FAR * 3), (-50, FAR * 3)), Surface("-", np.ones(3), gradient, 1.0))
     canvas.light = kept
 
@@ -488,7 +488,7 @@ def room(
         ),
         np.array([0.42, 0.4, 0.42] if dark else [0.58, 0.58, 0.6], np.float32),
         np.ones(3, np.float32),
-        1e9,
+        np.inf,
         dark,
     )
     canvas.look(rng.uniform(1.25, 1.75), rng.uniform(0.4, 0.5), rng.uniform(0.75, 1.0), light)

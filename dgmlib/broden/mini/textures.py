@@ -45,7 +45,7 @@ def motif(kind: str, rng: np.random.Generator, period: float = 1.0, turn: float 
     def banded(u, v, size):
         # bands of several colours and uneven widths
         t = v + 0.02 * noise(u, v, 0.5, shift=shift)
-        result = np.broadcast_to(ground, (*u.shape, 3))
+        result = ground
         for start, width, colour in ((0.1, 0.28 * share + 0.1, figure), (0.55, 0.25, third), (0.9, 0.06, figure)):
             result = mix(_edge(width / 2 - np.abs((t - start + 0.5) % 1.0 - 0.5), size), colour, result)
         return result
