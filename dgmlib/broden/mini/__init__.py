@@ -1,5 +1,17 @@
 """Broden-mini, the data set that dgmlib draws itself, in Broden+'s own layouts."""
 
-from dgmlib.broden.mini.generate import PRESETS, MiniCounts, generate
+import tempfile
+from pathlib import Path
 
-__all__ = ["PRESETS", "MiniCounts", "generate"]
+from dgmlib.broden.mini.generate import PRESETS, MiniCounts, generate
+from dgmlib.broden.mini.metadata import write_vocabulary
+from dgmlib.broden.vocabulary import Vocabulary
+
+__all__ = ["PRESETS", "MiniCounts", "generate", "vocabulary"]
+
+
+def vocabulary() -> Vocabulary:
+    """Return the classes of Broden-mini, as its files name them, without drawing a picture."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_vocabulary(Path(folder))
+        return Vocabulary.from_folder(folder)
