@@ -3,7 +3,7 @@
 OBJECTS = (
     "-", "wall", "sky", "floor", "tree", "building", "person", "ceiling", "table", "window", "road", "grass",
     "chair", "car", "plant", "painting", "door", "sidewalk", "cabinet", "lamp", "curtain", "mountain", "bed",
-    "sofa", "carpet", "sea", "sand", "house", "boat", "bench", "stove", "dog",
+    "sofa", "carpet", "water", "sand", "house", "boat", "bench", "stove", "dog",
 )  # fmt: skip
 
 PARTS = (
@@ -60,7 +60,7 @@ SUBSTANCES = {
 }
 
 #: Names that PASCAL Context spells differently; the others are the same there.
-CONTEXT_NAMES = {"carpet": "rug", "plant": "pottedplant", "sea": "water"}
+CONTEXT_NAMES = {"carpet": "rug", "plant": "pottedplant", "water": "water"}
 
 #: PASCAL-Part's objects with their VOC number, and its short names: object -> part -> ((key, comment), ...).
 VOC_NUMBERS = {"car": 7, "dog": 12, "person": 15}

@@ -162,7 +162,7 @@ def opensurfaces(root: Path, rng: Rng, size: int, split: str, number: int) -> di
     red[0] = 0
     raw = red[labels["material"]]
     names = list(SUBSTANCES)
-    for thing, substance in (("sky", "Sky"), ("sea", "Water")):  # labelled there, but not used
+    for thing, substance in (("sky", "Sky"), ("water", "Water")):  # labelled there, but not used
         raw[labels["object"] == OBJECTS.index(thing)] = names.index(substance) + 1
     concrete = (labels["object"] == OBJECTS.index("road")) & (raw > 0)
     raw[concrete] = names.index("Concrete") + 1

@@ -347,7 +347,7 @@ def beach(canvas: Canvas, rng: Rng) -> None:
             "mountain",
             m.stone(rng, oklch(0.55, 0.05, rng.uniform(120, 260))),
         )
-    ground(canvas, "sea", water(rng, rng.uniform(0.5, 0.7), rng.uniform(195, 245)), z=(2.0, 390.0))
+    ground(canvas, "water", water(rng, rng.uniform(0.5, 0.7), rng.uniform(195, 245)), z=(2.0, 390.0))
     shore = rng.uniform(9, 18)
     slope = rng.uniform(-0.25, 0.25)
     x = np.linspace(-40, 40, 60)
@@ -357,7 +357,7 @@ def beach(canvas: Canvas, rng: Rng) -> None:
         sand = speckled(
             rng, oklch(rng.uniform(0.76, 0.86), rng.uniform(0.04, 0.07), rng.uniform(70, 88)), "-", 0.6, 9, 0.06
         )
-        canvas.add("sea" if surface else "sand").paint(Plane("y", 0.0), outline, surface or sand)
+        canvas.add("water" if surface else "sand").paint(Plane("y", 0.0), outline, surface or sand)
     things = []
     for _ in range(rng.integers(1, 5)):
         z = rng.uniform(shore + 8, 90)
@@ -431,7 +431,7 @@ def mountain(canvas: Canvas, rng: Rng) -> None:
         z0, z1 = rng.uniform(9, 16), rng.uniform(50, 110)
         x = np.linspace(-150, 150, 80)
         lake = np.concatenate([np.stack([x, z0 + 1.5 * np.sin(x / 5) + 0.02 * x], 1), [(150, z1), (-150, z1)]])
-        canvas.add("sea").paint(Plane("y", 0.0), lake, water(rng, rng.uniform(0.5, 0.66), rng.uniform(200, 250)))
+        canvas.add("water").paint(Plane("y", 0.0), lake, water(rng, rng.uniform(0.5, 0.66), rng.uniform(200, 250)))
     things = []
     for _ in range(rng.integers(4, 12)):
         z = rng.uniform(6, 50)
