@@ -1,0 +1,190 @@
+"""Parameters, FLOPs, time and memory, taken one way for every module: Table 3 and what its printed rows counted.
+
+FLOPs are 2 x multiply-accumulate of convolutions and matrix products, by ``torch.utils.flop_counter``, to which this
+module adds sparse products. Normalisations, activations and resizing are not counted.
+"""
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from dgmlib.decoders import CCNet, OCNet
+from dgmlib.decoders.ccnet import CrissCrossAttention
+from dgmlib.grouping import DeepGrouping
+
+SIDE = 769  # of Table 3's square input
+_RESNET = (256, 512, 1024, 2048)  # widths of the stages of ResNet-50 and ResNet-101
+_DGM = {"DGM w/o top-down": False, "DGM": True}  # rows of Table 3, and whether they pass messages down
+_CONTEXT = {"OCP (ASP-OC)": OCNet, "RCCA": CCNet}
+
+
+class Count(NamedTuple):
+    """Size and cost of a module."""
+
+    parameters: int
+    flops: int
+
+
+def _sparse_product(out, sparse, dense, *args, **kwargs) -> int:
+    return 2 * sparse._nnz() * dense.shape[1]
+
+
+_sparse_product._get_raw = True  # the counter hands over tensors instead of their shapes
+
+
+def count(module: nn.Module, *inputs: Any) -> Count:
+    """Count a module's parameters and the FLOPs of one forward pass in evaluation.
+
+    A module and inputs on the meta device are counted without computing anything.
+
+    Args:
+        module: left as it is.
+        inputs: arguments of its ``forward``.
+    """
+    module = copy.deepcopy(module).eval()
+    sparse = {torch.ops.aten._sparse_addmm: _sparse_product}
+    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=sparse) as counter:
+        module(*inputs)
+    return Count(sum(p.numel() for p in module.parameters()), counter.get_total_flops())
+
+
+def table3() -> pd.DataFrame:
+    """Count the rows of Table 3 at 769 x 769 and set them beside the printed numbers.
+
+    Context modules read C5 at output stride 8 (2048 x 97 x 97) and have no classifier. DGM reads UPerNet's maps (512
+    channels, strides 4 to 32) with 512 superpixels and K = 10. Its superpixels are a regular grid here; their shape
+    moves only the sparse products, about 0.1 GFLOP.
+
+    Returns:
+        One row per module: ``module``, ``parameters``, ``gflops``, ``printed parameters``, ``printed gflops``, and
+        ``printed row``, what those numbers counted as far as we can tell.
+    """
+    counts = {name: count(DeepGrouping(top_down=top_down), *dgm_inputs()) for name, top_down in _DGM.items()}
+    with torch.device("meta"):
+        counts |= {name: count(module(_RESNET), context_input()) for name, module in _CONTEXT.items()}
+        criss_cross = count(CrissCrossAttention(512), torch.empty(1, 512, 97, 97))
+        norms = [m.weight.numel() for m in CCNet(_RESNET).modules() if isinstance(m, nn.BatchNorm2d)]
+    # With a classifier of 19 classes, and without the weights and biases of the normalisations.
+    rcca = counts["RCCA"].parameters + 19 * (512 + 1) - 2 * sum(norms)
+    dgm = (
+        "Parameters: ours, with a split into layers that is inferred from these two numbers. "
+        "FLOPs: undetermined; the convention is not given."
+    )
+    printed = {
+        "DGM w/o top-down": (3_417_000, 9.3, dgm),
+        "DGM": (4_468_000, 10.8, dgm),
+        "OCP (ASP-OC)": (
+            15_179_000,
+            161.4,
+            "Parameters: the whole module without a classifier, exactly. FLOPs: reproduced by no set of its layers.",
+        ),
+        "RCCA": (
+            23_931_000,
+            16.5,
+            f"Parameters: with a classifier of 19 classes and without normalisations, {rcca:,}. "
+            f"FLOPs: criss-cross attention alone, applied twice, {2 * criss_cross.flops / 1e9:.2f} G.",
+        ),
+    }
+    columns = ["module", "parameters", "gflops", "printed parameters", "printed gflops", "printed row"]
+    rows = [(name, own.parameters, own.flops / 1e9, *printed[name]) for name, own in counts.items()]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def measure(
+    modules: Mapping[str, tuple[nn.Module, Sequence[Any]]], repeats: int = 5, device: str | torch.device = "cpu"
+) -> pd.DataFrame:
+    """Time modules in turn, ``repeats`` rounds after one to warm up, and take their peak memory.
+
+    Args:
+        modules: name -> (module, arguments of its ``forward``).
+        repeats: rounds.
+        device: where to run.
+
+    Returns:
+        One row per module: ``module``, ``seconds`` (median forward pass in evaluation) and ``megabytes``, the most
+        memory a pass holds beside weights and inputs; missing on a CPU whose system cannot tell (other than Linux).
+    """
+    device = torch.device(device)
+    seconds, megabytes = {name: [] for name in modules}, {name: [] for name in modules}
+    placed = {
+        name: (copy.deepcopy(module).eval().to(device), [_to(x, device) for x in inputs])
+        for name, (module, inputs) in modules.items()
+    }
+    for repeat in range(repeats + 1):
+        for name, (module, inputs) in placed.items():
+            before = _reset_peak(device)
+            start = perf_counter()
+            with torch.no_grad():
+                module(*inputs)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            if repeat > 0:
+                seconds[name].append(perf_counter() - start)
+                megabytes[name].append((_peak(device) - before) / 1e6)
+    rows = [(name, median(seconds[name]), max(megabytes[name])) for name in placed]
+    return pd.DataFrame(rows, columns=["module", "seconds", "megabytes"])
+
+
+def measure_table3(repeats: int = 3, device: str | torch.device = "cpu", side: int = SIDE) -> pd.DataFrame:
+    """Measure the modules of Table 3, see `measure` and `table3`.
+
+    Args:
+        repeats: rounds.
+        device: where to run.
+        side: of the square input, in pixels.
+    """
+    modules = {name: (DeepGrouping(top_down=top_down), dgm_inputs(side)) for name, top_down in _DGM.items()}
+    modules |= {name: (module(_RESNET), [context_input(side)]) for name, module in _CONTEXT.items()}
+    return measure(modules, repeats, device)
+
+
+def dgm_inputs(side: int = SIDE) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """UPerNet's four maps (1, 512, h, w) of a square image, random, and 512 superpixels (1, side, side), a grid."""
+    maps = [torch.rand(1, 512, -(-side // stride), -(-side // stride)) for stride in (4, 8, 16, 32)]
+    row, column = torch.arange(side) * 16 // side, torch.arange(side) * 32 // side
+    return maps, (row[:, None] * 32 + column)[None]
+
+
+def context_input(side: int = SIDE) -> list[torch.Tensor]:
+    """C5 of a dilated ResNet (1, 2048, side / 8, side / 8), as the list of maps that a decoder reads."""
+    return [torch.rand(1, _RESNET[-1], -(-side // 8), -(-side // 8))]
+
+
+def _to(x: Any, device: torch.device) -> Any:
+    return [_to(item, device) for item in x] if isinstance(x, list) else x.to(device)
+
+
+def _reset_peak(device: torch.device) -> float:
+    """Start watching for a peak; bytes in use now."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device)
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # Linux: lets the peak start again from what is resident
+    except OSError:
+        return float("nan")
+    return _resident("VmRSS")
+
+
+def _peak(device: torch.device) -> float:
+    """Bytes in use at the peak since `_reset_peak`."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return _resident("VmHWM")
+
+
+def _resident(field: str) -> float:
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return float("nan")
+    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith(field)), float("nan"))
