@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import META, BrodenError, inside, read_label_rgb, read_lines, read_mat
+from .files import META, BrodenError, inside, read_label_rgb, read_lines, read_mat, require
 from .records import LabelAssignment, Record, translate
 
 ARCHIVE = "http://groups.csail.mit.edu/vision/datasets/ADE20K/ADE20K_2016_07_26.zip"
@@ -18,12 +18,17 @@ def decode_classes(rgb: np.ndarray) -> np.ndarray:
     return red // 10 * 256 + green
 
 
-@lru_cache(maxsize=4)
 def read_index(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Read ``index_ade20k.mat``: the images' paths below the data folder, and the class names.
 
     The second tuple is one-based in the label pictures: value v names ``names[v - 1]``.
     """
+    return _read_index(path, require(path, META).stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=4)
+def _read_index(path: Path, modified: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Read the index once per process: the official one takes seconds."""
     index = read_mat(path, "index", META)
     try:
         folders, files, names = (np.atleast_1d(index[field]) for field in ("folder", "filename", "objectnames"))

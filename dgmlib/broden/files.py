@@ -63,7 +63,7 @@ def read_csv(path: str | Path, columns: tuple[str, ...]) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UnreadableFileError(f"{path} is not a readable csv table ({error}); copy it again.") from error
+        raise UnreadableFileError(f"{path} is not a readable csv table ({_brief(error)}); copy it again.") from error
     missing = [column for column in columns if column not in table]
     if missing:
         raise BrodenError(f"{path} lacks the column {missing[0]!r}; its header must be {','.join(columns)}.")
@@ -105,10 +105,20 @@ def read_mat(path: str | Path, variable: str, remedy: str) -> Any:
         content = scipy.io.loadmat(path, simplify_cells=True, variable_names=[variable])
     # scipy decodes the stream without guarding it: broken bytes surface as almost any exception.
     except Exception as error:
-        raise UnreadableFileError(f"{path} is not a readable .mat file ({error}); {remedy}.") from error
+        raise UnreadableFileError(f"{path} is not a readable .mat file ({_brief(error)}); {remedy}.") from error
     if variable not in content:
         raise UnreadableFileError(f"{path} has no variable {variable!r}; {remedy}.")
     return content[variable]
+
+
+def image_shape(path: str | Path, remedy: str) -> tuple[int, int]:
+    """Read an image's height and width from its header."""
+    path = require(path, remedy)
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
 
 
 def read_photo(path: str | Path, remedy: str) -> np.ndarray:
@@ -146,5 +156,10 @@ def _decode(path: str | Path, remedy: str) -> Image.Image:
         with Image.open(path) as image:
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadableFileError(f"{path} cannot be decoded ({error}); {remedy}.") from error
+        raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
     return image
+
+
+def _brief(error: Exception) -> str:
+    """First line of another library's message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")

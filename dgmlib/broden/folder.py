@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 from torch.utils.data import Dataset
 
 from .files import (
     BrodenError,
     LabelRangeError,
-    UnreadableFileError,
     WrongSizeError,
+    image_shape,
     read_label_gray,
     read_photo,
     require,
@@ -54,7 +53,10 @@ class PairDataset(Dataset):
         if not self.images:
             raise BrodenError(f"{images} holds no .jpg or .png image; put the {split} images there.")
         self.labels = [labels / f"{path.stem}.png" for path in self.images]
-        self.records = [Record("folder", i, *_size(path), has_parts=False) for i, path in enumerate(self.images)]
+        self.records = [
+            Record("folder", i, *image_shape(path, "remove or restore it"), has_parts=False)
+            for i, path in enumerate(self.images)
+        ]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -125,12 +127,3 @@ class SceneParse150(PairDataset):
         lines = require(root / "objectInfo150.txt", f"unpack {archive}").read_text(encoding="utf-8").splitlines()
         names = [line.split("\t")[-1].split(",")[0].strip() for line in lines[1:] if line.strip()]
         super().__init__(root, split, root / "images" / folder, root / "annotations" / folder, ["-", *names], cache)
-
-
-def _size(path: Path) -> tuple[int, int]:
-    """Read an image's height and width without decoding it."""
-    try:
-        with Image.open(path) as image:
-            return image.height, image.width
-    except UnidentifiedImageError as error:
-        raise UnreadableFileError(f"{path} is not an image; remove or restore it.") from error

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import META, BrodenError, LabelRangeError, read_csv, read_json_lines, whole_number
+from .files import BrodenError, LabelRangeError, read_csv, read_json_lines, whole_number
 from .vocabulary import Vocabulary
 
 SPLITS = ("train", "val")
@@ -61,7 +61,7 @@ def read_records(meta: str | Path, split: str, sources: tuple[str, ...]) -> list
         sources: which sources' records to keep.
 
     Raises:
-        BrodenError: a list is missing or broken, names a record twice, or leaves the split empty.
+        BrodenError: a list is missing or broken, or names a record twice.
     """
     if split not in SPLITS:
         raise ValueError(f"there is no split {split!r}; choose train or val.")
@@ -77,10 +77,7 @@ def read_records(meta: str | Path, split: str, sources: tuple[str, ...]) -> list
                     f"{path} lists {record.source} file_index {record.index} twice; remove one of the lines."
                 )
             records[record.source, record.index] = record
-    kept = [record for record in records.values() if record.source in sources]
-    if not kept:
-        raise BrodenError(f"the {split} lists in {meta} hold no record for {', '.join(sources)}; {META}.")
-    return kept
+    return [record for record in records.values() if record.source in sources]
 
 
 def _record(line: dict, group: tuple[str, ...], path: Path) -> Record:

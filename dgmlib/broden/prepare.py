@@ -1,0 +1,177 @@
+"""`dgmlib broden prepare`: make the copies that `prepared` describes, in parallel, continuing where it stopped."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from PIL import Image
+from tqdm import tqdm
+
+from ..paths import write_atomic
+from .files import BrodenError, WrongSizeError, image_shape, read_photo
+from .prepared import is_fresh, resized_shape, write_maps
+from .records import SPLITS, Record, read_records, sources_of
+from .sources import MAP_TASKS, RESIZED, Sources, with_parts
+from .vocabulary import TASKS, Vocabulary
+
+CHUNK = 32  # records per task of a worker process
+
+
+@dataclass
+class PrepareResult:
+    """What `prepare` did.
+
+    Attributes:
+        made: records whose copies were written now.
+        kept: records that needed nothing.
+        failures: (record's key, what is wrong) of the others.
+    """
+
+    made: int = 0
+    kept: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every record is ready."""
+        return not self.failures
+
+    def __str__(self) -> str:
+        lines = [f"{self.made} prepared, {self.kept} ready before, {len(self.failures)} failed"]
+        return "\n".join(lines + [message for _, message in self.failures[:20]])
+
+
+def prepare(
+    root: str | Path,
+    workers: int = -1,
+    tasks: Sequence[str] = TASKS,
+    cache: str | Path | None = None,
+    progress: bool | None = None,
+) -> PrepareResult:
+    """Resize what Broden+ resizes and store label maps that load in milliseconds, in ``prepared`` below ``cache``.
+
+    ADE20K and OpenSurfaces: where both sides of a photograph exceed 512 pixels, a copy with a short side of 512. All
+    sources with label maps: the maps in the vocabulary's ids, at the image's size, PASCAL-Part's masks merged.
+    Originals are not touched. Run again, it makes only what is missing or older than its original.
+
+    Args:
+        root: the data folder, as for `BrodenPlus`.
+        workers: processes, -1 for one per core.
+        tasks: sources without any of these labels are left out.
+        cache: where ``prepared`` is made, ``root`` by default.
+        progress: False hides the bar; by default it shows in a terminal.
+
+    Returns:
+        counts, and what could not be prepared; ``ok`` tells whether everything is ready.
+
+    Raises:
+        BrodenError: the metadata is missing or broken.
+    """
+    root = Path(root)
+    meta = root / "meta_file"
+    names = [name for name in sources_of(tuple(tasks)) if MAP_TASKS.get(name)]
+    records = [record for split in SPLITS for record in read_records(meta, split, names)]
+    sources = Sources(root, names, Vocabulary.from_folder(meta / "joint_dataset"), Path(cache or root))
+    result = PrepareResult()
+    for record, outcome in map_records(_prepare, sources, records, workers, "prepare", progress):
+        if isinstance(outcome, BrodenError):
+            key = f"{record.source} {record.index}"
+            result.failures.append((key, str(outcome)))
+        else:
+            result.made += outcome
+            result.kept += not outcome
+    return result
+
+
+def map_records(
+    function: Callable, sources: Sources, records: list[Record], workers: int, title: str, progress: bool | None
+) -> Iterator[tuple]:
+    """Call ``function(sources, record)`` on every record in parallel; give (record, result or BrodenError) pairs.
+
+    Raises:
+        BrodenError: a worker died; the message names what the workers were reading.
+    """
+    chunks = [records[start : start + CHUNK] for start in range(0, len(records), CHUNK)]
+    hidden = None if progress is None else not progress
+    with (
+        tempfile.TemporaryDirectory() as notes,
+        tqdm(total=len(records), desc=title, unit="record", disable=hidden) as bar,
+    ):
+        parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
+        try:
+            for pairs in parallel(delayed(_map_chunk)(function, sources, chunk, Path(notes)) for chunk in chunks):
+                bar.update(len(pairs))
+                yield from pairs
+        except TerminatedWorkerError as error:
+            reading = ", ".join(sorted(path.read_text() for path in Path(notes).iterdir()))
+            raise BrodenError(
+                f"a worker died while reading {reading or 'its first record'}; check these files, and whether memory "
+                "was short (fewer workers need less)."
+            ) from error
+
+
+def _map_chunk(function: Callable, sources: Sources, records: list[Record], notes: Path) -> list[tuple]:
+    pairs = []
+    note = notes / str(os.getpid())
+    for record in records:
+        try:
+            sources.check_index(record)
+            note.write_text(sources.key(record))
+            pairs.append((record, function(sources, record)))
+        except BrodenError as error:
+            pairs.append((record, error))
+    note.unlink(missing_ok=True)
+    return pairs
+
+
+def _prepare(sources: Sources, record: Record) -> bool:
+    """Make the copies of one record; tell whether any had to be made."""
+    reader, prepared = sources.readers[record.source], sources.prepared
+    key, original = reader.key(record), reader.image(record)
+    remedy = f"restore it from {reader.archives[0]}"
+    native = image_shape(original, remedy)
+    shape = resized_shape(*native) if record.source in RESIZED else native
+    if shape != (record.height, record.width):
+        raise WrongSizeError(
+            f"{original} has {native[0]} x {native[1]} pixels, so {shape[0]} x {shape[1]} by Broden+'s size rule, "
+            f"where its record says {record.height} x {record.width}; {remedy}."
+        )
+    made = False
+    if shape != native and not is_fresh(prepared.image(key), [original]):
+        pixels = resize_linear(read_photo(original, remedy), shape)
+        with write_atomic(prepared.image(key)) as temporary:
+            Image.fromarray(pixels).save(temporary, quality=95)  # OpenCV's default, as in the original
+        made = True
+    files = reader.label_files(record)
+    if not is_fresh(prepared.maps(key), files):
+        maps = with_parts(reader.maps(record))
+        for (task, labels), path in zip(maps.items(), [*files, files[0]], strict=False):
+            if labels.shape != native and record.source != "os":  # OpenSurfaces renders its maps at another size
+                raise WrongSizeError(
+                    f"{path} has {labels.shape[0]} x {labels.shape[1]} pixels but its image {native[0]} x {native[1]}; "
+                    f"restore it from {reader.archives[-1]}."
+                )
+            maps[task] = resize_nearest(labels, shape)
+        write_maps(prepared.maps(key), maps)
+        made = True
+    return made
+
+
+def resize_linear(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W, 3) uint8 bilinearly without smoothing, as OpenCV's INTER_LINEAR does."""
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()  # (1, 3, H, W)
+    resized = F.interpolate(pixels, size=shape, mode="bilinear", align_corners=False)
+    return resized[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
+
+
+def resize_nearest(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W) labels as OpenCV's INTER_NEAREST does, by the corners of pixels."""
+    rows, columns = (np.arange(new) * old // new for old, new in zip(labels.shape, shape, strict=True))
+    return labels[np.ix_(rows, columns)]

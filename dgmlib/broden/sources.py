@@ -1,0 +1,103 @@
+"""The four sources of one Broden+ root behind one door, with their prepared copies."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from .ade20k import Ade20k
+from .dtd import Dtd
+from .files import BrodenError, WrongSizeError, read_photo
+from .opensurfaces import OpenSurfaces
+from .pascal import Pascal
+from .prepared import Prepared, is_fresh, read_maps, resized_shape
+from .records import LabelAssignment, Record
+from .vocabulary import Vocabulary
+
+MAP_TASKS = {"ade20k": ("object", "part"), "pascal": ("object", "part"), "os": ("material",), "dtd": ()}
+RESIZED = ("ade20k", "os")  # the sources that the size rule applies to
+_READERS = {"ade20k": Ade20k, "pascal": Pascal, "os": OpenSurfaces}
+
+
+class Sources:
+    """Reads images and labels by record.
+
+    Args:
+        root: the data folder.
+        names: the sources to open, of "ade20k", "pascal", "os", "dtd".
+        vocabulary: the classes.
+        cache: the folder that holds ``prepared``.
+    """
+
+    def __init__(self, root: Path, names: Iterable[str], vocabulary: Vocabulary, cache: Path):
+        self.root = root
+        meta = root / "meta_file"
+        self._vocabulary = vocabulary
+        self._assignment = LabelAssignment(meta / "joint_dataset" / "label_assignment.csv", vocabulary)
+        self.prepared = Prepared(cache / "prepared", meta)
+        self.readers: dict = {}
+        for name in names:
+            self.open(name)
+
+    def open(self, name: str) -> None:
+        """Open one source by name."""
+        is_dtd = name == "dtd"  # its labels are the vocabulary's own
+        reader = Dtd(self.root, self._vocabulary) if is_dtd else _READERS[name](self.root, self._assignment)
+        self.readers[name] = reader
+
+    def check_index(self, record: Record) -> None:
+        """Raise BrodenError where a record points past the end of its source's list."""
+        size = len(self.readers[record.source])
+        if record.index >= size:
+            raise BrodenError(
+                f"a record list refers to entry {record.index} of {record.source}, which has only {size} entries; "
+                f"restore the missing files from {' and '.join(self.readers[record.source].archives)}, "
+                "or the official list."
+            )
+
+    def key(self, record: Record) -> str:
+        """Give a record's unique id, also a relative path without suffix."""
+        return self.readers[record.source].key(record)
+
+    def image(self, record: Record) -> np.ndarray:
+        """Read the photograph, (H, W, 3) uint8: the resized copy where there is one."""
+        reader = self.readers[record.source]
+        path, copy = reader.image(record), self.prepared.image(reader.key(record))
+        if is_fresh(copy, [path]):
+            path = copy
+        image = read_photo(path, f"restore it from {reader.archives[0]}")
+        self._check_size(image.shape[:2], record, path)
+        return image
+
+    def maps(self, record: Record) -> dict[str, np.ndarray]:
+        """Read the label maps, (H, W) int64 ids of the vocabulary each: the prepared ones where there are any."""
+        reader = self.readers[record.source]
+        originals, copy = reader.label_files(record), self.prepared.maps(reader.key(record))
+        if originals and is_fresh(copy, originals):
+            return read_maps(copy, MAP_TASKS[record.source])
+        maps = reader.maps(record)
+        for task, path in zip(maps, originals, strict=True):
+            self._check_size(maps[task].shape, record, path)
+        return with_parts(maps)
+
+    def label(self, record: Record) -> dict[str, int]:
+        """Give the labels of the whole image: "scene" or "texture"."""
+        return self.readers[record.source].label(record)
+
+    def _check_size(self, shape: tuple[int, int], record: Record, path: Path) -> None:
+        """Compare a file on disk with its record."""
+        expected = (record.height, record.width)
+        if shape == expected:
+            return
+        remedy = f"restore it from {self.readers[record.source].archives[-1]}"
+        if record.source in RESIZED and resized_shape(*shape) != shape:
+            remedy = f"run `dgmlib broden prepare {self.root}`"
+        raise WrongSizeError(
+            f"{path} has {shape[0]} x {shape[1]} pixels (height x width) where its record says "
+            f"{expected[0]} x {expected[1]}; {remedy}."
+        )
+
+
+def with_parts(maps: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Give ADE20K's images without a part file an empty part map."""
+    return maps | {"part": np.zeros_like(maps["object"])} if set(maps) == {"object"} else maps

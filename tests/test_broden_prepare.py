@@ -1,0 +1,221 @@
+import os
+import re
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+from broden_tree import (
+    ADE,
+    ADE_SHAPE,
+    OS_SHAPE,
+    SUBSTANCE,
+    encode,
+    photo,
+    picture,
+    record,
+    records,
+    write_tree,
+)
+
+from dgmlib.broden import BrodenError, BrodenPlus
+from dgmlib.broden.check import check
+from dgmlib.broden.prepare import map_records, prepare, resize_linear, resize_nearest
+
+SEG = "ade20k/ADE20K_2016_07_26/images/validation/m/misc/ADE_val_00000001"
+JOINT = "meta_file/joint_dataset"
+
+
+@pytest.fixture
+def root(tmp_path):
+    return write_tree(tmp_path)
+
+
+@pytest.fixture
+def large(root):
+    """The tree with one ADE20K and one OpenSurfaces image larger than Broden+ keeps them."""
+    photo(root / f"{SEG}.jpg", (600, 900), 0)
+    objects = np.full((600, 900), ADE["wall"])
+    objects[:, 450:] = ADE["car"]
+    parts = np.where(np.arange(900) > 600, ADE["wheel"], 0) * np.ones((600, 1), int)
+    picture(root / f"{SEG}_seg.png", encode(objects))
+    picture(root / f"{SEG}_parts_1.png", encode(parts))
+    records(root / JOINT / "broden_ade20k_pascal_val.json", [record("ade20k", 2, (512, 768), nr_part=1)])
+    photo(root / "opensurfaces/photos/907.jpg", (1024, 768), 1)
+    labels = np.zeros((1024, 700, 3))  # rendered a little off the photograph's shape
+    labels[512:, :, 0] = SUBSTANCE["wood"]
+    picture(root / "opensurfaces/photos-labels/907.png", labels)
+    records(root / JOINT / "broden_os_val.json", [record("os", 0, (683, 512))])
+    return root
+
+
+def snapshot(root: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in root.rglob("*") if path.is_file() and "prepared" not in path.parts}
+
+
+def assert_same_samples(first, second):
+    for a, b in zip(first, second, strict=True):
+        assert a.keys() == b.keys()
+        for key in a:
+            np.testing.assert_array_equal(a[key], b[key])
+
+
+def test_prepared_maps_give_the_same_samples(root):
+    before = [list(BrodenPlus(root, split)) for split in ("train", "val")]
+    originals = snapshot(root)
+    result = prepare(root, workers=1, progress=False)
+    assert (result.made, result.kept, result.failures) == (7, 0, [])
+    assert snapshot(root) == originals
+    # Nothing else is read any more: what scipy and the decoders would need may go.
+    for path in [*root.glob("pascal/part/Annotations_Part/*.mat"), *root.glob("pascal/context/trainval/*.mat")]:
+        os.utime(path, ns=(0, 0))
+        path.write_bytes(b"")
+        os.utime(path, ns=(0, 0))
+    for split, samples in zip(("train", "val"), before, strict=True):
+        assert_same_samples(samples, list(BrodenPlus(root, split)))
+
+
+def test_size_rule_is_applied_without_touching_originals(large):
+    originals = snapshot(large)
+    result = prepare(large, workers=1, progress=False)
+    assert result.ok
+    assert snapshot(large) == originals
+    sample, material = BrodenPlus(large, "val")[0], BrodenPlus(large, "val")[1]
+    assert sample["image"].shape == (512, 768, 3)
+    assert (sample["object"][:, :384] == 1).all()
+    assert (sample["object"][:, 384:] == 2).all()
+    assert (sample["part"] > 0).sum() == 512 * (768 - 513)  # columns whose origin lies beyond 600 of 900
+    assert material["image"].shape == (683, 512, 3)
+    assert material["material"].shape == (683, 512)  # OpenSurfaces' maps take the photograph's new size
+    assert material["material"].sum() == 341 * 512
+
+
+def test_resizing_by_corners_and_centres():
+    labels = np.arange(6)[None].repeat(3, 0)
+    np.testing.assert_array_equal(resize_nearest(labels, (3, 4))[0], [0, 1, 3, 4])  # OpenCV: floor(i * 6 / 4)
+    ramp = np.repeat(np.arange(0, 240, 40, dtype=np.uint8)[None, :, None], 3, axis=2)  # 1 x 6, no smoothing
+    np.testing.assert_array_equal(resize_linear(ramp, (1, 3))[0, :, 0], [20, 100, 180])
+
+
+def test_prepare_goes_on_where_it_was_interrupted(root, monkeypatch):
+    import dgmlib.broden.prepare as module
+
+    real, calls = module.write_maps, []
+
+    def interrupted(path, maps):
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        calls.append(path)
+        real(path, maps)
+
+    monkeypatch.setattr(module, "write_maps", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(root, workers=1, progress=False)
+    monkeypatch.setattr(module, "write_maps", real)
+    result = prepare(root, workers=1, progress=False)
+    assert (result.made, result.kept) == (4, 3)
+    result = prepare(root, workers=1, progress=False)
+    assert (result.made, result.kept) == (0, 7)
+    assert not [path for path in (root / "prepared").rglob(".*")]
+
+
+def test_changed_originals_and_metadata_are_prepared_again(root):
+    prepare(root, workers=1, progress=False)
+    picture(root / f"{SEG}_seg.png", encode(np.full(ADE_SHAPE, ADE["person"])))
+    later = (root / f"{SEG}.jpg").stat().st_mtime_ns + 10**10
+    os.utime(root / f"{SEG}_seg.png", ns=(later, later))
+    assert (BrodenPlus(root, "val")[0]["object"] == 3).all()  # the stale copy is passed over
+    path = root / JOINT / "label_assignment.csv"
+    path.write_text(path.read_text().replace("7,person,3,person", "7,person,4,sky"))
+    assert (BrodenPlus(root, "val")[0]["object"] == 4).all()
+    assert prepare(root, workers=1, progress=False).made == 7
+
+
+def test_prepare_reports_what_it_cannot_do_and_does_the_rest(large):
+    (large / f"{SEG}_seg.png").write_bytes(b"")
+    photo(large / "opensurfaces/photos/15.jpg", (700, 700), 0)  # its record says otherwise
+    picture(large / "ade20k/ADE20K_2016_07_26/images/training/k/kitchen/ADE_train_00000002_seg.png", np.ones((9, 9, 3)))
+    result = prepare(large, workers=1, progress=False)
+    assert not result.ok
+    assert result.made == 4
+    text = str(result)
+    assert re.search(r"ADE_val_00000001_seg\.png cannot be decoded", text)
+    assert re.search(r"15\.jpg has 700 x 700 pixels, so 512 x 512 by Broden\+'s size rule, where its record", text)
+    assert re.search(r"ADE_train_00000002_seg\.png has 9 x 9 pixels but its image 40 x 56", text)
+
+
+# --- Check
+
+
+def test_a_complete_tree_may_train(root):
+    result = check(root, workers=1, progress=False)
+    assert result.ok
+    assert result.records == {"ade20k": 3, "pascal": 2, "os": 2, "dtd": 4}
+    assert result.absent == {"object": [], "part": ["head"], "scene": [], "material": [], "texture": []}
+    text = str(result)
+    assert re.search(r"^pascal +2 +2 +0 +0 +0 +0 +0$", text, re.MULTILINE)
+    assert "1 part classes occur nowhere in the data: head" in text
+    assert text.endswith("Training may start.")
+
+
+def test_check_counts_every_kind_of_problem(root):
+    (root / "opensurfaces/photos/907.jpg").unlink()
+    (root / "dtd/dtd-r1.0.1/images/banded/banded_0004.jpg").write_bytes(b"broken")
+    photo(root / f"{SEG}.jpg", (600, 900), 0)
+    picture(root / "opensurfaces/photos-labels/15.png", np.full((*OS_SHAPE, 3), 77))
+    path = root / "pascal/part/Annotations_Part/2008_000002.mat"
+    scipy.io.savemat(path, {"nothing": 1})
+    result = check(root, workers=2, progress=False)
+    assert not result.ok
+    assert result.problems == {
+        ("os", "missing"): 1,
+        ("dtd", "unreadable"): 1,
+        ("pascal", "unreadable"): 1,
+        ("ade20k", "wrong size"): 1,
+        ("os", "out of range"): 1,
+    }
+    text = str(result)
+    for expected in [
+        r"^os +2 +0 +1 +0 +0 +1 +0$",
+        r"907\.jpg does not exist; restore it",
+        r"run `dgmlib broden prepare ",
+        r"77, but .*label-substance-colors\.csv names only 1\.\.3",
+        r"^os is published at:\n  http://labelmaterial",
+        r"^pascal is published at:\n(  http.*\n){3}",
+        r"is not ready for training\.\Z",
+    ]:
+        assert re.search(expected, text, re.MULTILINE), expected
+
+
+def test_check_goes_on_after_a_source_that_cannot_be_opened(root):
+    (root / "meta_file/opensurfaces/photos.csv").unlink()
+    (root / "pascal/part/Annotations_Part/2008_000002.mat").unlink()
+    result = check(root, workers=1, progress=False)
+    assert result.problems == {("os", "missing"): 2, ("pascal", "bad list"): 2}
+    assert "holds 1 .mat files where the lists count 2" in str(result)
+    assert result.records["ade20k"] == 3
+
+
+def test_check_without_metadata(tmp_path):
+    result = check(tmp_path, workers=1, progress=False)
+    assert not result.ok
+    assert "object.csv does not exist; copy it from meta_file" in str(result)
+
+
+def test_a_sample_is_spread_over_every_source(root):
+    result = check(root, sample=2, workers=1, progress=False)
+    assert result.records == {"ade20k": 2, "pascal": 2, "os": 2, "dtd": 2}
+    assert "in the sample" in str(result)
+
+
+def _die_at_15(sources, item):
+    if sources.key(item) == "os/15":
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.filterwarnings("ignore:A worker stopped:UserWarning")
+def test_a_dead_worker_is_reported_with_its_record(root):
+    dataset = BrodenPlus(root, "train", tasks=("material",))
+    with pytest.raises(BrodenError, match="a worker died while reading os/15; check"):
+        list(map_records(_die_at_15, dataset.sources, dataset.records, 2, "test", False))
