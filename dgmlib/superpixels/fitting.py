@@ -1,0 +1,99 @@
+"""Fit the merge cost's constants to the human segmentations of BSDS500."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from .merge import cut, merge_order, pair_features, region_graph
+from .partition import fine_partition, lab_image
+from .quality import read_split
+
+#: What the weights multiply, in their order.
+FEATURES = (
+    "bias",
+    "colour distance",
+    "chroma distance",
+    "smaller area",
+    "larger area",
+    "boundary length",
+    "fine contrast",
+    "middle contrast",
+    "coarse contrast",
+)
+
+# Where merging starts to learn from: different colours, different things.
+_START = (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+
+# Region counts at which the pairs are looked at.
+_COUNTS = (3000, 1000, 500, 250)
+
+
+def fit(data: Path, rounds: int = 3, workers: int = 1) -> dict[str, float]:
+    """Fit the weights of P to the training images of BSDS500; `dgmlib.superpixels.merge.WEIGHTS` holds the result.
+
+    Every round merges all images by the weights so far, stops at several region counts, and regresses on all pairs
+    met there which share of its smaller region a merge would put on the wrong side of a human boundary.
+
+    Args:
+        data: folder with ``images/train/*.jpg`` and ``groundTruth/train/*.mat``.
+        rounds: how often to merge and regress; the weights no longer move after three.
+        workers: processes.
+
+    Returns:
+        the weight of every feature, rounded to three digits after the point.
+    """
+    return fit_images(read_split(data, "train"), rounds, workers)
+
+
+def fit_images(
+    images: Sequence[tuple[np.ndarray, list[np.ndarray]]], rounds: int = 3, workers: int = 1
+) -> dict[str, float]:
+    """Fit to (image, human label maps) pairs; see `fit`."""
+    weights = np.array(_START)
+    for number in range(1, rounds + 1):
+        jobs = (delayed(_examples)(image, human, weights) for image, human in images)
+        bar = tqdm(desc=f"round {number} of {rounds}", total=len(images), unit="image", disable=None)
+        with bar:
+            examples = []
+            for example in Parallel(workers, return_as="generator")(jobs):
+                examples.append(example)
+                bar.update()
+        features, share, smaller = (np.concatenate(part) for part in zip(*examples, strict=True))
+        weights = _logistic(features, share, smaller)
+    return dict(zip(FEATURES, weights.round(3).tolist(), strict=True))
+
+
+def _examples(image, human, weights):
+    lab = lab_image(image)
+    fine = fine_partition(lab)
+    merges = merge_order(region_graph(fine, lab), min(_COUNTS), weights)
+    starts = np.cumsum([0] + [truth.max() + 1 for truth in human])
+    columns = np.stack([truth.ravel() + start for truth, start in zip(human, starts[:-1], strict=True)])
+    parts = []
+    for count in _COUNTS:
+        labels = cut(fine, merges, count)
+        graph = region_graph(labels, lab)
+        n, width = len(graph.regions), starts[-1]
+        overlap = np.bincount((labels.ravel() * width + columns).ravel(), minlength=n * width).reshape(n, width)
+        one, other = overlap[graph.pairs[:, 0]], overlap[graph.pairs[:, 1]]
+        # Pixels that agree with every annotator's majority label, before and after the merge.
+        before, second, after = (
+            np.maximum.reduceat(rows, starts[:-1], axis=1).mean(1) for rows in (one, other, one + other)
+        )
+        smaller = graph.regions[graph.pairs, 0].min(1)
+        parts.append((pair_features(*graph), (before + second - after) / smaller, smaller))
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _logistic(features, target, importance, steps: int = 25):
+    """Weighted logistic regression on targets in [0, 1] by Newton's method."""
+    weights = np.zeros(features.shape[1])
+    for _ in range(steps):
+        p = 1 / (1 + np.exp(-features @ weights))
+        gradient = features.T @ (importance * (p - target))
+        hessian = (features * (importance * p * (1 - p))[:, None]).T @ features
+        weights -= np.linalg.solve(hessian, gradient)
+    return weights
