@@ -5,8 +5,10 @@ module adds sparse products. Normalisations, activations and resizing are not co
 """
 
 import copy
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
 from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -14,6 +16,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from dgmlib.decoders import CCNet, OCNet
@@ -101,7 +104,7 @@ def table3() -> pd.DataFrame:
 def measure(
     modules: Mapping[str, tuple[nn.Module, Sequence[Any]]], repeats: int = 5, device: str | torch.device = "cpu"
 ) -> pd.DataFrame:
-    """Time modules in turn, ``repeats`` rounds after one to warm up, and take their peak memory.
+    """Take the peak memory of modules, then time them in turn, round by round.
 
     Args:
         modules: name -> (module, arguments of its ``forward``).
@@ -109,27 +112,21 @@ def measure(
         device: where to run.
 
     Returns:
-        One row per module: ``module``, ``seconds`` (median forward pass in evaluation) and ``megabytes``, the most
-        memory a pass holds beside weights and inputs; missing on a CPU whose system cannot tell (other than Linux).
+        One row per module: ``module``, ``seconds`` (median forward pass in evaluation) and ``megabytes``, the most that
+        PyTorch's allocator holds during a pass beside weights and inputs.
     """
     device = torch.device(device)
-    seconds, megabytes = {name: [] for name in modules}, {name: [] for name in modules}
-    placed = {
-        name: (copy.deepcopy(module).eval().to(device), [_to(x, device) for x in inputs])
+    calls = {
+        name: partial(copy.deepcopy(module).eval().to(device), *(_to(x, device) for x in inputs))
         for name, (module, inputs) in modules.items()
     }
-    for repeat in range(repeats + 1):
-        for name, (module, inputs) in placed.items():
-            before = _reset_peak(device)
-            start = perf_counter()
-            with torch.no_grad():
-                module(*inputs)
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
-            if repeat > 0:
-                seconds[name].append(perf_counter() - start)
-                megabytes[name].append((_peak(device) - before) / 1e6)
-    rows = [(name, median(seconds[name]), max(megabytes[name])) for name in placed]
+    with torch.no_grad():
+        bytes_held = {name: _peak_memory(call, device) for name, call in calls.items()}  # also warms up
+        seconds = {name: [] for name in calls}
+        for _ in range(repeats):
+            for name, call in calls.items():
+                seconds[name].append(_duration(call, device))
+    rows = [(name, median(seconds[name]), bytes_held[name] / 1e6) for name in calls]
     return pd.DataFrame(rows, columns=["module", "seconds", "megabytes"])
 
 
@@ -162,29 +159,24 @@ def _to(x: Any, device: torch.device) -> Any:
     return [_to(item, device) for item in x] if isinstance(x, list) else x.to(device)
 
 
-def _reset_peak(device: torch.device) -> float:
-    """Start watching for a peak; bytes in use now."""
+def _duration(call: Callable[[], Any], device: torch.device) -> float:
+    start = perf_counter()
+    call()
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        return torch.cuda.memory_allocated(device)
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # Linux: lets the peak start again from what is resident
-    except OSError:
-        return float("nan")
-    return _resident("VmRSS")
+    return perf_counter() - start
 
 
-def _peak(device: torch.device) -> float:
-    """Bytes in use at the peak since `_reset_peak`."""
+def _peak_memory(call: Callable[[], Any], device: torch.device) -> int:
+    """Most bytes that the allocator holds during a call, beyond those it held before."""
     if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return _resident("VmHWM")
-
-
-def _resident(field: str) -> float:
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-    except OSError:
-        return float("nan")
-    return next((1024.0 * int(line.split()[1]) for line in lines if line.startswith(field)), float("nan"))
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        call()
+        return torch.cuda.max_memory_allocated(device) - before
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler would write its start and stop to the terminal
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        call()
+    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
+    changes = (event.nbytes() for event in sorted(events, key=lambda event: event.start_ns()))
+    return max(accumulate(changes, initial=0))
