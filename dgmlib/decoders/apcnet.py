@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dgmlib.decoders.layers import Decoder, concatenate, conv_bn_relu, initialise
+from dgmlib.decoders.layers import Decoder, conv_bn_relu, initialise
 
 
 class AdaptiveContext(nn.Module):
@@ -61,7 +61,3 @@ class APCNet(Decoder):
     def levels(self, features: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Return C5 and its contexts (B, dim, H, W)."""
         return [features[-1], *(context(features[-1]) for context in self.contexts)]
-
-    def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Project the concatenated levels (B, dim, H, W)."""
-        return self.project(concatenate(maps))

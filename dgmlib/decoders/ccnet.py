@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from dgmlib.decoders.layers import Decoder, concatenate, conv_bn_relu, initialise
+from dgmlib.decoders.layers import Decoder, conv_bn_relu, initialise
 
 
 class CrissCrossAttention(nn.Module):
@@ -65,7 +65,3 @@ class CCNet(Decoder):
         for _ in range(self.recurrence):
             x = self.attention(x)
         return [c5, self.output(x)]
-
-    def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Project the concatenated levels (B, dim, H, W)."""
-        return self.project(concatenate(maps))

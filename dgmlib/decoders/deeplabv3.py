@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from dgmlib.decoders.layers import Decoder, atrous_pyramid, concatenate, conv_bn_relu, initialise
+from dgmlib.decoders.layers import Decoder, atrous_pyramid, conv_bn_relu, initialise
 
 
 class DeepLabV3(Decoder):
@@ -40,7 +40,3 @@ class DeepLabV3(Decoder):
         """Return the branches on C5: (B, dim, H, W) each, and (B, dim, 1, 1) for the image."""
         c5 = features[-1]
         return [branch(c5) for branch in self.pyramid] + [self.image(c5.mean((2, 3), keepdim=True))]
-
-    def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Project the concatenated branches (B, dim, H, W)."""
-        return self.project(concatenate(maps))

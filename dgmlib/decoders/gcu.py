@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dgmlib.decoders.layers import Decoder, concatenate, conv_bn_relu, initialise
+from dgmlib.decoders.layers import Decoder, conv_bn_relu, initialise
 
 
 class GraphConvolutionalUnit(nn.Module):
@@ -95,7 +95,3 @@ class GCU(Decoder):
         """Return the reduced C5 and every unit's output, (B, dim, H, W) each."""
         x = self.reduce(features[-1])
         return [x, *(unit(x) for unit in self.units)]
-
-    def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Project the concatenated levels (B, dim, H, W)."""
-        return self.project(concatenate(maps))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from dgmlib.decoders.layers import Decoder, concatenate, conv_bn_relu, initialise
+from dgmlib.decoders.layers import Decoder, conv_bn_relu, initialise
 
 
 class HRNetHead(Decoder):
@@ -27,7 +27,3 @@ class HRNetHead(Decoder):
     def levels(self, features: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Return the branches as they are."""
         return list(features)
-
-    def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Project the concatenated branches (B, out_channels, H_1, W_1)."""
-        return self.project(concatenate(maps))

@@ -59,6 +59,11 @@ def resize(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
 
 
+def concatenate(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Concatenate maps along channels at the size of the first (B, C_1 + ... + C_L, H_1, W_1)."""
+    return torch.cat([resize(m, maps[0].shape[-2:]) for m in maps], dim=1)
+
+
 class Decoder(nn.Module):
     """Turns a backbone's feature maps into the one map that dense heads read.
 
@@ -68,27 +73,24 @@ class Decoder(nn.Module):
     Attributes:
         channels: widths of the levels, finest first.
         out_channels: width of the fused map.
+        project: layers from the concatenated levels to the fused map.
     """
 
     channels: tuple[int, ...]
     out_channels: int
+    project: nn.Module
 
     def levels(self, features: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Return the levels F^1 ... F^L (B, channels[l], H_l, W_l) for a backbone's four maps."""
         raise NotImplementedError
 
     def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Fuse the levels into one map (B, out_channels, H_1, W_1)."""
-        raise NotImplementedError
+        """Concatenate the levels and project them to one map (B, out_channels, H_1, W_1)."""
+        return self.project(concatenate(maps))
 
     def forward(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
         """Return the fused map of a backbone's features, without grouping."""
         return self.fuse(self.levels(features))
-
-
-def concatenate(maps: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Concatenate maps along channels at the size of the first (B, C_1 + ... + C_L, H_1, W_1)."""
-    return torch.cat([resize(m, maps[0].shape[-2:]) for m in maps], dim=1)
 
 
 def initialise(decoder: nn.Module) -> None:

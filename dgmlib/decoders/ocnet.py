@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dgmlib.decoders.layers import Decoder, atrous_pyramid, concatenate, conv_bn_relu, initialise
+from dgmlib.decoders.layers import Decoder, atrous_pyramid, conv_bn_relu, initialise
 
 SLOPE = 0.01  # of the leaky ReLU fused into the authors' in-place normalisation
 _conv = partial(conv_bn_relu, slope=SLOPE)
@@ -75,10 +75,6 @@ class BaseOCNet(Decoder):
         x = self.reduce(features[-1])
         return [x, self.context(x)]
 
-    def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Project the concatenated levels (B, dim, H, W)."""
-        return self.project(concatenate(maps))
-
 
 class OCNet(Decoder):
     """ASP-OC: an atrous pyramid in which object context takes the place of the pooled image.
@@ -107,7 +103,3 @@ class OCNet(Decoder):
         """Return the branches on the reduced C5, (B, dim / 2, H, W) each."""
         x = self.reduce(features[-1])
         return [branch(x) for branch in (*self.pyramid, self.context)]
-
-    def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Project the concatenated branches (B, dim, H, W)."""
-        return self.project(concatenate(maps))
