@@ -4,8 +4,6 @@ Scenes are painted from far to near. Every stroke carries its labels with it, so
 what is visible. Colours are supersampled; a pixel's labels are those of the last shape that covers half of it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +12,11 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from dgmlib.broden.mini.materials import Surface
 from dgmlib.broden.mini.names import MATERIALS, OBJECTS, PARTS
+from dgmlib.broden.mini.shapes import ellipse, rectangle
 
 SCALE = 2  # colour samples per pixel and axis
 FINE = 2  # mask samples per colour sample and axis
 NEGLIGIBLE = 0.05  # pixels: bounding boxes below are left out
-FAR = 1e6  # metres: haze of this depth is none
 TINY = 6  # colour samples: shapes up to this size show no pattern
 
 
@@ -41,7 +39,7 @@ class Light:
     key: np.ndarray
     ambient: np.ndarray
     haze: np.ndarray
-    haze_depth: float  # metres at which haze covers 63 %
+    haze_depth: float  # metres at which haze covers 63 %, infinite for none
     dark: bool = False  # windows and lamps are lit
 
     def on(self, normal: tuple[float, float, float]) -> np.ndarray:
@@ -52,7 +50,7 @@ class Light:
 class Canvas:
     """Colour and label maps of one picture.
 
-    Arguments:
+    Args:
         width, height: size of the finished picture in pixels.
         zoom: 1 shows the whole scene; 2 shows a window of half its width and height.
         centre: where in the scene that window lies, as fractions (0.5, 0.5 = the middle).
@@ -63,18 +61,25 @@ class Canvas:
         self.colour = np.zeros((height * SCALE, width * SCALE, 3), np.float32)
         self.labels = {key: np.zeros((height, width), np.uint8) for key in ("object", "part", "material", "instance")}
         self.instances = 0
-        self.look(eye=1.6, horizon=0.5, focal=1.0)
+        self.waiting: list[tuple] = []
 
-    def look(self, eye: float, horizon: float, focal: float, light: Light | None = None) -> None:
-        """Place the camera: eye height in metres, horizon as a fraction from the top, focal length in heights."""
+    def look(self, eye: float, horizon: float, focal: float, light: Light, shift: float = 0.0) -> None:
+        """Place the camera and the light.
+
+        Args:
+            eye: height of the camera in metres.
+            horizon: its place as a fraction of the scene's height, from the top.
+            focal: focal length in heights of the scene.
+            light: of all that is painted from now on.
+            shift: how far right of the middle the vanishing point lies, in heights of the scene.
+        """
+        self.light = light
         full = self.height * self.zoom  # height in pixels of the scene the window is cut from
         self.eye, self.focal = eye, focal * full
         left = (self.width * self.zoom - self.width) * self.centre[0]
         top = (full - self.height) * self.centre[1]
-        self.cx = self.width * self.zoom / 2 - left
+        self.cx = self.width * self.zoom / 2 + shift * full - left
         self.cy = horizon * full - top
-        if light is not None:
-            self.light = light
 
     def project(self, plane: Plane, points: np.ndarray) -> np.ndarray:
         """Pixel coordinates (N, 2) of points (N, 2) in a plane."""
@@ -103,7 +108,7 @@ class Canvas:
         z = plane.at / np.where(np.abs(right) < 1e-3, np.float32(np.copysign(1e-3, plane.at)), right)
         return z, self.eye - down * z, z, z * np.maximum(1, np.abs(z / plane.at)) / self.focal
 
-    def add(self, name: str) -> Thing:
+    def add(self, name: str) -> "Thing":
         """Begin a new object of this name ("-" for things without a label)."""
         self.instances += name != "-"
         return Thing(self, name, self.instances if name != "-" else 0)
@@ -134,14 +139,27 @@ class Canvas:
         """The part of the supersampled colour map under a box of pixels."""
         return tuple(slice(s.start * SCALE, s.stop * SCALE) for s in box)
 
-    def shade(self, plane: Plane, outline: np.ndarray, strength: float, blur: float = 0.0) -> None:
-        """Darken a soft patch: a shadow; blur in metres."""
+    def later(self, z: float, draw: Callable, *arguments, **options) -> None:
+        """Put off ``draw(canvas, *arguments)`` until `finish`, which goes from far to near."""
+        self.waiting.append((z, draw, arguments, options))
+
+    def finish(self) -> None:
+        """Draw everything that was put off, from far to near."""
+        for _, draw, arguments, options in sorted(self.waiting, key=lambda item: -item[0]):
+            draw(self, *arguments, **options)
+        self.waiting.clear()
+
+    def tint(self, plane: Plane, outline: np.ndarray, colour: Sequence[float], blur: float = 0.0) -> None:
+        """Multiply a soft-edged patch by a colour: a shadow, a patch of sunlight; blur in metres."""
         spread = blur * self.focal / max(plane.at if plane.axis == "z" else 6.0, 0.5)
         found = self._cover([self.project(plane, outline)], min(spread, 12))
         if found is not None:
             box, alpha, _ = found
-            tint = np.asarray([0.80, 0.84, 0.9], np.float32) * (1 - strength) + 0.04
-            self.colour[self.window(box)] *= 1 - alpha[..., None] * (1 - tint)
+            self.colour[self.window(box)] *= 1 + alpha[..., None] * (np.asarray(colour, np.float32) - 1)
+
+    def shade(self, plane: Plane, outline: np.ndarray, strength: float, blur: float = 0.0) -> None:
+        """Darken a soft patch; blur in metres."""
+        self.tint(plane, outline, (1 - strength) * np.array([0.80, 0.84, 0.90]) + 0.04, blur)
 
     def glow(self, x: float, y: float, z: float, radius: float, colour: Sequence[float], strength: float) -> None:
         """Add a round halo of light around a point in the world; radius in metres."""
@@ -152,13 +170,18 @@ class Canvas:
         halo = strength * np.exp(-2.5 * distance)[..., None] * np.asarray(colour, np.float32)
         self.colour = 1 - (1 - self.colour) * (1 - np.clip(halo, 0, 1))
 
-    def picture(self, rng: np.random.Generator, noise: float = 0.012) -> np.ndarray:
-        """The finished picture (height, width, 3) uint8, with a lens's soft corners and a sensor's grain."""
+    def picture(self, rng: np.random.Generator, grain: float = 0.008) -> np.ndarray:
+        """The finished picture (height, width, 3) uint8: exposed and graded, with soft corners and a sensor's grain."""
         colour = self.colour.reshape(self.height, SCALE, self.width, SCALE, 3).mean((1, 3))
+        bright = float(np.quantile(colour.max(-1), 0.97))
+        colour = np.clip(colour * np.clip(0.95 / bright, 0.85, 1.15 if self.light.dark else 1.35), 0, 1)
+        colour = 0.7 * colour + 0.3 * colour**2 * (3 - 2 * colour)  # a little more contrast
+        grey = colour.mean(-1, keepdims=True)
+        colour = grey + 1.14 * (colour - grey)
         rows = np.linspace(-1, 1, self.height, dtype=np.float32)[:, None, None]
         columns = np.linspace(-1, 1, self.width, dtype=np.float32)[None, :, None]
-        colour = colour * (1 - 0.07 * (rows**2 + columns**2))
-        colour = colour + noise * rng.standard_normal(colour.shape, np.float32)
+        colour = colour * (1 - 0.06 * (rows**2 + columns**2))
+        colour = colour + grain * rng.standard_normal(colour.shape, np.float32)
         return np.rint(np.clip(colour, 0, 1) * 255).astype(np.uint8)
 
 
@@ -179,10 +202,11 @@ class Thing:
         normal: tuple[float, float, float] | None = None,
         opacity: float = 1.0,
         blur: float = 0.0,
+        haze: bool = True,
     ) -> None:
         """Fill a polygon of a plane, or several with one surface.
 
-        Arguments:
+        Args:
             plane: where the polygon lies.
             outline: (N, 2) its corners in the plane's coordinates, metres, or a list of such.
             surface: what it is made of.
@@ -192,6 +216,7 @@ class Thing:
             normal: direction the face looks in; by default the one that shows it to the camera.
             opacity: 1 covers what was there.
             blur: softness of the edge in pixels.
+            haze: whether the air between dims it.
         """
         canvas = self.canvas
         outlines = outline if isinstance(outline, list) else [outline]
@@ -208,10 +233,8 @@ class Thing:
             up = 1.0 if plane.at < canvas.eye else -1.0
             normal = {"x": (side, 0.0, 0.0), "y": (0.0, up, 0.0), "z": (0.0, 0.0, 1.0)}[plane.axis]
         tint = (1 - surface.emission) * canvas.light.on(normal) + surface.emission
-        if max(alpha.shape) > TINY:
-            colour = surface(first, second, size, tint)
-        else:
-            colour = surface.colour * tint
+        tiny = max(alpha.shape) <= TINY
+        colour = surface.colour * tint if tiny else surface(first, second, size, tint)
         if round:
             corners = np.concatenate(outlines)
             low, high = corners.min(0), corners.max(0)
@@ -222,7 +245,7 @@ class Thing:
             colour = colour * (1 + np.float32(round) * lit)[..., None]
         if modulate is not None:
             colour = colour * modulate(first, second).astype(np.float32)[..., None]
-        if canvas.light.haze_depth < FAR:
+        if haze and np.isfinite(canvas.light.haze_depth):
             veil = 1 - np.exp(-np.maximum(depth, 0) / np.float32(canvas.light.haze_depth))[..., None]
             colour = colour + (canvas.light.haze - colour) * veil
         window = canvas.window(box)
@@ -269,47 +292,3 @@ class Thing:
         outline = ellipse((x + lean * width * 0.35, z), width * 0.62, depth)
         outline[:, 1] = np.maximum(outline[:, 1], 0.5)
         self.canvas.shade(Plane("y", 0.0), outline, strength, blur=0.12 * width)
-
-
-def rectangle(x: tuple[float, float], y: tuple[float, float]) -> np.ndarray:
-    """Corners (4, 2) of an upright rectangle."""
-    return np.array([(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])], float)
-
-
-def ellipse(centre: tuple[float, float], rx: float, ry: float | None = None, points: int = 28) -> np.ndarray:
-    """Corners (points, 2) of an ellipse."""
-    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
-    return np.stack([centre[0] + rx * np.cos(angle), centre[1] + (ry or rx) * np.sin(angle)], 1)
-
-
-def rounded(x: tuple[float, float], y: tuple[float, float], radius: float) -> np.ndarray:
-    """Corners of a rectangle with rounded corners."""
-    radius = min(radius, (x[1] - x[0]) / 2, (y[1] - y[0]) / 2)
-    arc = np.linspace(0, np.pi / 2, 6)
-    corners = []
-    for turn, (cx, cy) in enumerate(
-        [(x[1] - radius, y[1] - radius), (x[0] + radius, y[1] - radius), (x[0] + radius, y[0] + radius)]
-        + [(x[1] - radius, y[0] + radius)]
-    ):
-        angle = arc + turn * np.pi / 2
-        corners.append(np.stack([cx + radius * np.cos(angle), cy + radius * np.sin(angle)], 1))
-    return np.concatenate(corners)
-
-
-def capsule(start: tuple[float, float], end: tuple[float, float], r0: float, r1: float | None = None) -> np.ndarray:
-    """Corners of a limb: two round ends joined by straight sides."""
-    r1 = r0 if r1 is None else r1
-    direction = np.arctan2(end[1] - start[1], end[0] - start[0])
-    arc = np.linspace(np.pi / 2, 3 * np.pi / 2, 8)
-    tail = np.stack([start[0] + r0 * np.cos(arc + direction), start[1] + r0 * np.sin(arc + direction)], 1)
-    tip = np.stack([end[0] - r1 * np.cos(arc + direction), end[1] - r1 * np.sin(arc + direction)], 1)
-    return np.concatenate([tail, tip])
-
-
-def blob(rng: np.random.Generator, centre: tuple[float, float], rx: float, ry: float, rough: float = 0.12):
-    """Corners of an irregular round shape: bushes, stones, clouds."""
-    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    radius = np.ones_like(angle)
-    for wave in (2, 3, 5, 7, 11):
-        radius += rough / wave**0.5 * rng.uniform(0.3, 1) * np.sin(wave * angle + rng.uniform(0, 2 * np.pi))
-    return np.stack([centre[0] + rx * radius * np.cos(angle), centre[1] + ry * radius * np.sin(angle)], 1)

@@ -1,13 +1,11 @@
 """Procedural materials: each gives a surface its colour, grain and pattern, sized in metres."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 
 TILE, GRAIN = 1024, 32  # samples along the noise tile, and per bump
 
@@ -18,7 +16,7 @@ Pattern = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 class Surface:
     """A material with its colour and pattern.
 
-    Arguments:
+    Args:
         material: its name, "-" for stuff without a material label (sky, water).
         colour: (3,) base colour, sRGB in [0, 1].
         pattern: maps in-plane coordinates (metres) and the size of a pixel (metres) to a factor on the colour,
@@ -72,6 +70,13 @@ def noise(u: np.ndarray, v: np.ndarray, fu: float, fv: float | None = None, shif
     column = (u * np.float32(GRAIN * fu) + np.float32(71.3 * shift)).astype(np.int32) & (TILE - 1)
     row = (v * np.float32(GRAIN * (fv or fu)) + np.float32(131.7 * shift)).astype(np.int32) & (TILE - 1)
     return _noise_tile().ravel().take(row * TILE + column)
+
+
+def smooth_noise(u: np.ndarray, v: np.ndarray, frequency: float, shift: float = 0.0) -> np.ndarray:
+    """The same noise interpolated, for bumps so large that the tile's samples would show."""
+    u, v = np.broadcast_arrays(u, v)
+    where = [v * (GRAIN * frequency) + 131.7 * shift, u * (GRAIN * frequency) + 71.3 * shift]
+    return map_coordinates(_noise_tile(), where, order=1, mode="grid-wrap")
 
 
 def visible(period: float, size: np.ndarray) -> np.ndarray:

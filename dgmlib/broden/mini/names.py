@@ -60,7 +60,7 @@ SUBSTANCES = {
 }
 
 #: Names that PASCAL Context spells differently; the others are the same there.
-CONTEXT_NAMES = {"carpet": "rug", "plant": "pottedplant", "water": "water"}
+CONTEXT_NAMES = {"carpet": "rug", "plant": "pottedplant"}
 
 #: PASCAL-Part's objects with their VOC number, and its short names: object -> part -> ((key, comment), ...).
 VOC_NUMBERS = {"car": 7, "dog": 12, "person": 15}
@@ -73,8 +73,12 @@ PASCAL_PARTS = {
     },
     "dog": {
         "head": (("head", ""),),
-        "leg": (("lbleg", "left back leg"), ("lfleg", "left front leg"), ("rbleg", "right back leg"))
-        + (("rfleg", "right front leg"),),
+        "leg": (
+            ("lbleg", "left back leg"),
+            ("lfleg", "left front leg"),
+            ("rbleg", "right back leg"),
+            ("rfleg", "right front leg"),
+        ),
         "tail": (("tail", ""),),
         "torso": (("torso", ""),),
     },

@@ -20,12 +20,10 @@ from dgmlib.broden.mini.names import (
     TEXTURES,
     VOC_NUMBERS,
 )
-from dgmlib.broden.mini.scenes import SCENES
+from dgmlib.broden.mini.scenes import INDOOR, SCENES
+from dgmlib.broden.mini.shapes import Rng
 from dgmlib.broden.mini.textures import texture_picture
 
-Rng = np.random.Generator
-
-INDOOR = ("bedroom", "dining_room", "kitchen", "living_room", "office")
 SUBJECT_SCENES = {"car": ("street", "village"), "dog": ("park", "village", "beach"), "person": tuple(SCENES)}
 
 
@@ -93,7 +91,7 @@ def find_subject(scene: str, seed: list[int], name: str, aspect: float) -> tuple
     centre = []
     for low, high, full in ((columns.min(), columns.max(), canvas.width), (rows.min(), rows.max(), height)):
         middle = ((low + high + 1) / 2 / full * zoom - 0.5) / max(zoom - 1, 1e-6)
-        centre.append(float(np.clip(middle + rng.uniform(-0.1, 0.1), 0, 1)))
+        centre.append(float(np.clip(middle + rng.uniform(-0.1, 0.1) / zoom, 0, 1)))
     return zoom, (centre[0], centre[1])
 
 

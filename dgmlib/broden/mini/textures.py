@@ -1,10 +1,8 @@
 """Eight textures after the Describable Textures Dataset: pictures of their own, and prints on fabrics in the scenes."""
 
-from __future__ import annotations
-
 import numpy as np
 
-from dgmlib.broden.mini.materials import Pattern, noise, oklch
+from dgmlib.broden.mini.materials import Pattern, noise, oklch, smooth_noise
 from dgmlib.broden.mini.names import TEXTURES
 
 
@@ -29,7 +27,7 @@ def _wave(t: np.ndarray) -> np.ndarray:
 def motif(kind: str, rng: np.random.Generator, period: float = 1.0, turn: float = 0.0) -> Pattern:
     """Pattern of one texture class: maps (u, v, pixel size) in metres to colours (H, W, 3).
 
-    Arguments:
+    Args:
         kind: one of ``TEXTURES``.
         rng: draws colours and proportions.
         period: repeat in metres.
@@ -73,23 +71,27 @@ def motif(kind: str, rng: np.random.Generator, period: float = 1.0, turn: float 
         return mix(_edge(0.03 + 0.07 * share - wall, size), figure, cell)
 
     def marbled(u, v, size):
-        warp = noise(u, v, 0.35, shift=shift) + 0.5 * noise(u, v, 0.9, shift=shift + 1)
+        warp = smooth_noise(u, v, 0.35, shift) + 0.5 * smooth_noise(u, v, 0.9, shift + 1)
         vein = np.exp(-5 * np.abs(np.sin(1.3 * (u + v) + 1.7 * warp)))[..., None]
-        cloud = (0.5 + 0.25 * noise(u, v, 0.3, shift=shift + 2))[..., None].clip(0, 1)
-        return mix(vein, figure, mix(0.5 * cloud, third, ground))
+        thin = 0.6 * np.exp(-9 * np.abs(smooth_noise(u, v, 0.6, shift + 3)))[..., None]
+        cloud = (0.5 + 0.25 * smooth_noise(u, v, 0.3, shift + 2))[..., None].clip(0, 1)
+        return mix(np.maximum(vein, thin), figure, mix(0.5 * cloud, third, ground))
 
     def polka_dotted(u, v, size):
         a, b = (u + v) % 1.0 - 0.5, (u - v) % 1.0 - 0.5
         return mix(_edge(0.17 + 0.2 * share - np.hypot(a, b), size), figure, ground)
 
     def woven(u, v, size):
-        # strands over and under each other, each rounded by light
+        # strands over and under each other, three to the period, each rounded by light
+        u, v = 1.5 * u, 1.5 * v
         over = ((np.floor(u) + np.floor(v)) % 2 == 0)[..., None]
         across, along = (u % 1.0 - 0.5)[..., None], (v % 1.0 - 0.5)[..., None]
-        warp = figure * (1.05 - 2.2 * across**2) * (1 - 1.0 * along**2)
-        weft = ground * (1.05 - 2.2 * along**2) * (1 - 1.0 * across**2)
-        gap = np.where(over, np.abs(across), np.abs(along)) > 0.45
-        return np.where(over, warp, weft) * np.where(gap, 0.55, 1.0)
+        strand = mix(0.25 * share, figure, ground)
+        warp = strand * (1.08 - 2.4 * across**2) * (1 - 1.5 * along**2)
+        weft = mix(0.35, ground, strand) * (1.0 - 2.4 * along**2) * (1 - 1.5 * across**2)
+        fibre = 1 + 0.05 * np.sin(2 * np.pi * 5 * np.where(over, across, along))
+        gap = np.where(over, np.abs(across), np.abs(along)) > 0.42
+        return np.where(over, warp, weft) * np.where(gap, 0.4, fibre)
 
     def zigzagged(u, v, size):
         t = (v + 1.2 * np.abs(u % 1.0 - 0.5)) * 1.5
@@ -113,12 +115,12 @@ def texture_picture(kind: str, rng: np.random.Generator, width: int, height: int
     pattern = motif(kind, rng, period=rng.uniform(0.09, 0.3), turn=rng.normal(0, 0.35))
     bend, lean = rng.uniform(0.0, 0.018), rng.uniform(-0.35, 0.35, 2)
     depth = 1 + lean[0] * (x - 0.6) + lean[1] * (y - 0.5)  # seen at a slant
-    u = x * depth + bend * noise(x, y, 1.5, shift=rng.uniform(0, 9))
-    v = y * depth + bend * noise(x, y, 1.5, shift=rng.uniform(0, 9))
+    u = x * depth + bend * smooth_noise(x, y, 1.5, rng.uniform(0, 9))
+    v = y * depth + bend * smooth_noise(x, y, 1.5, rng.uniform(0, 9))
     colour = pattern(u, v, np.full_like(u, 1.0 / (height * scale)))
     angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.5)
     light = 1 + fall * ((x - 0.6) * np.cos(angle) + (y - 0.5) * np.sin(angle))
-    wear = 1 + rng.uniform(0.01, 0.05) * noise(x, y, 3, shift=3) + rng.uniform(0.01, 0.05) * noise(x, y, 40)
+    wear = 1 + rng.uniform(0.01, 0.05) * smooth_noise(x, y, 3, 3.0) + rng.uniform(0.01, 0.05) * noise(x, y, 40)
     colour = colour * (light * wear)[..., None]
     colour = colour.reshape(height, scale, width, scale, 3).mean((1, 3))
     colour = colour + rng.uniform(0.005, 0.02) * rng.standard_normal(colour.shape, np.float32)
