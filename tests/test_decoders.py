@@ -454,3 +454,28 @@ def test_flat_features_do_not_break_the_first_batch():
     unit = GraphConvolutionalUnit(4, vertices=8).train()
     assert unit(torch.zeros(1, 4, 1, 1)).isfinite().all()
     assert conv_bn_relu(4, 4).train()(torch.zeros(1, 4, 1, 1)).isfinite().all()
+
+
+def test_an_anchor_far_from_every_pixel_gets_finite_gradients():
+    unit = GraphConvolutionalUnit(4, vertices=2).eval()
+    unit.anchors.data = torch.tensor([[0.0] * 4, [1000.0] * 4])
+    unit(double_map(1, 4, 5, 5).float()).sum().backward()
+    assert all(p.grad.isfinite().all() for p in unit.parameters())
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_every_decoder_learns_a_constant(decoder):
+    torch.manual_seed(0)
+    module = nn.Sequential(decoder(SMALL, dim=16), nn.LazyConv2d(3, 1)).train()
+    features = features_of(SIZES["dilated"])
+    module(features)
+    optimiser = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9)
+    losses = []
+    for _ in range(30):
+        logits = module(features)
+        loss = F.cross_entropy(logits, torch.ones(2, *logits.shape[2:], dtype=torch.long))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.2 * losses[0]

@@ -33,22 +33,24 @@ class GraphConvolutionalUnit(nn.Module):
         pixels = x.flatten(2).mT  # (B, N, D)
         if self.training and not self.fitted:
             self.fit(pixels.detach().flatten(0, 1))
-        assignment = self.assign(pixels)  # (B, N, V)
-        vertices = self.project(pixels, assignment)  # (B, V, D)
+        log_assignment = self.assign(pixels)  # (B, N, V)
+        vertices = self.project(pixels, log_assignment)  # (B, V, D)
         adjacency = vertices @ vertices.mT  # (B, V, V) cosines
         updated = F.relu(self.weight(adjacency @ vertices))  # (B, V, D)
-        return (assignment @ updated).mT.unflatten(2, x.shape[-2:])  # (B, D, H, W)
+        return (log_assignment.exp() @ updated).mT.unflatten(2, x.shape[-2:])  # (B, D, H, W)
 
     def assign(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Softmax over anchors of -|(x - w) / sigma|^2 / 2: (B, N, D) -> (B, N, V)."""
+        """Logarithm of the softmax over anchors of -|(x - w) / sigma|^2 / 2: (B, N, D) -> (B, N, V)."""
         precision = torch.exp(-2 * self.log_scale)  # (V, D)
         squares = pixels.square() @ precision.T - 2 * pixels @ (self.anchors * precision).T
-        return torch.softmax(-0.5 * (squares + (self.anchors.square() * precision).sum(1)), dim=2)
+        return torch.log_softmax(-0.5 * (squares + (self.anchors.square() * precision).sum(1)), dim=2)
 
-    def project(self, pixels: torch.Tensor, assignment: torch.Tensor) -> torch.Tensor:
+    def project(self, pixels: torch.Tensor, log_assignment: torch.Tensor) -> torch.Tensor:
         """Mean of an anchor's pixels relative to it, in units of its sigma, scaled to length 1: (B, V, D)."""
-        share = assignment / assignment.sum(1, keepdim=True).clamp(min=torch.finfo(pixels.dtype).tiny)  # (B, N, V)
-        return F.normalize((share.mT @ pixels - self.anchors) * torch.exp(-self.log_scale), dim=2)
+        share = log_assignment.softmax(1)  # (B, N, V), columns sum to 1 even for an anchor far from every pixel
+        mean = (share.mT @ pixels - self.anchors) * torch.exp(-self.log_scale)
+        # Right after `fit` the means are at their anchors; below a tenth of sigma they are noise and stay short.
+        return F.normalize(mean, dim=2, eps=0.1)
 
     @torch.no_grad()
     def fit(self, pixels: torch.Tensor, iterations: int = 10) -> None:
