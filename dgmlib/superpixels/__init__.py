@@ -1,58 +1,34 @@
 """Superpixels: image -> nested label maps of at most N regions.
 
 The paper starts from MCG superpixels merged greedily to at most 512. Here a fine watershed partition is merged in the
-order of a learned cost, the expected number of pixels a merge would put on the wrong side of a human boundary.
+order of a learned cost: the pixels that a merge is expected to put on the wrong side of a human boundary, plus the
+boundary it would lose.
 
-====================  =================================================================
-``partition``         image -> Lab cues -> fine partition
-``merge``             fine partition -> merge order -> label maps with any number of regions
-``graph``             label map -> region adjacency, PyTorch Geometric ``Data``
-====================  =================================================================
+================  =====================================================================
+``segmentation``  image -> label maps with any number of regions
+``partition``     image -> Lab -> fine partition
+``merge``         fine partition -> region graph -> merge order -> label maps
+``fitting``       human segmentations -> the merge cost's constants
+``graph``         label map -> region adjacency, PyTorch Geometric ``Data``
+``ucm``           official MCG and gPb-OWT-UCM contour maps -> label maps
+``folder``        the label maps of a folder of images, on disk
+``quality``       label map, human segmentations -> scores; the table beside other methods
+================  =====================================================================
 """
 
-from collections.abc import Sequence
+from .fitting import fit
+from .folder import LabelMaps, precompute
+from .graph import region_adjacency, to_pyg
+from .segmentation import segment, segment_hierarchy
+from .ucm import labels_from_ucm
 
-import numpy as np
-
-from .graph import region_adjacency
-from .merge import cut, merge_order, region_graph
-from .partition import fine_partition, lab_image
-
-__all__ = ["region_adjacency", "segment", "segment_hierarchy"]
-
-
-def segment(image: np.ndarray, max_regions: int = 512) -> np.ndarray:
-    """Partition an image into exactly ``min(max_regions, available)`` 4-connected regions.
-
-    Args:
-        image: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array; unsigned integers over their full range, or floats in
-            [0, 1]. Grey is replicated, alpha is dropped.
-        max_regions: the most regions wanted, at least 1. A flat image offers fewer and gets them all.
-
-    Returns:
-        (H, W) int32 labels 0..n-1, numbered in the order their first pixels are read. Deterministic.
-
-    Raises:
-        ValueError: for an empty, non-finite or wrongly shaped image, and for a cap below 1.
-    """
-    return segment_hierarchy(image, (max_regions,))[0]
-
-
-def segment_hierarchy(image: np.ndarray, counts: Sequence[int] = (512, 256, 128, 64)) -> list[np.ndarray]:
-    """Nested label maps, one per entry of ``counts``: every region of a coarser map is a union of finer ones.
-
-    Args:
-        image: as in `segment`.
-        counts: the most regions of each map, each at least 1, in any order.
-
-    Returns:
-        a list of (H, W) int32 label maps; map k equals ``segment(image, counts[k])``.
-    """
-    for count in counts:
-        if count < 1:
-            raise ValueError(f"max_regions is {count}; ask for at least one region.")
-    lab = lab_image(image)
-    fine = fine_partition(lab)
-    graph = region_graph(fine, lab)
-    merges = merge_order(graph, until=min(counts))
-    return [cut(fine, merges, count) for count in counts]
+__all__ = [
+    "LabelMaps",
+    "fit",
+    "labels_from_ucm",
+    "precompute",
+    "region_adjacency",
+    "segment",
+    "segment_hierarchy",
+    "to_pyg",
+]

@@ -31,7 +31,7 @@ _START = (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 _COUNTS = (3000, 1000, 500, 250)
 
 
-def fit(data: Path, rounds: int = 3, workers: int = 1) -> dict[str, float]:
+def fit(data: Path, rounds: int = 2, workers: int = 1) -> dict[str, float]:
     """Fit the weights of P to the training images of BSDS500; `dgmlib.superpixels.merge.WEIGHTS` holds the result.
 
     Every round merges all images by the weights so far, stops at several region counts, and regresses on all pairs
@@ -39,7 +39,7 @@ def fit(data: Path, rounds: int = 3, workers: int = 1) -> dict[str, float]:
 
     Args:
         data: folder with ``images/train/*.jpg`` and ``groundTruth/train/*.mat``.
-        rounds: how often to merge and regress; the weights no longer move after three.
+        rounds: how often to merge and regress; a third round changes no score.
         workers: processes.
 
     Returns:
@@ -49,7 +49,7 @@ def fit(data: Path, rounds: int = 3, workers: int = 1) -> dict[str, float]:
 
 
 def fit_images(
-    images: Sequence[tuple[np.ndarray, list[np.ndarray]]], rounds: int = 3, workers: int = 1
+    images: Sequence[tuple[np.ndarray, list[np.ndarray]]], rounds: int = 2, workers: int = 1
 ) -> dict[str, float]:
     """Fit to (image, human label maps) pairs; see `fit`."""
     weights = np.array(_START)

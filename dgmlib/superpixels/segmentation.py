@@ -1,0 +1,45 @@
+"""Image -> label maps: the two functions that most people need."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .merge import cut, merge_order, region_graph
+from .partition import fine_partition, lab_image
+
+
+def segment(image: np.ndarray, max_regions: int = 512) -> np.ndarray:
+    """Partition an image into exactly ``min(max_regions, available)`` 4-connected regions.
+
+    Args:
+        image: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array; unsigned integers over their full range, or floats in
+            [0, 1]. Grey is replicated, alpha is dropped.
+        max_regions: the most regions wanted, at least 1. A flat image offers fewer and gets them all.
+
+    Returns:
+        (H, W) int32 labels 0..n-1, numbered in the order their first pixels are read. Deterministic.
+
+    Raises:
+        ValueError: for an empty, non-finite or wrongly shaped image, and for a cap below 1.
+    """
+    return segment_hierarchy(image, (max_regions,))[0]
+
+
+def segment_hierarchy(image: np.ndarray, counts: Sequence[int] = (512, 256, 128, 64)) -> list[np.ndarray]:
+    """Nested label maps, one per entry of ``counts``: every region of a coarser map is a union of finer ones.
+
+    Args:
+        image: as in `segment`.
+        counts: the most regions of each map, each at least 1, in any order.
+
+    Returns:
+        a list of (H, W) int32 label maps; map k equals ``segment(image, counts[k])``.
+    """
+    for count in counts:
+        if count < 1:
+            raise ValueError(f"max_regions is {count}; ask for at least one region.")
+    lab = lab_image(image)
+    fine = fine_partition(lab)
+    graph = region_graph(fine, lab)
+    merges = merge_order(graph, until=min(counts))
+    return [cut(fine, merges, count) for count in counts]

@@ -1,0 +1,85 @@
+"""Official contour maps (``ucm2`` of MCG and gPb-OWT-UCM) -> label maps."""
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numba import njit
+from scipy.io import loadmat
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from .merge import cut
+
+
+def labels_from_ucm(path: str | Path, max_regions: int = 512) -> np.ndarray:
+    """Cut an official contour map at exactly ``min(max_regions, available)`` regions, the weakest contours first.
+
+    A ``ucm2`` is (2H + 1, 2W + 1): pixel (y, x) sits at [2y + 1, 2x + 1], and the contour between two pixels at the
+    place between them. Pixels with no contour between them are one region; then the weakest contour is removed, again
+    and again, ties in reading order.
+
+    Args:
+        path: a MATLAB file, version 7.3 or older, holding ``ucm2`` in any numeric type.
+        max_regions: the most regions wanted, at least 1.
+
+    Returns:
+        (H, W) int32 labels 0..n-1 in reading order, 4-connected.
+
+    Raises:
+        ValueError: naming the file and what is wrong with it.
+    """
+    if max_regions < 1:
+        raise ValueError(f"max_regions is {max_regions}; ask for at least one region.")
+    ucm = _read(Path(path))
+    right, down = ucm[1::2, 2:-1:2], ucm[2:-1:2, 1::2]
+    pixel = np.arange((ucm.shape[0] // 2) * (ucm.shape[1] // 2)).reshape(ucm.shape[0] // 2, -1)
+    value = np.concatenate([right.ravel(), down.ravel()])
+    first = np.concatenate([pixel[:, :-1].ravel(), pixel[:-1].ravel()])
+    second = np.concatenate([pixel[:, 1:].ravel(), pixel[1:].ravel()])
+    free = value == 0
+    joined = coo_array((np.ones(free.sum(), np.int8), (first[free], second[free])), shape=(pixel.size,) * 2)
+    n, fine = connected_components(joined, directed=False)
+    order = np.argsort(value, kind="stable")[free.sum() :]
+    merges = _kruskal(fine[first[order]], fine[second[order]], n)
+    return cut(fine.reshape(pixel.shape), merges, max_regions)
+
+
+@njit(cache=True)
+def _kruskal(first, second, n):
+    parent = np.arange(n)
+    merges = np.empty((n - 1, 2), np.int64)
+    done = 0
+    for k in range(len(first)):
+        a, b = first[k], second[k]
+        while parent[a] != a:
+            parent[a] = parent[parent[a]]
+            a = parent[a]
+        while parent[b] != b:
+            parent[b] = parent[parent[b]]
+            b = parent[b]
+        if a != b:
+            parent[b] = a
+            merges[done] = a, b
+            done += 1
+    return merges[:done]
+
+
+def _read(path):
+    try:
+        if h5py.is_hdf5(path):  # MATLAB 7.3, which stores columns first
+            with h5py.File(path) as file:
+                ucm = np.array(file["ucm2"]).T
+        else:
+            ucm = loadmat(path)["ucm2"]
+    except FileNotFoundError:
+        raise
+    except KeyError:
+        raise ValueError(f"{path} has no variable 'ucm2'; pass a contour map as MCG or gPb-OWT-UCM saves it.") from None
+    except Exception as error:  # whatever a reader makes of a damaged file
+        raise ValueError(f"{path} is not a readable MATLAB file ({error}); fetch it again.") from error
+    if ucm.ndim != 2 or min(ucm.shape) < 3 or any(side % 2 == 0 for side in ucm.shape):
+        raise ValueError(f"'ucm2' in {path} is {ucm.shape}; it must be (2H + 1, 2W + 1), the double-sized map.")
+    if ucm.dtype.kind not in "fiub" or not np.isfinite(ucm).all() or ucm.min() < 0:
+        raise ValueError(f"'ucm2' in {path} must hold finite numbers from 0 up; it is {ucm.dtype}.")
+    return ucm.astype(np.float64)
