@@ -43,6 +43,11 @@ class PrepareResult:
         """Whether every record is ready."""
         return not self.failures
 
+    def raise_if_failed(self) -> None:
+        """Raise BrodenError with the first failure, if there is any."""
+        if self.failures:
+            raise BrodenError(self.failures[0][1])
+
     def __str__(self) -> str:
         lines = [f"{self.made} prepared, {self.kept} ready before, {len(self.failures)} failed"]
         return "\n".join(lines + [message for _, message in self.failures[:20]])

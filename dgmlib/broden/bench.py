@@ -1,0 +1,139 @@
+"""How fast training samples load, beside an implementation of the original's way, measured in turn."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from .dataset import BrodenPlus
+from .loading import MULTIPLE, STRIDE, Draw, TrainBatches, scaled_shape, train_loader
+from .prepare import prepare
+from .sources import with_parts
+from .vocabulary import TASKS
+
+LITERAL, RAW, PREPARED = "per-object resizing, as unifiedparsing", "dgmlib, before prepare", "dgmlib, prepared"
+
+
+def benchmark(
+    root: str | Path,
+    tasks: Sequence[str] = TASKS,
+    short_side: int = 450,
+    max_regions: int = 512,
+    workers: int = 2,
+    samples: int = 96,
+    rounds: int = 3,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Time the same draws in three ways, in turn: the original's, ours, and ours after `prepare`.
+
+    Superpixel maps stand in the cache before the clock starts; the original's way does without them.
+
+    Args:
+        root: the data folder, as for `BrodenPlus`; copies and maps made here go to a temporary folder.
+        tasks: whose labels to load.
+        short_side: of the scaled images, in pixels.
+        max_regions: the most superpixels of one image.
+        workers: loader processes.
+        samples: training samples per round and way.
+        rounds: of which the median is told.
+        seed: of the draws.
+
+    Returns:
+        a row per way: "loader", "samples/s", and "times the original".
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        made, empty = Path(folder) / "prepared", Path(folder) / "raw"
+        prepare(root, workers, tasks, made, progress=False).raise_if_failed()
+        datasets = {name: BrodenPlus(root, "train", tasks, cache) for name, cache in ((RAW, empty), (PREPARED, made))}
+        batches = samples // 2
+
+        def ours(name: str) -> DataLoader:
+            options = {"max_regions": max_regions, "workers": workers}
+            return train_loader(datasets[name], tasks, 2, (short_side,), batches, seed, **options)
+
+        def literal() -> DataLoader:
+            draws = list(TrainBatches(datasets[RAW], tasks, 2, (short_side,), batches, seed))
+            return DataLoader(LiteralSamples(datasets[RAW]), batch_sampler=draws, collate_fn=list, num_workers=workers)
+
+        loaders = {LITERAL: literal, RAW: lambda: ours(RAW), PREPARED: lambda: ours(PREPARED)}
+        speeds: dict[str, list[float]] = {name: [] for name in loaders}
+        for number in range(rounds + 1):  # round 0 fills the caches of superpixels and of the file system
+            for name, loader in loaders.items():
+                start = perf_counter()
+                loaded = sum(1 for _ in loader()) * 2
+                if number > 0:
+                    speeds[name].append(loaded / (perf_counter() - start))
+    speed = {name: median(values) for name, values in speeds.items()}
+    rows = [(name, value, value / speed[LITERAL]) for name, value in speed.items()]
+    return pd.DataFrame(rows, columns=["loader", "samples/s", "times the original"])
+
+
+class LiteralSamples(Dataset):
+    """Carries out draws as unifiedparsing's TrainDataset does: one part map per object, resized twice each.
+
+    Args:
+        dataset: the records and where their files are. Labels are read from the original files.
+    """
+
+    def __init__(self, dataset: BrodenPlus):
+        self.dataset = dataset
+
+    def __getitem__(self, draw: Draw) -> dict[str, np.ndarray]:
+        record = self.dataset.records[draw.index]
+        sources = self.dataset.sources
+        image = sources.image(record)
+        maps = with_parts(sources.readers[record.source].maps(record))
+        shape = scaled_shape(*image.shape[:2], draw.short_side, 1000)
+        if draw.flip:
+            image = image[:, ::-1]
+            maps = {task: labels[:, ::-1] for task, labels in maps.items()}
+        pixels = np.asarray(_resize(np.ascontiguousarray(image), shape, Image.Resampling.BILINEAR))
+        sample = {"image": pixels.transpose(2, 0, 1).astype(np.float32) / 255}
+        for task in ("object", "material"):
+            if task in maps:
+                sample[task] = _quarter(_resize(_encode(maps[task]), shape))
+        if "part" in maps:
+            sample["part"] = self._parts(maps["object"], maps["part"], shape)
+        return sample
+
+    def _parts(self, objects: np.ndarray, parts: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        hierarchy = self.dataset.vocabulary.object_parts
+        layers = np.zeros((len(hierarchy), *objects.shape), dtype=np.uint8)
+        valid = np.zeros(len(hierarchy), dtype=bool)
+        for number, (thing, allowed) in enumerate(hierarchy.items()):
+            mask = objects == thing
+            present = np.intersect1d(allowed, np.unique(parts * mask))
+            valid[number] = len(present) > 1
+            for part in present if valid[number] else ():
+                layers[number] += ((parts == part) * mask * allowed.index(part)).astype(np.uint8)
+        if not valid.any():
+            return np.zeros_like(_quarter(np.zeros(shape, np.uint8)))
+        resized = [_resize(layer, shape) for layer in layers]
+        quarters = [_quarter(layer) for layer, ok in zip(resized, valid, strict=True) if ok]
+        valid[valid] = [len(np.unique(quarter)) > 1 for quarter in quarters]
+        return np.sum(quarters, axis=0)
+
+
+def _encode(labels: np.ndarray) -> np.ndarray:
+    """Pack labels beyond 255 into the channels of a picture, as ADE20K does, for resizing."""
+    return np.stack([labels // 256 * 10, labels % 256, np.zeros_like(labels)], axis=-1).astype(np.uint8)
+
+
+def _resize(
+    picture: np.ndarray, shape: tuple[int, int], method: Image.Resampling = Image.Resampling.NEAREST
+) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).resize(shape[::-1], method))
+
+
+def _quarter(picture: np.ndarray) -> np.ndarray:
+    """Pad to a multiple of 32 and resize to a quarter."""
+    sides = [-(-side // MULTIPLE) * MULTIPLE for side in picture.shape[:2]]
+    padded = np.zeros((*sides, *picture.shape[2:]), dtype=np.uint8)
+    padded[: picture.shape[0], : picture.shape[1]] = picture
+    return _resize(padded, (sides[0] // STRIDE, sides[1] // STRIDE))
