@@ -253,6 +253,17 @@ def test_every_decoder_keeps_the_interface(decoder, sizes, batch):
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("sizes", ["dilated", "one cell"])
+def test_every_decoder_runs_in_bfloat16(decoder, sizes):
+    module = decoder(SMALL, dim=16).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        fused = module(features_of(SIZES[sizes], batch=1))
+    assert fused.isfinite().all()
+    fused.float().sum().backward()
+    assert all(p.grad.isfinite().all() for p in module.parameters())
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
 def test_every_level_reaches_the_fused_map(decoder):
     """DeepGrouping's residual on any level must change what the heads read."""
     module = randomise(decoder(SMALL, dim=16))

@@ -30,14 +30,16 @@ class GraphConvolutionalUnit(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map (B, D, H, W) to what its graph says about every pixel (B, D, H, W)."""
-        pixels = x.flatten(2).mT  # (B, N, D)
-        if self.training and not self.fitted:
-            self.fit(pixels.detach().flatten(0, 1))
-        log_assignment = self.assign(pixels)  # (B, N, V)
-        vertices = self.project(pixels, log_assignment)  # (B, V, D)
-        adjacency = vertices @ vertices.mT  # (B, V, V) cosines
-        updated = F.relu(self.weight(adjacency @ vertices))  # (B, V, D)
-        return (log_assignment.exp() @ updated).mT.unflatten(2, x.shape[-2:])  # (B, D, H, W)
+        # Squared distances of hundreds of channels want float32 also where the convolutions run in bfloat16.
+        with torch.autocast(x.device.type, enabled=False):
+            pixels = x.flatten(2).mT.to(torch.promote_types(x.dtype, torch.float32))  # (B, N, D)
+            if self.training and not self.fitted:
+                self.fit(pixels.detach().flatten(0, 1))
+            log_assignment = self.assign(pixels)  # (B, N, V)
+            vertices = self.project(pixels, log_assignment)  # (B, V, D)
+            adjacency = vertices @ vertices.mT  # (B, V, V) cosines
+            updated = F.relu(self.weight(adjacency @ vertices))  # (B, V, D)
+            return (log_assignment.exp() @ updated).mT.unflatten(2, x.shape[-2:]).to(x.dtype)  # (B, D, H, W)
 
     def assign(self, pixels: torch.Tensor) -> torch.Tensor:
         """Logarithm of the softmax over anchors of -|(x - w) / sigma|^2 / 2: (B, N, D) -> (B, N, V)."""
