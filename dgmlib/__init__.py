@@ -1,0 +1,29 @@
+"""dgmlib: a working companion to "Deep Grouping Model for Unified Perceptual Parsing" (CVPR 2020).
+
+Shapes in docstrings: ``B`` images, ``H x W`` pixels, ``C_l, h_l, w_l`` feature map F^l of level l, ``N`` superpixels,
+``N_l`` nodes of level l (``N_1 = N``), ``D`` node width, ``L`` levels, ``K`` EM iterations.
+"""
+
+from dgmlib import presets, superpixels
+from dgmlib.broden import TASKS, BrodenPlus, Vocabulary
+from dgmlib.checkpoints import load_model, save_model
+from dgmlib.grouping import DeepGrouping
+from dgmlib.groups import Grouping
+from dgmlib.parsing import PerceptualParser, perceptual_loss
+from dgmlib.regions import RegionGrid
+
+__version__ = "0.1.0"
+__all__ = [
+    "TASKS",
+    "BrodenPlus",
+    "DeepGrouping",
+    "Grouping",
+    "PerceptualParser",
+    "RegionGrid",
+    "Vocabulary",
+    "load_model",
+    "perceptual_loss",
+    "presets",
+    "save_model",
+    "superpixels",
+]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from dgmlib.backbones.weights import load_checked
 from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import write_atomic
@@ -44,9 +45,7 @@ def load_model(path: str | Path, device: str = "cpu") -> PerceptualParser:
     path = Path(path)
     recipe_path = path.with_name(path.name + ".json")
     if not recipe_path.exists():
-        raise FileNotFoundError(f"there is no model {path} ({recipe_path.name} is missing); train it or check the path.")
-            f"there is no model {path} ({recipe_path.name} is missing); train one or check the path."
-        )
+        raise FileNotFoundError(f"there is no model {path}: {recipe_path.name} is missing; train it or check the path.")
     try:
         recipe = json.loads(recipe_path.read_text())
         model = PerceptualParser.from_config(
@@ -54,24 +53,8 @@ def load_model(path: str | Path, device: str = "cpu") -> PerceptualParser:
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{recipe_path} is not a dgmlib recipe ({error!r}); copy or train the model again.") from error
-    load_weights(model, load_tensors(path.with_name(path.name + ".safetensors"))[0], path)
+    load_checked(model, load_tensors(path.with_name(path.name + ".safetensors"))[0], str(path))
     return model.to(device).eval()
-
-
-def load_weights(model: nn.Module, weights: Mapping[str, Tensor], source: str | Path) -> None:
-    """Load a state dict completely, or raise a ValueError that lists what does not fit."""
-    own = model.state_dict()
-    wrong = [f"{name} is missing" for name in own if name not in weights]
-    wrong += [f"{name} is unknown" for name in weights if name not in own]
-    wrong += [
-        f"{name} is {tuple(weights[name].shape)} instead of {tuple(own[name].shape)}"
-        for name in own
-        if name in weights and weights[name].shape != own[name].shape
-    ]
-    if wrong:
-        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise ValueError(f"the weights in {source} do not fit the model: {'; '.join(wrong[:5])}{more}.")
-    model.load_state_dict(weights)
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:

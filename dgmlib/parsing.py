@@ -29,7 +29,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB in 
 class Parsed(dict):
     """Logits by task, and the `Grouping` that led to them (None without a Deep Grouping Model)."""
 
-    def __init__(self, logits: Mapping[str, Tensor], grouping: Grouping | None):
+    def __init__(self, logits: Mapping[str, Tensor], grouping: Grouping | None = None):
         super().__init__(logits)
         self.grouping = grouping
 
@@ -158,11 +158,11 @@ class PerceptualParser(nn.Module):
         unknown = [task for task in tasks if task not in self.heads]
         if unknown:
             raise ValueError(f"this model has no head for {unknown}; it was built with tasks={tuple(self.heads)}.")
+        if self.dgm is not None and labels is None:
+            raise ValueError("labels are missing: a model with DGM needs superpixels.segment of every image.")
         levels = self.decoder.levels(self.backbone((images - self.mean) / self.std))
         top, readout, grouping = levels[-1], 0.0, None
         if self.dgm is not None:
-            if labels is None:
-                raise ValueError("labels are missing: a model with DGM needs superpixels.segment of every image.")
             residuals, grouping = self.dgm(levels, labels)
             levels = [level + residual for level, residual in zip(levels, residuals, strict=True)]
             readout = grouping.scene

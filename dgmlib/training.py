@@ -23,8 +23,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from dgmlib.backbones.weights import load_checked
 from dgmlib.broden.loading import train_loader
-from dgmlib.checkpoints import load_tensors, load_weights, save_model, save_tensors
+from dgmlib.checkpoints import load_tensors, save_model, save_tensors
 from dgmlib.parsing import PerceptualParser, perceptual_loss
 from dgmlib.paths import write_atomic
 from dgmlib.presets import TrainingConfig
@@ -73,7 +74,7 @@ def train(
             save_model(model, run.out / "model", iterations=config.iterations, seed=seed, **facts)
             run.checkpoint.unlink(missing_ok=True)
         run.fabric.barrier()
-    load_weights(model, load_tensors(run.out / "model.safetensors")[0], run.out)
+    load_checked(model, load_tensors(run.out / "model.safetensors")[0], str(run.out))
     model.requires_grad_(True).eval()
 
 
@@ -120,7 +121,9 @@ class _Run:
         model.requires_grad_(phase == 0).train(phase == 0)
         if phase == 1:
             model.heads["texture"].requires_grad_(True).train()
-        network = nn.SyncBatchNorm.convert_sync_batchnorm(model) if fabric.world_size > 1 else model
+        # PyTorch synchronises normalisation on GPUs only; CPU processes share the first one's running statistics.
+        synchronised = fabric.world_size > 1 and fabric.device.type == "cuda"
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(model) if synchronised else model
         network, optimizer = fabric.setup(network, _sgd(model, self.config))
         start = self._resume(phase, iterations, optimizer)
         if start == iterations:
@@ -213,7 +216,7 @@ class _Run:
         if int(metadata["phase"]) != phase:
             return iterations if int(metadata["phase"]) > phase else 0
         weights = {name.removeprefix("model."): t for name, t in tensors.items() if name.startswith("model.")}
-        load_weights(self.model, weights, self.checkpoint)
+        load_checked(self.model, weights, str(self.checkpoint))
         for name, parameter in self.model.named_parameters():
             if f"momentum.{name}" in tensors:
                 buffer = tensors[f"momentum.{name}"].to(parameter.device)

@@ -3,11 +3,11 @@
 import tempfile
 from pathlib import Path
 
-from dgmlib.broden.mini.generate import PRESETS, MiniCounts, generate
+from dgmlib.broden.mini.generate import MANIFEST, PRESETS, MiniCounts, generate
 from dgmlib.broden.mini.metadata import write_vocabulary
 from dgmlib.broden.vocabulary import Vocabulary
 
-__all__ = ["PRESETS", "MiniCounts", "generate", "vocabulary"]
+__all__ = ["MANIFEST", "PRESETS", "MiniCounts", "generate", "vocabulary"]
 
 
 def vocabulary() -> Vocabulary:

@@ -1,0 +1,139 @@
+"""Regenerate tables, figures and executed notebooks; continue what was interrupted, skip what is done.
+
+Every notebook has one cell tagged ``parameters`` whose values are small ("smoke") and whose results go to a temporary
+folder. `reproduce` executes them through papermill with a profile's values; so does papermill's own command line.
+Either way `begin`, the call below the parameters, refuses a parameter that the notebook does not have.
+"""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import papermill
+
+from dgmlib import paths, presets, tables
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where a notebook reads and writes.
+
+    Attributes:
+        preset: the profile's preset.
+        runs: trained models.
+        results: tables.
+        figures: pictures.
+    """
+
+    preset: presets.Preset
+    runs: Path
+    results: Path
+    figures: Path
+
+
+def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
+    """Check a notebook's parameters and choose its folders; to be called as ``begin("05_...", globals())``.
+
+    Args:
+        notebook: the notebook's name.
+        namespace: the notebook's variables, among them ``profile`` and perhaps ``out``, the folder for its results.
+            Where that is empty, profile "smoke" writes to a temporary folder and every other one to the project's.
+
+    Raises:
+        ValueError: for a variable that is none of the notebook's parameters (papermill only warns), or no preset.
+    """
+    given = {k for k, v in namespace.items() if isinstance(v, bool | int | float | str | list | dict)}
+    given = {name for name in given if not name.startswith("_") and name not in ("In", "Out")}
+    check_parameters(notebook, given)
+    preset = presets.get(namespace["profile"])
+    if namespace.get("out"):
+        root = Path(namespace["out"]).expanduser().resolve()
+    else:
+        root = Path(tempfile.mkdtemp(prefix="dgmlib-")) if preset.name == "smoke" else paths.ROOT
+    return Session(preset, *(root / folder.name for folder in (paths.RUNS, paths.RESULTS, paths.FIGURES)))
+
+
+def check_parameters(notebook: str, given: Sequence[str] | set[str]) -> None:
+    """Raise a ValueError if a name is not among the parameters of a notebook."""
+    known = papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{notebook}.ipynb"))
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ValueError(f"{notebook} has no parameter {', '.join(unknown)}; it takes {', '.join(known)}.")
+
+
+def notebooks() -> list[str]:
+    """Names of all notebooks, in reading order."""
+    return sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+
+
+def reproduce(
+    profile: str = "mini",
+    seeds: int = 1,
+    data: Path | None = None,
+    workers: int = 2,
+    only: tuple[str, ...] = (),
+) -> None:
+    """Regenerate the tables, the figures and the executed notebooks.
+
+    Finished runs and notebooks are kept; interrupt it whenever you like and start it again.
+
+    Args:
+        profile: "mini" (Broden-mini, minutes), "paper" (Broden+, GPUs) or "smoke" (seconds, meaningless numbers).
+        seeds: how many seeds to train every model with.
+        data: root of Broden+ for profile "paper"; of Broden-mini it is optional.
+        workers: processes that train side by side on a CPU.
+        only: names of notebooks to run, e.g. 05_table1_broden; all by default.
+    """
+    began = perf_counter()
+    preset = presets.get(profile)
+    unknown = set(only) - set(notebooks())
+    if unknown:
+        raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
+    _say(began, f"data: {preset.data}")
+    root = tables.data_root(preset, data, workers)
+    if not only or "05_table1_broden" in only:
+        _say(began, f"Table 1 on {preset.data}: training and evaluating")
+        tables.table1(profile, seeds, root, workers=workers)
+    if not only or "07_table3_overhead" in only:
+        _say(began, "Table 3: counting")
+        tables.table3()
+    for name in only or notebooks():
+        values = {"profile": profile, "seeds": seeds, "data": str(root), "workers": workers}
+        known = papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{name}.ipynb"))
+        _execute(name, {key: value for key, value in values.items() if key in known}, began)
+    _say(began, "done: tables in results/, pictures in figures/, executed notebooks in results/notebooks/")
+
+
+def _execute(name: str, parameters: dict, began: float) -> None:
+    """Execute a notebook into results/notebooks, unless the copy there came from the same notebook and results."""
+    source, copy = paths.NOTEBOOKS / f"{name}.ipynb", paths.RESULTS / "notebooks" / f"{name}.ipynb"
+    stamp = copy.with_suffix(".json")
+    state = {"parameters": parameters, "inputs": _fingerprint(source)}
+    if copy.exists() and stamp.exists() and json.loads(stamp.read_text()) == state:
+        _say(began, f"{name}: unchanged")
+        return
+    _say(began, f"{name}: executing")
+    with paths.write_atomic(copy) as temporary:
+        papermill.execute_notebook(
+            source, temporary, parameters, kernel_name="python3", progress_bar=False, store_widget_state=False
+        )
+    with paths.write_atomic(stamp) as temporary:
+        temporary.write_text(json.dumps(state))
+
+
+def _fingerprint(notebook: Path) -> str:
+    """A number of the notebook, the package and the tables: what an executed copy depends on."""
+    digest = hashlib.sha256(notebook.read_bytes())
+    package = Path(__file__).parent
+    for path in [*sorted(package.rglob("*.py")), *sorted(paths.RESULTS.glob("*.csv"))]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _say(began: float, text: str) -> None:
+    minutes, seconds = divmod(int(perf_counter() - began), 60)
+    print(f"[{minutes:2d}:{seconds:02d}] {text}", flush=True)
