@@ -78,7 +78,7 @@ def ade20k(root: Path, rng: Rng, size: int, split: str, number: int) -> dict:
 def find_subject(scene: str, seed: list[int], name: str, aspect: float) -> tuple[float, tuple[float, float]] | None:
     """Where in a scene a thing of this name stands: the zoom that frames it, and its place; None without one."""
     height = 56
-    canvas = Canvas(round(height * aspect), height)
+    canvas = Canvas(round(height * aspect), height, labels_only=True)
     rng = np.random.default_rng(seed)
     SCENES[scene](canvas, rng)
     instances = canvas.labels["instance"] * (canvas.labels["object"] == OBJECTS.index(name))
