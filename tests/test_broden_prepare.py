@@ -197,6 +197,18 @@ def test_check_goes_on_after_a_source_that_cannot_be_opened(root):
     assert result.records["ade20k"] == 3
 
 
+def test_check_leaves_out_sources_that_no_task_needs(root):
+    (root / "meta_file/opensurfaces/photos.csv").unlink()
+    assert check(root, workers=1, tasks=("object", "texture"), progress=False).ok
+
+
+def test_check_finds_an_image_in_both_splits(root):
+    records(root / JOINT / "broden_os_val.json", [record("os", 1, OS_SHAPE)])
+    result = check(root, workers=1, progress=False)
+    assert result.problems == {("os", "bad list"): 2}
+    assert "share file_index 1" in str(result)
+
+
 def test_check_without_metadata(tmp_path):
     result = check(tmp_path, workers=1, progress=False)
     assert not result.ok

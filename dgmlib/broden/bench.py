@@ -49,7 +49,7 @@ def benchmark(
     """
     with tempfile.TemporaryDirectory() as folder:
         made, empty = Path(folder) / "prepared", Path(folder) / "raw"
-        prepare(root, workers, tasks, made, progress=False).raise_if_failed()
+        prepare(root, max(workers, 1), tasks, made, progress=False).raise_if_failed()
         datasets = {name: BrodenPlus(root, "train", tasks, cache) for name, cache in ((RAW, empty), (PREPARED, made))}
         batches = samples // 2
 
@@ -99,10 +99,10 @@ class LiteralSamples(Dataset):
             if task in maps:
                 sample[task] = _quarter(_resize(_encode(maps[task]), shape))
         if "part" in maps:
-            sample["part"] = self._parts(maps["object"], maps["part"], shape)
+            sample["part"], sample["part_valid"] = self._parts(maps["object"], maps["part"], shape)
         return sample
 
-    def _parts(self, objects: np.ndarray, parts: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    def _parts(self, objects: np.ndarray, parts: np.ndarray, shape: tuple[int, int]) -> tuple:
         hierarchy = self.dataset.vocabulary.object_parts
         layers = np.zeros((len(hierarchy), *objects.shape), dtype=np.uint8)
         valid = np.zeros(len(hierarchy), dtype=bool)
@@ -113,11 +113,11 @@ class LiteralSamples(Dataset):
             for part in present if valid[number] else ():
                 layers[number] += ((parts == part) * mask * allowed.index(part)).astype(np.uint8)
         if not valid.any():
-            return np.zeros_like(_quarter(np.zeros(shape, np.uint8)))
+            return _quarter(np.zeros(shape, np.uint8)), valid
         resized = [_resize(layer, shape) for layer in layers]
         quarters = [_quarter(layer) for layer, ok in zip(resized, valid, strict=True) if ok]
         valid[valid] = [len(np.unique(quarter)) > 1 for quarter in quarters]
-        return np.sum(quarters, axis=0)
+        return np.sum(quarters, axis=0), valid
 
 
 def _encode(labels: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """`dgmlib broden check`: whether the data are complete and sound, and where missing pieces are published."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from . import ade20k, dtd, opensurfaces, pascal
 from .files import META, BrodenError
 from .prepare import map_records
-from .records import SOURCE_TASKS, SPLITS, Record, read_records
+from .records import SOURCE_TASKS, SPLITS, Record, read_records, sources_of
 from .sources import MAP_TASKS, Sources
 from .vocabulary import TASKS, Vocabulary
 
@@ -78,6 +79,7 @@ def check(
     root: str | Path,
     sample: int | None = None,
     workers: int = -1,
+    tasks: Sequence[str] = TASKS,
     cache: str | Path | None = None,
     progress: bool | None = None,
 ) -> CheckResult:
@@ -87,6 +89,7 @@ def check(
         root: the data folder, as for `BrodenPlus`.
         sample: look at this many records of each source only, spread evenly.
         workers: processes, -1 for one per core.
+        tasks: sources without any of these labels are left out.
         cache: the folder that holds ``prepared``, ``root`` by default.
         progress: False hides the bar; by default it shows in a terminal.
 
@@ -102,7 +105,8 @@ def check(
     except BrodenError as error:
         result.add("metadata", error.problem, str(error))
         return result
-    records = [record for name in MAP_TASKS for record in _open(sources, name, sample, result)]
+    names = [name for name in sources_of(tuple(tasks)) if name in MAP_TASKS]
+    records = [record for name in names for record in _open(sources, name, sample, result)]
     seen = {task: np.zeros(len(vocabulary.names(task)), dtype=bool) for task in TASKS}
     for record, outcome in map_records(_read, sources, records, workers, "check", progress):
         if isinstance(outcome, BrodenError):
@@ -110,8 +114,8 @@ def check(
         else:
             for task, labels in outcome.items():
                 seen[task][labels] = True
-    opened = {task for record in records for task in SOURCE_TASKS[record.source]}
-    for task in opened:
+    carried = {task for record in records for task in SOURCE_TASKS[record.source]}
+    for task in (task for task in TASKS if task in carried):
         names = vocabulary.names(task)
         result.absent[task] = [name for name, there in zip(names, seen[task], strict=True) if not there and name != "-"]
     return result
@@ -123,6 +127,12 @@ def _open(sources: Sources, name: str, sample: int | None, result: CheckResult) 
     try:
         listed = [record for split in SPLITS for record in read_records(sources.root / "meta_file", split, (name,))]
         sources.open(name)
+        repeated = [index for index, count in Counter(record.index for record in listed).items() if count > 1]
+        if repeated:
+            raise BrodenError(
+                f"the train and val lists of {name} share file_index {repeated[0]}; copy both again, or the scores "
+                "would be of images trained on."
+            )
         # PASCAL's records count positions in a folder: one file less or more shifts all that follow.
         entries, expected = len(sources.readers[name]), max((record.index for record in listed), default=-1) + 1
         if name == "pascal" and entries != expected:
@@ -143,5 +153,5 @@ def _open(sources: Sources, name: str, sample: int | None, result: CheckResult) 
 def _read(sources: Sources, record: Record) -> dict[str, list[int]]:
     """Read one record as training does; give the labels that occur, by task."""
     sources.image(record)
-    labels = {task: np.unique(labels).tolist() for task, labels in sources.maps(record).items()}
+    labels = {task: np.flatnonzero(np.bincount(m.ravel())).tolist() for task, m in sources.maps(record).items()}
     return labels | {task: [label] for task, label in sources.label(record).items() if label >= 0}

@@ -109,7 +109,7 @@ def map_records(
         tempfile.TemporaryDirectory() as notes,
         tqdm(total=len(records), desc=title, unit="record", disable=hidden) as bar,
     ):
-        parallel = Parallel(n_jobs=workers, return_as="generator_unordered")
+        parallel = Parallel(n_jobs=workers, return_as="generator")
         try:
             for pairs in parallel(delayed(_map_chunk)(function, sources, chunk, Path(notes)) for chunk in chunks):
                 bar.update(len(pairs))
