@@ -20,19 +20,19 @@ from .partition import smooth
 CUE_SIGMAS = (0.5, 1.5, 5.0)
 
 #: What a pixel side of lost boundary costs, in pixels on the wrong side of one.
-BOUNDARY = 2.0
+BOUNDARY = 2.5
 
 #: Logistic weights of P, as ``dgmlib superpixels fit`` prints them.
 WEIGHTS = (
-    -6.213,  # bias
-    0.634,  # log colour distance of the two means, in Lab units
-    0.254,  # log chroma part of it
-    0.053,  # log area of the smaller region, in pixels
-    0.293,  # log area of the larger region
-    -0.241,  # log length of the shared boundary, in pixel sides
-    0.282,  # log mean contrast across the boundary, at the finest smoothing
-    0.143,  # the same, at the middle one
-    0.577,  # the same, at the coarsest one
+    -6.750,  # bias
+    0.531,  # log colour distance of the two means, in Lab units
+    0.295,  # log chroma part of it
+    -0.009,  # log area of the smaller region, in pixels
+    0.469,  # log area of the larger region
+    -0.274,  # log length of the shared boundary, in pixel sides
+    0.383,  # log mean contrast across the boundary, at the finest smoothing
+    0.023,  # the same, at the middle one
+    0.688,  # the same, at the coarsest one
 )
 
 
@@ -133,24 +133,25 @@ def _merge(regions, ends, sides, until, weights, boundary):
     head, degree = np.full(n, -1), np.zeros(n, np.int64)
     after, before = np.full(2 * e, -1), np.full(2 * e, -1)
     alive = np.ones(e, np.bool_)
-    heap = [0 for _ in range(e)]
+    offers = np.empty(e, np.int64)
     for k in range(e):
-        heap[k] = _offer(regions, ends[k, 0], ends[k, 1], sides, k, weights, boundary)
+        offers[k] = _offer(regions, ends[k, 0], ends[k, 1], sides, k, weights, boundary)
         for side in range(2):
             _link(2 * k + side, ends[k, side], head, after, before)
             degree[ends[k, side]] += 1
+    heap = list(offers)
     heapq.heapify(heap)
     merges = np.empty((max(n - until, 0), 2), np.int64)
     done = 0
     while done < len(merges) and len(heap) > 0:
         k = heap[0] & 0xFFFFFFFF
-        if not alive[k]:
+        if not alive[k] or heap[0] != offers[k]:  # swallowed by another pair, or improved since
             heapq.heappop(heap)
             continue
         keep, gone = ends[k, 0], ends[k, 1]
-        offer = _offer(regions, keep, gone, sides, k, weights, boundary)
-        if offer > heap[0]:  # the two have grown since
-            heapq.heapreplace(heap, offer)
+        offers[k] = _offer(regions, keep, gone, sides, k, weights, boundary)
+        if offers[k] > heap[0]:  # the two have grown since
+            heapq.heapreplace(heap, offers[k])
             continue
         if degree[keep] < degree[gone]:
             keep, gone = gone, keep
@@ -176,8 +177,12 @@ def _merge(regions, ends, sides, until, weights, boundary):
                 _unlink(half ^ 1, other, head, after, before)
                 degree[other] -= 1
                 if other != keep:
+                    twin //= 2
                     for column in range(4):
-                        sides[twin // 2, column] += sides[pair, column]
+                        sides[twin, column] += sides[pair, column]
+                    if offers[pair] < offers[twin]:  # the better offer stands until its turn comes
+                        offers[twin] = offers[pair] >> 32 << 32 | twin
+                        heapq.heappush(heap, offers[twin])
             half = upcoming
     return merges[:done]
 
