@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
-from dgmlib.broden.mini.generate import MANIFEST, PRESETS, MiniCounts, generate
 from dgmlib.broden.mini.metadata import write_vocabulary
+from dgmlib.broden.mini.tree import MANIFEST, PRESETS, MiniCounts, generate
 from dgmlib.broden.vocabulary import Vocabulary
 
 __all__ = ["MANIFEST", "PRESETS", "MiniCounts", "generate", "vocabulary"]

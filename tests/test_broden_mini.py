@@ -1,0 +1,374 @@
+"""Broden-mini: drawn alike everywhere, whole or not at all, and labelled without contradictions."""
+
+import filecmp
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.io
+from PIL import Image
+
+from dgmlib.broden import BrodenPlus
+from dgmlib.broden.ade20k import decode_classes
+from dgmlib.broden.mini import MANIFEST, PRESETS, MiniCounts, generate, tree, vocabulary
+from dgmlib.broden.mini.canvas import Canvas, Light, Plane
+from dgmlib.broden.mini.materials import oklch, plain
+from dgmlib.broden.mini.metadata import write_mat
+from dgmlib.broden.mini.names import ADE_NAMES, CONTEXT_LABELS, MATERIALS, OBJECT_PARTS, OBJECTS, PARTS, TEXTURES
+from dgmlib.broden.mini.pictures import find_subject
+from dgmlib.broden.mini.scenes import INDOOR, SCENES
+from dgmlib.broden.mini.shapes import blob, capsule, ellipse, rectangle, rounded
+from dgmlib.broden.mini.textures import motif, texture_picture
+
+SOURCES = {
+    "ade20k": {"object", "part", "scene"},
+    "pascal": {"object", "part", "scene"},
+    "os": {"material"},
+    "dtd": {"texture"},
+}
+
+
+@pytest.fixture(scope="module")
+def drawings() -> dict[str, list[dict[str, np.ndarray]]]:
+    """Label maps of every scene, twelve times each."""
+    found = {}
+    for name, draw in SCENES.items():
+        found[name] = []
+        for seed in range(12):
+            canvas = Canvas(107, 80, labels_only=True)
+            draw(canvas, np.random.default_rng([7, seed]))
+            found[name].append(canvas.labels)
+    return found
+
+
+def files(root: Path) -> list[str]:
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def samples(root: Path, split: str) -> list[dict]:
+    dataset = BrodenPlus(root, split)
+    return [dataset[i] for i in range(len(dataset))]
+
+
+# -- the tree on disk ----------------------------------------------------------------------------------------------
+
+
+def test_same_bytes_for_any_number_of_workers(smoke_data, tmp_path):
+    other = generate(tmp_path / "other", seed=0, counts="smoke", workers=2)
+    assert set(files(other)) <= set(files(smoke_data))  # where other tests may have cached more
+    same, different, broken = filecmp.cmpfiles(smoke_data, other, files(other), shallow=False)
+    assert (different, broken) == ([], [])
+    assert len(same) > 100
+
+
+def test_another_seed_draws_other_pictures(smoke_data, tmp_path):
+    record = tree._picture(tmp_path, 1, 80, "ade20k", "train", 0)
+    name = Path(record["folder"]) / f"{record['file']}.jpg"
+    assert (tmp_path / "ade20k" / name).read_bytes() != (smoke_data / "ade20k" / name).read_bytes()
+
+
+def test_a_complete_tree_is_left_alone(smoke_data, monkeypatch):
+    def refuse(*_):
+        raise AssertionError("drawn again")
+
+    monkeypatch.setattr(tree, "_draw", refuse)
+    assert generate(str(smoke_data), seed=0, counts="smoke") == smoke_data
+    assert generate(smoke_data, 0, PRESETS["smoke"][0], 80, workers=5) == smoke_data
+
+
+def test_an_interruption_leaves_nothing_behind(tmp_path, monkeypatch):
+    root, calls, draw = tmp_path / "mini", [], tree._picture
+
+    def interrupted(*task):
+        calls.append(task)
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        return draw(*task)
+
+    few = MiniCounts((10, 1), (1, 1), (1, 1), (1, 1))
+    monkeypatch.setattr(tree, "_picture", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        generate(root, counts=few, size=32, workers=1)
+    assert list(tmp_path.iterdir()) == []
+
+    monkeypatch.setattr(tree, "_picture", draw)
+    generate(root, counts=few, size=32, workers=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["mini"]
+    before = {name: (root / name).read_bytes() for name in files(root)}
+
+    monkeypatch.setattr(tree, "_picture", interrupted)
+    calls.clear()
+    with pytest.raises(KeyboardInterrupt):  # while it is being replaced by another seed
+        generate(root, seed=1, counts=few, size=32, workers=1)
+    assert {name: (root / name).read_bytes() for name in files(root)} == before
+
+    monkeypatch.setattr(tree, "_picture", draw)
+    generate(root, seed=1, counts=few, size=32, workers=1)
+    assert json.loads((root / MANIFEST).read_text())["seed"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["mini"]
+
+
+def test_bad_arguments_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="there is no preset 'huge'; choose from mini, smoke"):
+        generate(tmp_path / "mini", counts="huge")
+    with pytest.raises(ValueError, match="at least 10 ADE20K pictures"):
+        generate(tmp_path / "mini", counts=MiniCounts((9, 4), (4, 2), (8, 4), (8, 4)))
+    with pytest.raises(ValueError, match="1 of everything else"):
+        generate(tmp_path / "mini", counts=MiniCounts((10, 4), (4, 0), (8, 4), (8, 4)))
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(ValueError, match="holds something else than Broden-mini; choose an empty folder"):
+        generate(tmp_path)
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_matlab_files_hold_no_time(tmp_path):
+    write_mat(tmp_path / "a.mat", {"LabelMap": np.eye(3, dtype=np.uint16)})
+    assert (tmp_path / "a.mat").read_bytes()[:116] == b"MATLAB 5.0 MAT-file, Broden-mini".ljust(116)
+    np.testing.assert_array_equal(scipy.io.loadmat(tmp_path / "a.mat")["LabelMap"], np.eye(3))
+
+
+# -- read back by the one reader -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_every_record_carries_its_source_s_labels(smoke_data, split):
+    names, found = vocabulary(), samples(smoke_data, split)
+    counts = PRESETS["smoke"][0]
+    for source, tasks in SOURCES.items():
+        own = [sample for sample in found if sample["source"] == source]
+        assert len(own) == getattr(counts, source)[split == "val"]
+        for sample in own:
+            assert set(sample) & {"object", "part", "scene", "material", "texture"} == tasks
+            height, width = sample["image"].shape[:2]
+            assert 70 <= min(height, width) <= 90
+            for task in tasks & {"object", "material"}:
+                assert sample[task].shape == (height, width)
+                assert 0 < sample[task].max() < names.channels(task)
+            for task in tasks & {"scene", "texture"}:
+                assert -1 <= sample[task] < names.channels(task)
+    assert len({sample["key"] for sample in found}) == len(found)
+
+
+def test_labels_are_heterogeneous(smoke_data):
+    found = samples(smoke_data, "train") + samples(smoke_data, "val")
+    ade = [sample for sample in found if sample["source"] == "ade20k"]
+    assert {sample["part_valid"].any() for sample in ade} == {True, False}  # some come without a parts file
+    assert all(sample["scene"] == -1 for sample in found if sample["source"] == "pascal")
+    surfaces = [sample["material"] for sample in found if sample["source"] == "os"]
+    assert np.mean([(labels == 0).mean() for labels in surfaces]) > 0.1  # unlabelled pixels are common
+
+
+def test_the_reader_gets_what_was_drawn(smoke_data, monkeypatch, tmp_path):
+    drawn = []
+    keep = Canvas.picture
+    monkeypatch.setattr(Canvas, "picture", lambda canvas, rng: drawn.append(canvas.labels) or keep(canvas, rng))
+    dataset, names = BrodenPlus(smoke_data, "train"), vocabulary()
+    for i, record in enumerate(dataset.records):
+        if record.source in ("ade20k", "pascal"):
+            tree._picture(tmp_path, 0, 80, record.source, "train", record.index)
+            labels, sample = drawn[-1], dataset[i]
+            np.testing.assert_array_equal(sample["object"], labels["object"])
+            annotated = (
+                names.object_parts if record.source == "ade20k" else map(OBJECTS.index, ("car", "dog", "person"))
+            )
+            for thing in annotated if record.has_parts else ():
+                inside = labels["object"] == thing
+                parts = np.array(names.object_parts[thing])[sample["part"][inside]]
+                np.testing.assert_array_equal(parts, labels["part"][inside])
+
+
+def test_vocabulary_is_complete(smoke_data):
+    names = vocabulary()
+    assert names == BrodenPlus(smoke_data, "train").vocabulary
+    assert {names.objects[thing] for thing in names.object_parts} == set(OBJECT_PARTS)
+    assert {part for parts in names.object_parts.values() for part in parts} == set(range(len(PARTS)))
+    assert (names.scenes, names.materials, names.textures) == (tuple(SCENES), MATERIALS, TEXTURES)
+    assert list(SCENES) == sorted(SCENES)  # raw scene labels are alphabetical ranks
+    assert len(set(ADE_NAMES)) == len(ADE_NAMES)
+    assert len(set(CONTEXT_LABELS)) == len(CONTEXT_LABELS)
+
+
+# -- raw files -----------------------------------------------------------------------------------------------------
+
+
+def test_ade_parts_lie_inside_their_objects(smoke_data):
+    paths = sorted((smoke_data / "ade20k").rglob("*_parts_1.png"))
+    assert paths
+    for path in paths:
+        parts = np.array(Image.open(path))
+        objects = np.array(Image.open(path.with_name(path.name.replace("_parts_1", "_seg"))))
+        has_part = decode_classes(parts) > 0
+        pairs = np.unique(np.stack([decode_classes(objects)[has_part], decode_classes(parts)[has_part]]), axis=1)
+        assert all(ADE_NAMES[p - 1] in OBJECT_PARTS[ADE_NAMES[o - 1]] for o, p in pairs.T)
+        np.testing.assert_array_equal(parts[..., 2][has_part], objects[..., 2][has_part])  # the same instance
+
+
+def test_pascal_masks_nest(smoke_data):
+    paths = sorted((smoke_data / "pascal" / "part" / "Annotations_Part").glob("*.mat"))
+    assert paths
+    for path in paths:
+        context = scipy.io.loadmat(smoke_data / "pascal" / "context" / "trainval" / path.name)["LabelMap"]
+        annotation = scipy.io.loadmat(path)["anno"][0, 0]
+        assert annotation["imname"].item() == path.stem
+        for thing in annotation["objects"][0]:
+            mask = thing["mask"] > 0
+            assert {CONTEXT_LABELS[v - 1] for v in np.unique(context[mask])} == {thing["class"].item()}
+            parts = [part["mask"] for part in thing["parts"][0]] if thing["parts"].size else []
+            total = np.sum([np.zeros(mask.shape), *parts], axis=0)
+            assert total.max() <= 1
+            assert not total[~mask].any()
+
+
+# -- scenes --------------------------------------------------------------------------------------------------------
+
+
+def test_parts_belong_to_the_objects_they_are_on(drawings):
+    for labels in (one for several in drawings.values() for one in several):
+        pairs = np.unique(np.stack([labels["object"].ravel(), labels["part"].ravel()]), axis=1)
+        for thing, part in pairs.T:
+            assert part == 0 or PARTS[part] in OBJECT_PARTS[OBJECTS[thing]]
+
+
+def test_every_class_occurs(drawings):
+    everything = [one for several in drawings.values() for one in several]
+    for task, names in (("object", OBJECTS), ("material", MATERIALS)):
+        assert set(np.concatenate([np.unique(one[task]) for one in everything])) == set(range(len(names)))
+    pairs = {pair for one in everything for pair in zip(one["object"].ravel(), one["part"].ravel(), strict=True)}
+    for thing, parts in OBJECT_PARTS.items():
+        assert {(OBJECTS.index(thing), PARTS.index(part)) for part in parts} <= pairs
+
+
+def test_the_scene_decides_which_objects_are_likely(drawings):
+    # Scenes are told apart by the area of their objects alone, with the mean of half the drawings as a prototype.
+    histograms = {
+        name: np.sqrt(
+            [np.bincount(one["object"].ravel(), minlength=len(OBJECTS)) / one["object"].size for one in several]
+        )
+        for name, several in drawings.items()
+    }
+    prototypes = np.stack([histogram[::2].mean(0) for histogram in histograms.values()])
+    right = [
+        np.argmin(np.abs(prototypes - one).sum(1)) == i
+        for i, histogram in enumerate(histograms.values())
+        for one in histogram[1::2]
+    ]
+    assert np.mean(right) > 0.8
+    outside = [OBJECTS.index(name) for name in ("sky", "road", "car", "grass")]
+    for name, histogram in histograms.items():
+        assert (histogram[:, outside].sum() == 0) == (name in INDOOR)
+
+
+def test_material_is_not_given_by_the_object(drawings):
+    """The same object comes in several materials, and the same material on several objects."""
+    areas = np.zeros((len(OBJECTS), len(MATERIALS)))
+    for one in (one for several in drawings.values() for one in several):
+        np.add.at(areas, (one["object"], one["material"]), 1)
+    common = areas > 0.02 * areas.sum(1, keepdims=True)
+    for name in ("wall", "floor", "table", "sofa", "building", "house"):
+        assert common[OBJECTS.index(name), 1:].sum() >= 2
+    for name in ("wood", "fabric", "metal", "glass", "stone", "foliage"):
+        assert (areas[1:, MATERIALS.index(name)] > 0).sum() >= 3
+
+
+def test_a_close_up_shows_its_subject_larger():
+    seed, (zoom, centre) = next(
+        ([i], found) for i in range(20) if (found := find_subject("park", [i], "person", 1.33)) and found[0] > 1.5
+    )
+    areas = []
+    for view in ((1.0, (0.5, 0.5)), (zoom, centre)):
+        canvas = Canvas(107, 80, *view, labels_only=True)
+        SCENES["park"](canvas, np.random.default_rng(seed))
+        areas.append((canvas.labels["object"] == OBJECTS.index("person")).sum())
+    assert areas[1] > areas[0]
+
+
+# -- canvas, shapes, colours ---------------------------------------------------------------------------------------
+
+
+def canvas_in_daylight(width: int = 64, height: int = 48, **options) -> Canvas:
+    canvas = Canvas(width, height, **options)
+    light = Light((0.0, 0.0, 1.0), np.zeros(3), np.ones(3), np.ones(3), np.inf)
+    canvas.look(eye=1.5, horizon=0.4, focal=1.0, light=light)
+    return canvas
+
+
+@pytest.mark.parametrize(
+    "plane", [Plane("x", -2.0), Plane("x", 1.5), Plane("y", 0.0), Plane("y", 2.6), Plane("z", 4.0)]
+)
+def test_unproject_inverts_project(plane):
+    canvas = canvas_in_daylight(zoom=1.7, centre=(0.2, 0.9))
+    rng = np.random.default_rng(0)
+    points = rng.uniform(2, 9, (20, 2))
+    for point, (x, y) in zip(points, canvas.project(plane, points), strict=True):
+        back = canvas.unproject(plane, np.float32([[x]]), np.float32([[y]]))
+        np.testing.assert_allclose([back[0].item(), back[1].item()], point, rtol=1e-4)
+        depth = {"x": point[0], "y": point[1], "z": plane.at}[plane.axis]
+        np.testing.assert_allclose(back[2].item(), depth, rtol=1e-4)
+
+
+def test_later_strokes_cover_earlier_ones():
+    canvas = canvas_in_daylight()
+    wall, person = canvas.add("wall"), canvas.add("person")
+    wall.front(5.0, rectangle((-9, 9), (-9, 9)), plain(oklch(0.9, 0, 0)))
+    person.front(4.0, rectangle((-0.5, 0.5), (0.5, 2.5)), plain(oklch(0.3, 0, 0)), "torso")
+    objects = canvas.labels["object"]
+    assert set(np.unique(objects)) == {OBJECTS.index("wall"), OBJECTS.index("person")}
+    # 1 m wide and 2 m high, 4 m away, 48 pixels of focal length
+    assert (objects == OBJECTS.index("person")).sum() == 12 * 24
+    inside = objects == OBJECTS.index("person")
+    assert set(canvas.labels["part"][inside]) == {PARTS.index("torso")}
+    assert set(canvas.labels["instance"][inside]) == {2}
+    dark = canvas.colour.reshape(48, 2, 64, 2, 3).mean((1, 3, 4)) < 0.5
+    np.testing.assert_array_equal(dark, inside)
+
+
+def test_what_is_put_off_is_drawn_from_far_to_near():
+    canvas, order = canvas_in_daylight(), []
+    for z in (2.0, 7.0, 5.0):
+        canvas.later(z, lambda canvas, z: order.append(z), z)
+    canvas.finish()
+    canvas.finish()
+    assert order == [7.0, 5.0, 2.0]
+
+
+def test_labels_alone_are_the_same_labels():
+    maps = []
+    for labels_only in (False, True):
+        canvas = Canvas(80, 60, labels_only=labels_only)
+        SCENES["street"](canvas, np.random.default_rng(11))
+        maps.append(canvas.labels)
+    for task in maps[0]:
+        np.testing.assert_array_equal(maps[0][task], maps[1][task])
+
+
+def test_shapes_have_their_size():
+    for outline, low, high in (
+        (ellipse((1, 2), 3, 1), (-2, 1), (4, 3)),
+        (rounded((0, 4), (1, 2), 0.3), (0, 1), (4, 2)),
+        (capsule((0, 0), (0, 5), 1.0), (-1, -1), (1, 6)),
+    ):
+        np.testing.assert_allclose(outline.min(0), low, atol=0.03)
+        np.testing.assert_allclose(outline.max(0), high, atol=0.03)
+    radius = np.hypot(*(blob(np.random.default_rng(0), (5, 5), 2, 2, 0.1) - 5).T)
+    assert 1 < radius.min() < radius.max() < 3
+
+
+def test_oklch_known_colours():
+    np.testing.assert_allclose(oklch(1.0, 0.0, 0.0), [1, 1, 1], atol=1e-3)
+    np.testing.assert_allclose(oklch(0.628, 0.2577, 29.23), [1, 0, 0], atol=0.02)  # sRGB's red
+    np.testing.assert_allclose(oklch(0.452, 0.3132, 264.05), [0, 0, 1], atol=0.02)
+
+
+@pytest.mark.parametrize("kind", TEXTURES)
+def test_textures_repeat_and_differ(kind):
+    pattern = motif(kind, np.random.default_rng(4), period=0.5)
+    v, u = np.mgrid[0:40, 0:40].astype(np.float32) / 41
+    size = np.full_like(u, 1 / 41)
+    colours = np.broadcast_to(pattern(u, v, size), (40, 40, 3))
+    assert colours.std((0, 1)).max() > 0.02
+    if kind not in ("banded", "marbled", "honeycombed"):  # repeat to the right after two periods at the latest
+        moved = np.broadcast_to(pattern(u + np.float32(2.0), v, size), (40, 40, 3))
+        assert np.mean(np.abs(moved - colours)) < 0.02
+    picture = texture_picture(kind, np.random.default_rng(4), 40, 30)
+    assert (picture.shape, picture.dtype) == ((30, 40, 3), np.uint8)
