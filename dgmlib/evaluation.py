@@ -16,10 +16,10 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassConfusionMatrix
 from tqdm import tqdm
 
-from .broden.loading import MULTIPLE, Reader, ReportingLoader, nearest, renumber, scaled_shape
-from .broden.records import SOURCE_TASKS
-from .broden.region_maps import RegionMaps
-from .broden.vocabulary import Vocabulary
+from dgmlib.broden.loading import MULTIPLE, Reader, ReportingLoader, nearest, renumber, scaled_shape
+from dgmlib.broden.records import SOURCE_TASKS
+from dgmlib.broden.region_maps import RegionMaps
+from dgmlib.broden.vocabulary import Vocabulary
 
 EPSILON = 1e-8
 # The label that is not counted.

@@ -3,7 +3,8 @@ from broden_tree import write_tree
 
 from dgmlib.broden import TASKS, BrodenPlus
 from dgmlib.broden.bench import LITERAL, PREPARED, RAW, LiteralSamples, benchmark
-from dgmlib.broden.loading import Draw, collate, training_sample
+from dgmlib.broden.loading import collate, training_sample
+from dgmlib.broden.sampling import Draw
 
 
 def test_every_way_is_timed_and_nothing_is_left_behind(tmp_path):

@@ -22,7 +22,7 @@ from broden_tree import (
 )
 from PIL import Image
 
-from dgmlib.broden import BrodenError, BrodenPlus, FolderDataset, SceneParse150, Vocabulary
+from dgmlib.broden import BrodenError, BrodenPlus, FolderDataset, SceneParse150, Vocabulary, train_loader
 from dgmlib.broden.files import LabelRangeError, MissingFileError, UnreadableFileError, WrongSizeError
 
 ADE = "ade20k/ADE20K_2016_07_26/images/training/s/street/ADE_train_00000001"
@@ -305,6 +305,16 @@ def test_folder_dataset(tmp_path):
     np.testing.assert_array_equal(dataset[1]["object"], expected)
     assert set(dataset[0]) == {"image", "key", "source", "object"}
     assert (dataset.records[0].height, dataset.records[0].width) == (20, 24)
+
+
+def test_folders_train_through_the_same_loader(tmp_path):
+    write_pairs(tmp_path, {name: np.random.default_rng(0).integers(0, 3, (20, 24)) for name in "abc"})
+    dataset = FolderDataset(tmp_path, "train", names=("-", "road", "car"), cache=tmp_path / "cache")
+    for batch in train_loader(dataset, ("object", "part", "scene"), 2, (40,), 3, 0, max_regions=9):
+        assert set(batch) == {"image", "labels", "key", "source", "object"}
+        assert batch["image"].shape == (2, 3, 64, 64)
+        assert batch["labels"].max() == 8
+    assert len(list((tmp_path / "cache" / "superpixels-9" / "train").iterdir())) == 3
 
 
 def test_folder_faults(tmp_path):

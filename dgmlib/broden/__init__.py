@@ -3,7 +3,8 @@
 from .dataset import BrodenPlus
 from .files import BrodenError
 from .folder import FolderDataset, SceneParse150
-from .loading import TrainBatches, collate, train_loader
+from .loading import collate, train_loader
+from .sampling import TrainBatches
 from .vocabulary import TASKS, Vocabulary
 
 __all__ = [

@@ -12,8 +12,9 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from .dataset import BrodenPlus
-from .loading import MULTIPLE, STRIDE, Draw, TrainBatches, scaled_shape, train_loader
+from .loading import MULTIPLE, STRIDE, scaled_shape, train_loader
 from .prepare import prepare
+from .sampling import Draw, TrainBatches
 from .sources import with_parts
 from .vocabulary import TASKS
 

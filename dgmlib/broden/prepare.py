@@ -14,7 +14,8 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from PIL import Image
 from tqdm import tqdm
 
-from ..paths import write_atomic
+from dgmlib.paths import write_atomic
+
 from .files import BrodenError, WrongSizeError, image_shape, read_photo
 from .prepared import is_fresh, resized_shape, write_maps
 from .records import SPLITS, Record, read_records, sources_of

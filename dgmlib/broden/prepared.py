@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..paths import write_atomic
+from dgmlib.paths import write_atomic
+
 from .files import read_label_pair
 
 SHORT_SIDE = 512

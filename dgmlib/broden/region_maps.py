@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .. import superpixels
-from ..paths import write_atomic
+from dgmlib import superpixels
+from dgmlib.paths import write_atomic
+
 from .files import read_label_gray
 
 

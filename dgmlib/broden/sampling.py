@@ -1,0 +1,95 @@
+"""Drawing training batches by source.
+
+All randomness of loading lives in `TrainBatches`; workers only carry out its draws. So a run does not depend on the
+number of workers, and an interrupted run continues exactly where it stood.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from .records import GROUPS, sources_of
+
+
+class Draw(NamedTuple):
+    """One image of a training batch: its record, the short side in pixels to scale it to, and whether to mirror it."""
+
+    index: int
+    short_side: int
+    flip: bool
+
+
+class TrainBatches(Sampler[list[Draw]]):
+    """The batches of a training run; batch t is a pure function of the seed and t.
+
+    Every batch comes from one group of sources with the same labels ({ADE20K, PASCAL}, {OpenSurfaces}, {DTD}), drawn
+    in proportion to its records, and holds images of one orientation, so that little is padded.
+
+    Args:
+        dataset: gives ``records``.
+        tasks: groups without any of these labels are never drawn.
+        batch_size: images per batch.
+        short_sides: the short sides in pixels to choose from, one per batch.
+        iterations: batches of the whole run.
+        seed: of all draws.
+        start: the first batch to give; earlier ones are drawn but not given.
+        rank: which of ``world_size`` processes this is; each gives its share of every batch.
+        world_size: processes that train together.
+    """
+
+    def __init__(
+        self,
+        dataset,
+        tasks: Sequence[str],
+        batch_size: int,
+        short_sides: Sequence[int],
+        iterations: int,
+        seed: int,
+        start: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ):
+        if batch_size % world_size:
+            raise ValueError(f"batch_size {batch_size} cannot be shared evenly by {world_size} processes.")
+        if batch_size < 1 or not short_sides or min(short_sides) < 1:
+            raise ValueError("batch_size and every short side must be at least 1.")
+        carried = set(sources_of(tuple(tasks)))
+        members = [
+            [i for i, record in enumerate(dataset.records) if record.source in group and record.source in carried]
+            for group in GROUPS
+        ]
+        self.groups = [np.array(indices) for indices in members if indices]
+        if not self.groups:
+            raise ValueError(f"no record of the dataset is labelled for {', '.join(tasks)}; choose other tasks.")
+        self.portrait = np.array([record.height > record.width for record in dataset.records])
+        self.batch_size, self.short_sides = batch_size, tuple(short_sides)
+        self.iterations, self.seed, self.start = iterations, seed, start
+        self.rank, self.world_size = rank, world_size
+
+    def __len__(self) -> int:
+        return max(self.iterations - self.start, 0)
+
+    def __iter__(self) -> Iterator[list[Draw]]:
+        rng = np.random.default_rng(self.seed)
+        sizes = np.array([len(group) for group in self.groups])
+        walks = [self._walk(group, rng) for group in self.groups]
+        for iteration in range(self.iterations):
+            indices = next(walks[rng.choice(len(walks), p=sizes / sizes.sum())])
+            short_side = int(rng.choice(self.short_sides))
+            flips = rng.random(self.batch_size) < 0.5
+            if iteration >= self.start:
+                draws = [Draw(index, short_side, bool(flip)) for index, flip in zip(indices, flips, strict=True)]
+                yield draws[self.rank :: self.world_size]
+
+    def _walk(self, group: np.ndarray, rng: np.random.Generator) -> Iterator[list[int]]:
+        """Walk through the shuffled group again and again, giving an orientation's images when they fill a batch."""
+        queues: dict[bool, list[int]] = {False: [], True: []}
+        while True:
+            for index in rng.permutation(group).tolist():
+                queue = queues[bool(self.portrait[index])]
+                queue.append(index)
+                if len(queue) == self.batch_size:
+                    yield queue.copy()
+                    queue.clear()
