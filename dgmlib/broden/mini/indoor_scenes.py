@@ -80,10 +80,11 @@ def hang(
     canvas: Canvas, rng: Rng, depth: float, spots: list[tuple[float, float]], windows: float, doors: float = 0.2
 ) -> None:
     """Fill spots (x, lowest free height) of the far wall: with these shares windows and doors, else pictures."""
+    room_for_one = spots[1][0] - spots[0][0] - 0.35 if len(spots) > 1 else 1.5
     for x, low in spots:
         kind = rng.random()
         if kind < windows:
-            wide = rng.uniform(0.9, 1.5)
+            wide = min(rng.uniform(0.9, 1.5), room_for_one)
             window(canvas, rng, x, (max(low, 0.95), rng.uniform(2.05, 2.25)), depth - 0.01, wide, rng.random() < 0.75)
             if not canvas.light.dark and rng.random() < 0.6:
                 lean = -1.2 * canvas.light.towards[0]

@@ -50,6 +50,8 @@ def person(canvas: Canvas, rng: Rng, x: float, z: float) -> None:
         put(capsule((hip, 0.86), (foot, 0.1), 0.095, 0.055), leg, "leg")
         toe = 0.1 if walks else 0.03 * np.sign(foot)
         put(capsule((foot, 0.045), (foot + toe, 0.04), 0.048, 0.04), shoe, "leg")
+    if long_hair:
+        put(ellipse((-0.015, 1.56), 0.135, 0.19), hair, "head")
     put(np.array([(-0.05, 1.36), (0.05, 1.36), (0.045, 1.52), (-0.045, 1.52)]), skin, "head", 0.0)
     if skirt:
         put(np.array([(-0.15, 1.0), (0.15, 1.0), (0.27, 0.5), (-0.27, 0.5)]), below, "torso")
@@ -59,8 +61,6 @@ def person(canvas: Canvas, rng: Rng, x: float, z: float) -> None:
         arm((wide, 1.38), (wide + 0.2, 1.42), (wide + 0.24, 1.7))
     else:
         arm((wide, 1.37), (wide + 0.06 + stride * 0.3, 1.1), (wide + 0.03 + stride * 1.1, 0.88 + 0.2 * stride))
-    if long_hair:
-        put(ellipse((-0.015, 1.57), 0.13, 0.19), hair, "head")
     put(ellipse((0.0, 1.6), 0.098, 0.125), hair if away else skin, "head")
     turn = 0.03 if walks else 0.0
     if not away:

@@ -69,13 +69,14 @@ def path(canvas: Canvas, name: str, surface: Surface, centre: np.ndarray, z: np.
 
 
 def speckled(rng: Rng, colour: np.ndarray, material: str, coarse: float, fine: float, depth: float = 0.08) -> Surface:
-    """Asphalt, sand, gravel: noise at two sizes (bumps per metre)."""
+    """Asphalt, sand, gravel: noise at two sizes (bumps per metre), and grains where the eye is near."""
     shift = rng.uniform(0, 9)
 
     def pattern(u, v, size):
         large = m.noise(u, v, coarse, shift=shift) * m.visible(1 / coarse, size)
         small = m.noise(u, v, fine, shift=shift + 1) * m.visible(1 / fine, size)
-        return 1 + 0.6 * depth * large + depth * small
+        grains = m.noise(u, v, 5 * fine, shift=shift + 2) * m.visible(0.2 / fine, size)
+        return 1 + depth * (0.6 * large + small + 0.6 * grains)
 
     return Surface(material, colour, pattern)
 
@@ -90,7 +91,8 @@ def grass(rng: Rng) -> Surface:
         patch = np.clip(0.5 + 0.4 * m.noise(u, v, 0.22, 0.12, shift), 0, 1)[..., None]
         tufts = 0.08 * m.noise(u, v, 2.2, 1.0, shift) * m.visible(0.6, size)
         blades = 0.13 * m.noise(u, v, 9, 4, shift + 1) * m.visible(0.15, size)
-        return (1 + tufts + blades)[..., None] * (1 + (dry - 1) * patch)
+        near = 0.12 * m.noise(u, v, 50, 18, shift + 2) * m.visible(0.03, size)
+        return (1 + tufts + blades + near)[..., None] * (1 + (dry - 1) * patch)
 
     return Surface("foliage", colour, pattern)
 

@@ -82,10 +82,12 @@ def find_subject(scene: str, seed: list[int], name: str, aspect: float) -> tuple
     rng = np.random.default_rng(seed)
     SCENES[scene](canvas, rng)
     instances = canvas.labels["instance"] * (canvas.labels["object"] == OBJECTS.index(name))
-    areas = np.bincount(instances.ravel(), minlength=2)[1:]
+    areas = np.bincount(instances.ravel(), minlength=2)
+    cut_off = np.concatenate([instances[[0, -1]].ravel(), instances[:, [0, -1]].ravel()])
+    areas[[0, *cut_off]] = 0
     if areas.max() < 12:
         return None
-    rows, columns = np.nonzero(instances == areas.argmax() + 1)
+    rows, columns = np.nonzero(instances == areas.argmax())
     extent = max(np.ptp(rows) + 1, (np.ptp(columns) + 1) / aspect) / height
     zoom = float(np.clip(rng.uniform(0.5, 0.85) / extent, 1.0, 4.5))
     centre = []
