@@ -91,6 +91,13 @@ def test_size_rule_is_applied_without_touching_originals(large):
     assert material["material"].sum() == 341 * 512
 
 
+def test_an_image_that_fits_its_record_is_left_as_it_is(large):
+    records(large / JOINT / "broden_ade20k_pascal_val.json", [record("ade20k", 2, (600, 900), nr_part=1)])
+    assert prepare(large, workers=1, progress=False).ok
+    assert not (large / "prepared" / "images" / "ade20k").exists()
+    assert BrodenPlus(large, "val")[0]["image"].shape == (600, 900, 3)
+
+
 def test_resizing_by_corners_and_centres():
     labels = np.arange(6)[None].repeat(3, 0)
     np.testing.assert_array_equal(resize_nearest(labels, (3, 4))[0], [0, 1, 3, 4])  # OpenCV: floor(i * 6 / 4)
@@ -141,7 +148,9 @@ def test_prepare_reports_what_it_cannot_do_and_does_the_rest(large):
     assert result.made == 4
     text = str(result)
     assert re.search(r"ADE_val_00000001_seg\.png cannot be decoded", text)
-    assert re.search(r"15\.jpg has 700 x 700 pixels, so 512 x 512 by Broden\+'s size rule, where its record", text)
+    assert re.search(
+        r"15\.jpg has 700 x 700 pixels, which Broden\+'s size rule does not bring to the 48 x 64 of its record", text
+    )
     assert re.search(r"ADE_train_00000002_seg\.png has 9 x 9 pixels but its image 40 x 56", text)
 
 

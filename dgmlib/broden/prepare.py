@@ -143,11 +143,11 @@ def _prepare(sources: Sources, record: Record) -> bool:
     key, original = reader.key(record), reader.image(record)
     remedy = f"restore it from {reader.archives[0]}"
     native = image_shape(original, remedy)
-    shape = resized_shape(*native) if record.source in RESIZED else native
-    if shape != (record.height, record.width):
+    shape = (record.height, record.width)
+    if shape != native and not (record.source in RESIZED and shape == resized_shape(*native)):
         raise WrongSizeError(
-            f"{original} has {native[0]} x {native[1]} pixels, so {shape[0]} x {shape[1]} by Broden+'s size rule, "
-            f"where its record says {record.height} x {record.width}; {remedy}."
+            f"{original} has {native[0]} x {native[1]} pixels, which Broden+'s size rule does not bring to the "
+            f"{shape[0]} x {shape[1]} of its record; {remedy}."
         )
     made = False
     if shape != native and not is_fresh(prepared.image(key), [original]):
