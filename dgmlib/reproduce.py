@@ -95,24 +95,29 @@ def reproduce(
         raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
     _say(began, f"data: {preset.data}")
     root = tables.data_root(preset, data, workers)
+    # Meaningless numbers never reach the project's results.
+    out = paths.RUNS / "smoke" if preset.name == "smoke" else paths.ROOT
+    runs, results = out / paths.RUNS.name, out / paths.RESULTS.name
     if not only or "05_table1_broden" in only:
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
-        tables.table1(profile, seeds, root, workers=workers)
+        tables.table1(profile, seeds, root, runs, results, workers)
     if not only or "07_table3_overhead" in only:
         _say(began, "Table 3: counting")
-        tables.table3()
+        tables.table3(results)
     for name in only or notebooks():
-        values = {"profile": profile, "seeds": seeds, "data": str(root), "workers": workers}
+        values = {"profile": profile, "seeds": seeds, "data": str(root), "workers": workers, "out": str(out)}
         known = papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{name}.ipynb"))
-        _execute(name, {key: value for key, value in values.items() if key in known}, began)
-    _say(began, "done: tables in results/, pictures in figures/, executed notebooks in results/notebooks/")
+        _execute(name, {key: value for key, value in values.items() if key in known}, results, began)
+    if out == paths.ROOT and not only:
+        tables.refresh_readme()
+    _say(began, f"done: results/ (tables, executed notebooks) and figures/ in {out}")
 
 
-def _execute(name: str, parameters: dict, began: float) -> None:
-    """Execute a notebook into results/notebooks, unless the copy there came from the same notebook and results."""
-    source, copy = paths.NOTEBOOKS / f"{name}.ipynb", paths.RESULTS / "notebooks" / f"{name}.ipynb"
+def _execute(name: str, parameters: dict, results: Path, began: float) -> None:
+    """Execute a notebook into results/notebooks, unless the copy there came from the same notebook and tables."""
+    source, copy = paths.NOTEBOOKS / f"{name}.ipynb", results / "notebooks" / f"{name}.ipynb"
     stamp = copy.with_suffix(".json")
-    state = {"parameters": parameters, "inputs": _fingerprint(source)}
+    state = {"parameters": parameters, "inputs": _fingerprint(source, results)}
     if copy.exists() and stamp.exists() and json.loads(stamp.read_text()) == state:
         _say(began, f"{name}: unchanged")
         return
@@ -125,11 +130,11 @@ def _execute(name: str, parameters: dict, began: float) -> None:
         temporary.write_text(json.dumps(state))
 
 
-def _fingerprint(notebook: Path) -> str:
+def _fingerprint(notebook: Path, results: Path) -> str:
     """A number of the notebook, the package and the tables: what an executed copy depends on."""
     digest = hashlib.sha256(notebook.read_bytes())
     package = Path(__file__).parent
-    for path in [*sorted(package.rglob("*.py")), *sorted(paths.RESULTS.glob("*.csv"))]:
+    for path in [*sorted(package.rglob("*.py")), *sorted(results.glob("*.csv"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

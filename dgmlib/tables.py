@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import subprocess
 from dataclasses import asdict
 from importlib.metadata import version
@@ -250,6 +251,18 @@ def write(table: pd.DataFrame, name: str, results: Path, **facts) -> None:
         table.to_csv(temporary, index=False, float_format="%.6g")
     with paths.write_atomic(results / f"{name}.json") as temporary:
         temporary.write_text(json.dumps(provenance() | facts, indent=1) + "\n")
+
+
+def refresh_readme(readme: Path = paths.ROOT / "README.md", results: Path = paths.RESULTS) -> None:
+    """Copy ``results/NAME.md`` between the README's comments ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
+    text = readme.read_text()
+    for name in re.findall(r"<!-- /(\w+) -->", text):
+        rendered = (results / f"{name}.md").read_text()
+        block = f"<!-- {name} -->\n{rendered}<!-- /{name} -->"
+        text = re.sub(rf"<!-- {name} -->.*<!-- /{name} -->", lambda _, block=block: block, text, flags=re.DOTALL)
+    if text != readme.read_text():
+        with paths.write_atomic(readme) as temporary:
+            temporary.write_text(text)
 
 
 def provenance() -> dict:

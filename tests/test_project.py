@@ -1,0 +1,65 @@
+"""Packaging: one place holds the versions, and everything that names a package agrees with it."""
+
+import re
+import tomllib
+from importlib.metadata import version
+
+import pytest
+import yaml
+
+from dgmlib import paths
+
+PROJECT = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
+PINS = dict(re.findall(r"^([\w.-]+)==(\S+)$", (paths.ROOT / "constraints.txt").read_text(), re.M))
+
+
+def name_of(requirement: str) -> str:
+    return re.match(r"[\w.-]+", requirement).group()
+
+
+def test_every_direct_requirement_is_pinned_and_installed_so():
+    for requirement in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]:
+        name = name_of(requirement)
+        assert name in PINS, f"{name} has no version in constraints.txt"
+        assert version(name).split("+")[0] == PINS[name], f"{name} is installed in another version than pinned"
+
+
+def test_no_other_file_pins_a_version():
+    for file in ("pyproject.toml", "environment.yml", "Makefile", "README.md"):
+        pins = re.findall(r"^[^#\n]*[\w-]==\d[^\n]*", (paths.ROOT / file).read_text(), re.M)
+        assert all("torch==" in line for line in pins), f"{file} pins {pins}"
+
+
+def test_environment_names_the_users_packages_and_installs_the_project():
+    environment = yaml.safe_load((paths.ROOT / "environment.yml").read_text())
+    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert "--constraint constraints.txt" in pip
+    assert "--editable .[test]" in pip
+    wanted = ["torch", "torch-geometric", "jupyterlab", "papermill", "matplotlib", "seaborn", "pandas"]
+    wanted += ["scikit-image", "nbval", "numpy"]
+    assert set(wanted) <= set(pip)
+    required = {name_of(r) for r in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]}
+    assert set(wanted) <= required
+
+
+def test_write_atomic_leaves_the_old_file_when_the_writer_fails(tmp_path):
+    target = tmp_path / "folder" / "table.csv"
+    with paths.write_atomic(target) as temporary:
+        temporary.write_text("old")
+        assert temporary.suffix == ".csv"
+    with pytest.raises(RuntimeError, match="disk"), paths.write_atomic(target) as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError("disk full")
+    assert target.read_text() == "old"
+    assert [path.name for path in target.parent.iterdir()] == ["table.csv"]
+
+
+def test_import_is_light():
+    """`import dgmlib` must not pull in training, metrics or notebooks."""
+    import subprocess
+    import sys
+
+    heavy = "lightning_fabric", "torchmetrics", "papermill", "torch_geometric", "matplotlib.pyplot"
+    code = f"import sys, dgmlib; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
