@@ -92,10 +92,10 @@ def evaluate(model: Path, /, profile: str = "mini", data: Path | None = None) ->
         profile: preset whose test settings to use.
         data: root of Broden+; of Broden-mini it is optional.
     """
-    from dgmlib import presets, tables
+    from dgmlib import load_model, presets, tables
 
-    preset = presets.get(profile)
-    metrics = tables.score(model, preset, tables.data_root(preset, data))
+    preset, network = presets.get(profile), load_model(model)
+    metrics = tables.score(network, preset, tables.data_root(preset, data))
     print(f"{model} on {preset.data}, validation split")
     for name, value in metrics.items():
         print(f"{name:25s} {100 * value:6.2f}")

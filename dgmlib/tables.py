@@ -120,20 +120,21 @@ def run(
     if not done.exists():
         began = perf_counter()
         out = train_cell(preset, model, setting, seed, data, runs, device, progress)
-        metrics = score(out / "model", preset, data, progress)
+        metrics = score(load_model(out / "model"), preset, data, progress)
         facts = {"metrics": metrics, "data": preset.data, "seconds": round(perf_counter() - began)}
         with paths.write_atomic(done) as temporary:
             temporary.write_text(json.dumps(facts, indent=1))
     return json.loads(done.read_text())["metrics"]
 
 
-def score(model: str | Path, preset: presets.Preset, data: Path, progress: bool | None = None) -> dict[str, float]:
-    """Evaluate a saved model on the validation split by Broden+'s rules, on a GPU if there is one."""
+def score(
+    model: PerceptualParser, preset: presets.Preset, data: Path, progress: bool | None = None
+) -> dict[str, float]:
+    """Evaluate a model on the validation split by Broden+'s rules, on a GPU if there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    network, testing = load_model(model, device), preset.testing
-    tasks = tuple(network.heads)
+    tasks, testing = tuple(model.heads), preset.testing
     return evaluate(
-        network,
+        model.to(device),
         BrodenPlus(data, "val", tasks),
         tasks,
         short_side=testing.short_side,

@@ -173,7 +173,7 @@ class TestCommandLine:
         with pytest.raises(SystemExit, match="dgmlib: there is no 'GDM'; choose one of UPerNet, DGM w/o top-down, DGM"):
             cli.main(["train", "--model", "GDM"])
         with pytest.raises(SystemExit, match=r"dgmlib: there is no model nowhere: nowhere\.json is missing"):
-            cli.main(["evaluate", "nowhere", "--profile", "smoke", "--data", "unused"])
+            cli.main(["evaluate", "nowhere", "--profile", "smoke"])
 
 
 def test_readme_shows_what_stands_in_results(tmp_path):
