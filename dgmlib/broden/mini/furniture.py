@@ -11,7 +11,7 @@ from dgmlib.broden.mini.shapes import Rng, ellipse, rectangle, rounded
 
 def stuff(rng: Rng, hue: float) -> Surface:
     """Upholstery: plain or printed fabric, or leather."""
-    if rng.random() < 0.3:
+    if rng.random() < 0.4:
         return m.leather(rng, oklch(rng.uniform(0.3, 0.65), rng.uniform(0.03, 0.1), rng.choice([hue, 50])))
     return cloth(rng, oklch(rng.uniform(0.4, 0.85), rng.uniform(0.02, 0.12), hue), 0.2, 0.25)
 

@@ -58,7 +58,7 @@ def ade20k(root: Path, rng: Rng, size: int, split: str, number: int) -> dict:
     scene = list(SCENES)[number % len(SCENES)]
     # every scene has to occur: the loader numbers them by the names it finds
     named = scene if number < len(SCENES) or rng.random() > 0.08 else "misc"
-    with_parts = bool(number % 4 or rng.random() < 0.3)
+    with_parts = rng.random() < 0.8
     canvas = Canvas(width, height)
     SCENES[scene](canvas, rng)
     kind = {"train": "training", "val": "validation"}[split]
