@@ -182,6 +182,8 @@ class Canvas:
 
     def glow(self, x: float, y: float, z: float, radius: float, colour: Sequence[float], strength: float) -> None:
         """Add a round halo of light around a point in the world; radius in metres."""
+        if self.labels_only:
+            return
         (centre,) = self.project(Plane("z", z), np.array([[x, y]]))
         rows = (np.arange(self.height * SCALE, dtype=np.float32)[:, None] + 0.5) / SCALE - centre[1]
         columns = (np.arange(self.width * SCALE, dtype=np.float32) + 0.5) / SCALE - centre[0]
@@ -220,7 +222,6 @@ class Thing:
         modulate: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
         normal: tuple[float, float, float] | None = None,
         opacity: float = 1.0,
-        blur: float = 0.0,
         haze: bool = True,
     ) -> None:
         """Fill a polygon of a plane, or several with one surface.
@@ -234,12 +235,11 @@ class Thing:
             modulate: factor on the colour as a function of the in-plane coordinates.
             normal: direction the face looks in; by default the one that shows it to the camera.
             opacity: 1 covers what was there.
-            blur: softness of the edge in pixels.
             haze: whether the air between dims it.
         """
         canvas = self.canvas
         outlines = outline if isinstance(outline, list) else [outline]
-        found = canvas._cover([canvas.project(plane, one) for one in outlines], blur)
+        found = canvas._cover([canvas.project(plane, one) for one in outlines])
         if found is None:
             return
         box, alpha, inside = found
@@ -289,13 +289,12 @@ class Thing:
         z: tuple[float, float],
         surface: Surface,
         part: str = "-",
-        top: Surface | None = None,
         **options,
     ) -> None:
         """Paint the visible faces of a box given by its extents, lower value first."""
         z0, z1 = max(z[0], 0.4), max(z[1], 0.41)
         if y[1] < self.canvas.eye:
-            self.paint(Plane("y", y[1]), rectangle(x, (z0, z1)), top or surface, part, **options)
+            self.paint(Plane("y", y[1]), rectangle(x, (z0, z1)), surface, part, **options)
         if y[0] > self.canvas.eye:
             self.paint(Plane("y", y[0]), rectangle(x, (z0, z1)), surface, part, **options)
         if x[0] > 0:

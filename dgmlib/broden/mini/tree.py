@@ -54,16 +54,18 @@ def generate(
         The root, complete.
 
     Raises:
-        ValueError: an unknown preset, too few scenes, or a folder that holds something else.
+        ValueError: an unknown preset, too few or too small pictures, or a folder that holds something else.
     """
     if isinstance(counts, str):
         if counts not in PRESETS:
             raise ValueError(f"there is no preset {counts!r}; choose from {', '.join(PRESETS)}.")
         counts, preset_size = PRESETS[counts]
-        size = size or preset_size
-    size = size or 160
+        size = preset_size if size is None else size
+    size = 160 if size is None else size
     if counts.ade20k[0] < len(SCENES) or min(min(pair) for pair in asdict(counts).values()) < 1:
         raise ValueError(f"counts needs at least {len(SCENES)} ADE20K pictures to train on and 1 of everything else.")
+    if size < 32:
+        raise ValueError(f"size must be at least 32 pixels, not {size}.")
     root = Path(root)
     settings = {"seed": seed, "size": size, "counts": asdict(counts), "drawn by": _fingerprint()}
     settings = json.loads(json.dumps(settings))  # as it reads back
@@ -74,7 +76,7 @@ def generate(
         raise ValueError(f"{root} holds something else than Broden-mini; choose an empty folder for it.")
     root.parent.mkdir(parents=True, exist_ok=True)
     # Drawn beside the root and moved there whole, so that an interruption leaves nothing half-written.
-    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-") as folder:
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-", ignore_cleanup_errors=True) as folder:
         tree = Path(folder) / "tree"
         tree.mkdir()
         _draw(tree, seed, counts, size, workers)
