@@ -1,4 +1,16 @@
-"""Broden+, the data of unified perceptual parsing: five tasks, and no image with every label."""
+"""Broden+, the data of unified perceptual parsing: five tasks, and no image with every label.
+
+==================  ====================================================================
+``vocabulary``      the classes of the five tasks and the object-part hierarchy
+``records``         the record lists that define the splits, and the label assignment
+``ade20k`` ...      one reader per source: `pascal`, `opensurfaces`, `dtd`
+``sources``         the readers of one root behind one door, with their prepared copies
+``dataset``         `BrodenPlus`: records as samples;  ``folder``: plain image/label pairs
+``sampling``        what a training batch holds;  ``loading``: the batch itself
+``region_maps``     superpixels, computed once per image
+``check``           is everything there and sound;  ``prepare``: resize, cache
+==================  ====================================================================
+"""
 
 from .dataset import BrodenPlus
 from .files import BrodenError

@@ -9,7 +9,7 @@ import numpy as np
 
 from . import ade20k, dtd, opensurfaces, pascal
 from .files import META, BrodenError
-from .prepare import map_records
+from .parallel import map_records
 from .records import SOURCE_TASKS, SPLITS, Record, read_records, sources_of
 from .sources import MAP_TASKS, Sources
 from .vocabulary import TASKS, Vocabulary

@@ -1,28 +1,22 @@
 """`dgmlib broden prepare`: make the copies that `prepared` describes, in parallel, continuing where it stopped."""
 
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from joblib import Parallel, delayed
-from joblib.externals.loky.process_executor import TerminatedWorkerError
 from PIL import Image
-from tqdm import tqdm
 
 from dgmlib.paths import write_atomic
 
 from .files import BrodenError, WrongSizeError, image_shape, read_photo
-from .prepared import is_fresh, resized_shape, write_maps
+from .parallel import map_records
+from .prepared import resized_shape, write_maps
 from .records import SPLITS, Record, read_records, sources_of
 from .sources import MAP_TASKS, RESIZED, Sources, with_parts
 from .vocabulary import TASKS, Vocabulary
-
-CHUNK = 32  # records per task of a worker process
 
 
 @dataclass
@@ -32,12 +26,12 @@ class PrepareResult:
     Attributes:
         made: records whose copies were written now.
         kept: records that needed nothing.
-        failures: (record's key, what is wrong) of the others.
+        failures: one sentence on each of the others.
     """
 
     made: int = 0
     kept: int = 0
-    failures: list[tuple[str, str]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -47,11 +41,11 @@ class PrepareResult:
     def raise_if_failed(self) -> None:
         """Raise BrodenError with the first failure, if there is any."""
         if self.failures:
-            raise BrodenError(self.failures[0][1])
+            raise BrodenError(self.failures[0])
 
     def __str__(self) -> str:
         lines = [f"{self.made} prepared, {self.kept} ready before, {len(self.failures)} failed"]
-        return "\n".join(lines + [message for _, message in self.failures[:20]])
+        return "\n".join([*lines, *self.failures[:20]])
 
 
 def prepare(
@@ -65,7 +59,7 @@ def prepare(
 
     ADE20K and OpenSurfaces: where both sides of a photograph exceed 512 pixels, a copy with a short side of 512. All
     sources with label maps: the maps in the vocabulary's ids, at the image's size, PASCAL-Part's masks merged.
-    Originals are not touched. Run again, it makes only what is missing or older than its original.
+    Originals are not touched. Run again, it makes only what is missing or whose original has changed.
 
     Args:
         root: the data folder, as for `BrodenPlus`.
@@ -86,55 +80,13 @@ def prepare(
     records = [record for split in SPLITS for record in read_records(meta, split, names)]
     sources = Sources(root, names, Vocabulary.from_folder(meta / "joint_dataset"), Path(cache or root))
     result = PrepareResult()
-    for record, outcome in map_records(_prepare, sources, records, workers, "prepare", progress):
+    for _, outcome in map_records(_prepare, sources, records, workers, "prepare", progress):
         if isinstance(outcome, BrodenError):
-            key = f"{record.source} {record.index}"
-            result.failures.append((key, str(outcome)))
+            result.failures.append(str(outcome))
         else:
             result.made += outcome
             result.kept += not outcome
     return result
-
-
-def map_records(
-    function: Callable, sources: Sources, records: list[Record], workers: int, title: str, progress: bool | None
-) -> Iterator[tuple]:
-    """Call ``function(sources, record)`` on every record in parallel; give (record, result or BrodenError) pairs.
-
-    Raises:
-        BrodenError: a worker died; the message names what the workers were reading.
-    """
-    chunks = [records[start : start + CHUNK] for start in range(0, len(records), CHUNK)]
-    hidden = None if progress is None else not progress
-    with (
-        tempfile.TemporaryDirectory() as notes,
-        tqdm(total=len(records), desc=title, unit="record", disable=hidden) as bar,
-    ):
-        parallel = Parallel(n_jobs=workers, return_as="generator")
-        try:
-            for pairs in parallel(delayed(_map_chunk)(function, sources, chunk, Path(notes)) for chunk in chunks):
-                bar.update(len(pairs))
-                yield from pairs
-        except TerminatedWorkerError as error:
-            reading = ", ".join(sorted(path.read_text() for path in Path(notes).iterdir()))
-            raise BrodenError(
-                f"a worker died while reading {reading or 'its first record'}; check these files, and whether memory "
-                "was short (fewer workers need less)."
-            ) from error
-
-
-def _map_chunk(function: Callable, sources: Sources, records: list[Record], notes: Path) -> list[tuple]:
-    pairs = []
-    note = notes / str(os.getpid())
-    for record in records:
-        try:
-            sources.check_index(record)
-            note.write_text(sources.key(record))
-            pairs.append((record, function(sources, record)))
-        except BrodenError as error:
-            pairs.append((record, error))
-    note.unlink(missing_ok=True)
-    return pairs
 
 
 def _prepare(sources: Sources, record: Record) -> bool:
@@ -150,13 +102,15 @@ def _prepare(sources: Sources, record: Record) -> bool:
             f"{shape[0]} x {shape[1]} of its record; {remedy}."
         )
     made = False
-    if shape != native and not is_fresh(prepared.image(key), [original]):
+    copy = prepared.image(key, original)
+    if shape != native and not copy.is_file():
         pixels = resize_linear(read_photo(original, remedy), shape)
-        with write_atomic(prepared.image(key)) as temporary:
+        with write_atomic(copy) as temporary:
             Image.fromarray(pixels).save(temporary, quality=95)  # OpenCV's default, as in the original
         made = True
     files = reader.label_files(record)
-    if not is_fresh(prepared.maps(key), files):
+    copy = prepared.maps(key, files)
+    if not copy.is_file():
         maps = with_parts(reader.maps(record))
         for (task, labels), path in zip(maps.items(), [*files, files[0]], strict=False):
             if labels.shape != native and record.source != "os":  # OpenSurfaces renders its maps at another size
@@ -165,7 +119,7 @@ def _prepare(sources: Sources, record: Record) -> bool:
                     f"restore it from {reader.archives[-1]}."
                 )
             maps[task] = resize_nearest(labels, shape)
-        write_maps(prepared.maps(key), maps)
+        write_maps(copy, maps)
         made = True
     return made
 

@@ -30,8 +30,8 @@ def resized_shape(height: int, width: int) -> tuple[int, int]:
 class Prepared:
     """The folder ``prepared``: copies of what is slow to read or has to be resized. Originals stay untouched.
 
-    Label maps depend on the metadata: their folder is named by its fingerprint, so that changed metadata never
-    meets maps made before. A copy counts only while it is not older than the originals it was made from.
+    Label maps depend on the metadata, so their folder carries its fingerprint; and every copy's name carries the size
+    and the time of the originals it was made from. What has changed is not found, and made again.
     """
 
     def __init__(self, folder: Path, meta: Path):
@@ -41,21 +41,20 @@ class Prepared:
         self._images = folder / "images"
         self._maps = folder / f"labels-{digest.hexdigest()}"
 
-    def image(self, key: str) -> Path:
+    def image(self, key: str, original: Path) -> Path:
         """Locate the resized copy of an image."""
-        return self._images / f"{key}.jpg"
+        return self._images / f"{key}-{_stamp([original])}.jpg"
 
-    def maps(self, key: str) -> Path:
+    def maps(self, key: str, originals: Sequence[Path]) -> Path:
         """Locate the label maps of an image."""
-        return self._maps / f"{key}.png"
+        return self._maps / f"{key}-{_stamp(originals)}.png"
 
 
-def is_fresh(copy: Path, originals: Sequence[Path]) -> bool:
-    """Tell whether ``copy`` exists and is not older than any of ``originals`` still there."""
-    if not copy.is_file():
-        return False
-    made = copy.stat().st_mtime_ns
-    return all(made >= path.stat().st_mtime_ns for path in originals if path.is_file())
+def _stamp(originals: Sequence[Path]) -> str:
+    """A short digest of the sizes and times of files, as far as they exist."""
+    stats = [path.stat() if path.is_file() else None for path in originals]
+    facts = [stat and (stat.st_size, stat.st_mtime_ns) for stat in stats]
+    return hashlib.blake2b(repr(facts).encode(), digest_size=4).hexdigest()
 
 
 def write_maps(path: Path, maps: dict[str, np.ndarray]) -> None:

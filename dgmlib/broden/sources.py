@@ -10,7 +10,7 @@ from .dtd import Dtd
 from .files import BrodenError, WrongSizeError, read_photo
 from .opensurfaces import OpenSurfaces
 from .pascal import Pascal
-from .prepared import Prepared, is_fresh, read_maps, resized_shape
+from .prepared import Prepared, read_maps, resized_shape
 from .records import LabelAssignment, Record
 from .vocabulary import Vocabulary
 
@@ -62,9 +62,9 @@ class Sources:
     def image(self, record: Record) -> np.ndarray:
         """Read the photograph, (H, W, 3) uint8: the resized copy where there is one."""
         reader = self.readers[record.source]
-        path, copy = reader.image(record), self.prepared.image(reader.key(record))
-        if is_fresh(copy, [path]):
-            path = copy
+        path = reader.image(record)
+        copy = self.prepared.image(reader.key(record), path)
+        path = copy if copy.is_file() else path
         image = read_photo(path, f"restore it from {reader.archives[0]}")
         self._check_size(image.shape[:2], record, path)
         return image
@@ -72,8 +72,9 @@ class Sources:
     def maps(self, record: Record) -> dict[str, np.ndarray]:
         """Read the label maps, (H, W) int64 ids of the vocabulary each: the prepared ones where there are any."""
         reader = self.readers[record.source]
-        originals, copy = reader.label_files(record), self.prepared.maps(reader.key(record))
-        if originals and is_fresh(copy, originals):
+        originals = reader.label_files(record)
+        copy = self.prepared.maps(reader.key(record), originals)
+        if copy.is_file():
             return read_maps(copy, MAP_TASKS[record.source])
         maps = reader.maps(record)
         for task, path in zip(maps, originals, strict=True):
