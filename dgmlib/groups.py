@@ -81,7 +81,8 @@ class Grouping:
         for level, (up, down) in enumerate(zip(self.assignments, self.top_down, strict=True), 1):
             lower, upper = masks[level - 1], masks[level]
             edge = data[f"level{level}", "grouped", f"level{level + 1}"]
-            edge.edge_index = torch.cartesian_prod(torch.arange(lower.sum()), torch.arange(upper.sum())).T
+            ends = (torch.arange(int(mask.sum()), device=mask.device) for mask in (lower, upper))
+            edge.edge_index = torch.cartesian_prod(*ends).T
             edge.p, edge.p_down = (p[image][lower][:, upper].flatten() for p in (up, down))
         return data
 
