@@ -28,7 +28,8 @@ def photo():
 
 def check_label_map(labels, shape):
     n = labels.max() + 1
-    assert labels.shape == shape and labels.dtype == np.int32
+    assert labels.shape == shape
+    assert labels.dtype == np.int32
     first = np.unique(labels, return_index=True)
     np.testing.assert_array_equal(first[0], np.arange(n))  # no gaps
     assert (np.diff(first[1]) > 0).all()  # reading order
@@ -141,7 +142,7 @@ def literal_cost(a, b, side):
     features = [np.linalg.norm(distance), np.linalg.norm(distance[1:]), *side[1:] / side[0]]
     logs = [math.log(f + 0.01) for f in features]
     small, large = sorted((a[0], b[0]))
-    x = [1, *logs[:2], math.log(small), math.log(large), math.log(side[0]), *logs[2:]]
+    x = [1, *logs[:2], math.log(large), math.log(side[0]), *logs[2:]]
     p = 1 / (1 + math.exp(-float(np.dot(merge.WEIGHTS, x))))
     return p * (small + merge.BOUNDARY * side[0])
 

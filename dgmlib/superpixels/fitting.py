@@ -16,16 +16,14 @@ FEATURES = (
     "bias",
     "colour distance",
     "chroma distance",
-    "smaller area",
     "larger area",
     "boundary length",
     "fine contrast",
-    "middle contrast",
     "coarse contrast",
 )
 
 # Where merging starts to learn from: different colours, different things.
-_START = (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+_START = (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
 # Region counts at which the pairs are looked at.
 _COUNTS = (3000, 1000, 500, 250)

@@ -68,6 +68,11 @@ class LabelMaps:
         with open(self.out / "manifest.jsonl", "a") as manifest:
             manifest.write(json.dumps(row) + "\n")
 
+    def tidy(self) -> None:
+        """Write the manifest anew, without replaced lines and without one that an interruption cut short."""
+        with write_atomic(self.out / "manifest.jsonl") as temporary:
+            temporary.write_text("".join(json.dumps(row) + "\n" for row in self.rows.values()))
+
     def __getitem__(self, name: str) -> np.ndarray:
         """Read a map, (H, W) int32.
 
@@ -107,6 +112,7 @@ def precompute(folder: Path, out: Path, workers: int = 1, max_regions: int = 512
     if not names:
         raise ValueError(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}); pass a folder that has.")
     maps = LabelMaps(folder, out, max_regions)
+    maps.tidy()
     bar = tqdm(total=len(names), unit="image", desc="superpixels", disable=None)
     failed = {}
     # In batches, because not every joblib backend hands results over one by one.

@@ -16,23 +16,21 @@ from scipy.sparse.csgraph import connected_components
 
 from .partition import smooth
 
-#: Smoothing, in pixels, of the three contrasts that are measured across every boundary.
-CUE_SIGMAS = (0.5, 1.5, 5.0)
+#: Smoothing, in pixels, of the two contrasts that are measured across every boundary.
+CUE_SIGMAS = (0.5, 5.0)
 
 #: What a pixel side of lost boundary costs, in pixels on the wrong side of one.
 BOUNDARY = 2.5
 
 #: Logistic weights of P, as ``dgmlib superpixels fit`` prints them.
 WEIGHTS = (
-    -6.750,  # bias
-    0.531,  # log colour distance of the two means, in Lab units
-    0.295,  # log chroma part of it
-    -0.009,  # log area of the smaller region, in pixels
-    0.469,  # log area of the larger region
-    -0.274,  # log length of the shared boundary, in pixel sides
-    0.383,  # log mean contrast across the boundary, at the finest smoothing
-    0.023,  # the same, at the middle one
-    0.688,  # the same, at the coarsest one
+    -6.730,  # bias
+    0.539,  # log colour distance of the two means, in Lab units
+    0.297,  # log chroma part of it
+    0.455,  # log area of the larger region, in pixels
+    -0.272,  # log length of the shared boundary, in pixel sides
+    0.386,  # log mean contrast across the boundary, finely smoothed
+    0.699,  # the same, coarsely smoothed
 )
 
 
@@ -41,7 +39,7 @@ class RegionGraph(NamedTuple):
 
     regions: np.ndarray  # (n, 4) float64: area in pixels, sums of L, a and b
     pairs: np.ndarray  # (E, 2) int64, first < second, sorted
-    sides: np.ndarray  # (E, 4) float64: boundary length in pixel sides, sums of the three contrasts across it
+    sides: np.ndarray  # (E, 3) float64: boundary length in pixel sides, sums of both contrasts across it
 
 
 def region_graph(labels: np.ndarray, lab: np.ndarray) -> RegionGraph:
@@ -80,19 +78,17 @@ def _features(regions, i, j, sides, k):
         1.0,
         math.log(math.sqrt(lightness * lightness + chroma) + 0.01),
         math.log(math.sqrt(chroma) + 0.01),
-        math.log(min(area_i, area_j)),
         math.log(max(area_i, area_j)),
         math.log(length),
         math.log(sides[k, 1] / length + 0.01),
         math.log(sides[k, 2] / length + 0.01),
-        math.log(sides[k, 3] / length + 0.01),
     )
 
 
 @njit(cache=True)
 def pair_features(regions: np.ndarray, pairs: np.ndarray, sides: np.ndarray) -> np.ndarray:
-    """Compute what ``WEIGHTS`` multiplies, for every pair of a `RegionGraph`: (E, 9) float64."""
-    out = np.empty((len(pairs), 9))
+    """Compute what ``WEIGHTS`` multiplies, for every pair of a `RegionGraph`: (E, 7) float64."""
+    out = np.empty((len(pairs), 7))
     for k in range(len(pairs)):
         out[k] = _features(regions, pairs[k, 0], pairs[k, 1], sides, k)
     return out
@@ -130,8 +126,8 @@ def _link(half, node, head, after, before):
 def _merge(regions, ends, sides, until, weights, boundary):
     n, e = len(regions), len(ends)
     # Every region keeps a doubly linked list of its pairs: half 2k belongs to ends[k, 0], half 2k + 1 to ends[k, 1].
-    head, degree = np.full(n, -1), np.zeros(n, np.int64)
-    after, before = np.full(2 * e, -1), np.full(2 * e, -1)
+    head, degree = np.full(n, -1, np.int32), np.zeros(n, np.int32)
+    after, before = np.full(2 * e, -1, np.int32), np.full(2 * e, -1, np.int32)
     alive = np.ones(e, np.bool_)
     offers = np.empty(e, np.int64)
     for k in range(e):
@@ -178,7 +174,7 @@ def _merge(regions, ends, sides, until, weights, boundary):
                 degree[other] -= 1
                 if other != keep:
                     twin //= 2
-                    for column in range(4):
+                    for column in range(3):
                         sides[twin, column] += sides[pair, column]
                     if offers[pair] < offers[twin]:  # the better offer stands until its turn comes
                         offers[twin] = offers[pair] >> 32 << 32 | twin
@@ -197,7 +193,7 @@ def merge_order(graph: RegionGraph, until: int = 1, weights=WEIGHTS, boundary: f
         (M, 2) int64, in order; the first region of a row swallows the second.
     """
     regions, pairs, sides = graph
-    return _merge(regions.copy(), pairs.copy(), sides.copy(), until, np.asarray(weights), boundary)
+    return _merge(regions.copy(), pairs.astype(np.int32), sides.copy(), until, np.asarray(weights), boundary)
 
 
 def components(merges: np.ndarray, n: int, count: int) -> np.ndarray:

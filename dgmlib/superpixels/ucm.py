@@ -66,14 +66,14 @@ def _kruskal(first, second, n):
 
 
 def _read(path):
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is not a file; pass a contour map as MCG or gPb-OWT-UCM saves it.")
     try:
         if h5py.is_hdf5(path):  # MATLAB 7.3, which stores columns first
             with h5py.File(path) as file:
                 ucm = np.array(file["ucm2"]).T
         else:
             ucm = loadmat(path)["ucm2"]
-    except FileNotFoundError:
-        raise
     except KeyError:
         raise ValueError(f"{path} has no variable 'ucm2'; pass a contour map as MCG or gPb-OWT-UCM saves it.") from None
     except Exception as error:  # whatever a reader makes of a damaged file
