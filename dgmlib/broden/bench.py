@@ -12,8 +12,11 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from .dataset import BrodenPlus
+from .files import BrodenError, image_shape
 from .loading import MULTIPLE, STRIDE, scaled_shape, train_loader
-from .prepare import prepare
+from .prepare import prepare_record
+from .records import Record
+from .region_maps import RegionMaps
 from .sampling import Draw, TrainBatches
 from .sources import with_parts
 from .vocabulary import TASKS
@@ -26,8 +29,9 @@ def benchmark(
     tasks: Sequence[str] = TASKS,
     short_side: int = 450,
     max_regions: int = 512,
+    images: int = 64,
     workers: int = 2,
-    samples: int = 96,
+    seconds: float = 5.0,
     rounds: int = 3,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -36,12 +40,13 @@ def benchmark(
     Superpixel maps stand in the cache before the clock starts; the original's way does without them.
 
     Args:
-        root: the data folder, as for `BrodenPlus`; copies and maps made here go to a temporary folder.
+        root: the data folder, as for `BrodenPlus`; copies and maps are made in a temporary folder.
         tasks: whose labels to load.
         short_side: of the scaled images, in pixels.
         max_regions: the most superpixels of one image.
+        images: how many training images to use, of those that are on disk in their record's size.
         workers: loader processes.
-        samples: training samples per round and way.
+        seconds: how long each way loads in each round, from its first batch on.
         rounds: of which the median is told.
         seed: of the draws.
 
@@ -49,30 +54,54 @@ def benchmark(
         a row per way: "loader", "samples/s", and "times the original".
     """
     with tempfile.TemporaryDirectory() as folder:
-        made, empty = Path(folder) / "prepared", Path(folder) / "raw"
-        prepare(root, max(workers, 1), tasks, made, progress=False).raise_if_failed()
-        datasets = {name: BrodenPlus(root, "train", tasks, cache) for name, cache in ((RAW, empty), (PREPARED, made))}
-        batches = samples // 2
-
-        def ours(name: str) -> DataLoader:
-            options = {"max_regions": max_regions, "workers": workers}
-            return train_loader(datasets[name], tasks, 2, (short_side,), batches, seed, **options)
+        raw, prepared = (BrodenPlus(root, "train", tasks, Path(folder) / name) for name in ("raw", "prepared"))
+        raw.records = prepared.records = _sized_records(raw, images)
+        for dataset in (raw, prepared):
+            regions = RegionMaps(dataset.cache, max_regions)
+            for index, record in enumerate(dataset.records):
+                if dataset is prepared:
+                    prepare_record(dataset.sources, record)
+                sample = dataset[index]
+                regions(sample["key"], sample["image"])
+        options = {"batch_size": 2, "short_sides": (short_side,), "iterations": 10**6, "seed": seed}
 
         def literal() -> DataLoader:
-            draws = list(TrainBatches(datasets[RAW], tasks, 2, (short_side,), batches, seed))
-            return DataLoader(LiteralSamples(datasets[RAW]), batch_sampler=draws, collate_fn=list, num_workers=workers)
+            draws = TrainBatches(raw, tasks, **options)
+            return DataLoader(LiteralSamples(raw), batch_sampler=draws, collate_fn=list, num_workers=workers)
 
-        loaders = {LITERAL: literal, RAW: lambda: ours(RAW), PREPARED: lambda: ours(PREPARED)}
+        def ours(dataset: BrodenPlus) -> DataLoader:
+            return train_loader(dataset, tasks, **options, max_regions=max_regions, workers=workers)
+
+        loaders = {LITERAL: literal, RAW: lambda: ours(raw), PREPARED: lambda: ours(prepared)}
         speeds: dict[str, list[float]] = {name: [] for name in loaders}
-        for number in range(rounds + 1):  # round 0 fills the caches of superpixels and of the file system
+        for _ in range(rounds):
             for name, loader in loaders.items():
-                start = perf_counter()
-                loaded = sum(1 for _ in loader()) * 2
-                if number > 0:
-                    speeds[name].append(loaded / (perf_counter() - start))
+                speeds[name].append(_speed(loader(), seconds))
     speed = {name: median(values) for name, values in speeds.items()}
     rows = [(name, value, value / speed[LITERAL]) for name, value in speed.items()]
     return pd.DataFrame(rows, columns=["loader", "samples/s", "times the original"])
+
+
+def _sized_records(dataset: BrodenPlus, images: int) -> list[Record]:
+    """Choose records, spread evenly, whose image needs no resizing: in the state that the original's way expects."""
+    spread = np.linspace(0, len(dataset) - 1, min(4 * images, len(dataset))).round().astype(int)
+    chosen = [dataset.records[index] for index in spread]
+    readers = dataset.sources.readers
+    sized = [r for r in chosen if image_shape(readers[r.source].image(r), "restore it") == (r.height, r.width)]
+    if not sized:
+        raise BrodenError(f"no image looked at in {dataset.root} has the size of its record; benchmark another folder.")
+    return sized[:: max(len(sized) // images, 1)][:images]
+
+
+def _speed(loader: DataLoader, seconds: float) -> float:
+    """Samples per second of a loader that gives two at a time, once its workers run."""
+    batches, loaded = iter(loader), 0
+    next(batches)
+    start = perf_counter()
+    while perf_counter() - start < seconds:
+        next(batches)
+        loaded += 2
+    return loaded / (perf_counter() - start)
 
 
 class LiteralSamples(Dataset):

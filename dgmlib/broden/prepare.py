@@ -80,7 +80,7 @@ def prepare(
     records = [record for split in SPLITS for record in read_records(meta, split, names)]
     sources = Sources(root, names, Vocabulary.from_folder(meta / "joint_dataset"), Path(cache or root))
     result = PrepareResult()
-    for _, outcome in map_records(_prepare, sources, records, workers, "prepare", progress):
+    for _, outcome in map_records(prepare_record, sources, records, workers, "prepare", progress):
         if isinstance(outcome, BrodenError):
             result.failures.append(str(outcome))
         else:
@@ -89,7 +89,7 @@ def prepare(
     return result
 
 
-def _prepare(sources: Sources, record: Record) -> bool:
+def prepare_record(sources: Sources, record: Record) -> bool:
     """Make the copies of one record; tell whether any had to be made."""
     reader, prepared = sources.readers[record.source], sources.prepared
     key, original = reader.key(record), reader.image(record)
