@@ -100,7 +100,7 @@ def reproduce(
     runs, results = out / paths.RUNS.name, out / paths.RESULTS.name
     if not only or "05_table1_broden" in only:
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
-        tables.table1(profile, seeds, root, runs, results, workers)
+        tables.table1(profile, seeds, root, runs, results, workers, report=True)
     if not only or "07_table3_overhead" in only:
         _say(began, "Table 3: counting")
         tables.table3(results)

@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -65,6 +66,7 @@ def train_cell(
     runs: Path = paths.RUNS,
     device: str = "auto",
     progress: bool | None = None,
+    on_log: Callable[[dict], None] | None = None,
 ) -> Path:
     """Train one cell of Table 1 into a folder of its own; a finished one is left alone, an interrupted one continued.
 
@@ -77,6 +79,7 @@ def train_cell(
         runs: folder of all runs.
         device: see `train`.
         progress: see `train`.
+        on_log: see `train`.
 
     Returns:
         The run's folder, with "model.safetensors" and "model.json" for `load_model(folder / "model")`.
@@ -86,7 +89,8 @@ def train_cell(
     dataset = BrodenPlus(data, "train", tasks)
     torch.manual_seed(seed)
     network = PerceptualParser.from_preset(preset, MODELS[model], dataset.vocabulary, tasks)
-    train(network, dataset, preset.training, out, seed, preset.model.max_regions, device, progress, data=preset.data)
+    regions = preset.model.max_regions
+    train(network, dataset, preset.training, out, seed, regions, device, progress, on_log, data=preset.data)
     return out
 
 
@@ -110,6 +114,7 @@ def run(
     runs: Path = paths.RUNS,
     device: str = "auto",
     progress: bool | None = None,
+    on_log: Callable[[dict], None] | None = None,
 ) -> dict[str, float]:
     """Train and evaluate one cell of Table 1, or read its metrics back; arguments as for `train_cell`.
 
@@ -119,7 +124,7 @@ def run(
     done = cell_folder(preset, model, setting, seed, data, runs) / "metrics.json"
     if not done.exists():
         began = perf_counter()
-        out = train_cell(preset, model, setting, seed, data, runs, device, progress)
+        out = train_cell(preset, model, setting, seed, data, runs, device, progress, on_log)
         metrics = score(load_model(out / "model"), preset, data, progress)
         facts = {"metrics": metrics, "data": preset.data, "seconds": round(perf_counter() - began)}
         with paths.write_atomic(done) as temporary:
@@ -154,10 +159,12 @@ def table1(
     results: Path = paths.RESULTS,
     workers: int = 2,
     device: str = "auto",
+    report: bool = False,
 ) -> pd.DataFrame:
     """Table 1: all `MODELS` in all `SETTINGS`; writes ``table1.csv``, ``.json`` and ``.md`` to ``results``.
 
     Runs are spread over ``workers`` processes, each with its share of the CPU's cores; a GPU takes one at a time.
+    With ``report``, every run prints a line now and then.
     """
     preset = presets.get(profile)
     root = data_root(preset, data, workers)
@@ -165,24 +172,13 @@ def table1(
     workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
     threads = max((os.cpu_count() or 1) // workers, 1)
     measured = Parallel(n_jobs=workers)(
-        delayed(_run_with_threads)(threads, preset, *cell, root, runs=runs, device=device) for cell in cells
+        delayed(_run_cell)(threads, report, preset, *cell, root, runs, device) for cell in cells
     )
-    rows = [
-        [
-            "1",
-            model,
-            setting,
-            task,
-            metric,
-            value,
-            seed,
-            preset.data,
-            profile,
-            PRINTED.get((model, setting, task, metric)),
-        ]
-        for (model, setting, seed), metrics in zip(cells, measured, strict=True)
-        for (task, metric), value in ((name.split("/"), value) for name, value in metrics.items())
-    ]
+    rows = []
+    for (model, setting, seed), metrics in zip(cells, measured, strict=True):
+        for name, value in metrics.items():
+            where = (model, setting, *name.split("/"))  # model, setting, task, metric
+            rows.append(["1", *where, value, seed, preset.data, profile, PRINTED.get(where)])
     table = pd.DataFrame(rows, columns=COLUMNS)
     notes = (
         "Printed numbers are for Broden+ with ResNet-50; only UPerNet's of O+P+S were at hand when this was written. "
@@ -194,10 +190,29 @@ def table1(
     return table
 
 
-def _run_with_threads(threads: int, *args, **kwargs) -> dict[str, float]:
+def _run_cell(threads: int, report: bool, preset: presets.Preset, *cell) -> dict[str, float]:
     # Convolutions of this size gain nothing from a second core; two runs side by side do.
     torch.set_num_threads(threads)
-    return run(*args, **kwargs)
+    model, setting, seed, *_ = cell
+    name = f"{model}, {setting}, seed {seed}"
+    metrics = run(preset, *cell, progress=False, on_log=_Reporter(name, preset.training) if report else None)
+    if report:
+        print(f"  {name}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True)
+    return metrics
+
+
+class _Reporter:
+    """Prints how far a run is, ten times in each phase; bars of several processes would overwrite each other."""
+
+    def __init__(self, name: str, config: presets.TrainingConfig):
+        self.name, self.totals, self.first = name, (config.iterations, config.texture_iterations), {}
+
+    def __call__(self, record: dict) -> None:
+        iteration, seconds, total = record["iteration"], record["seconds"], self.totals[record["phase"]]
+        first, began = self.first.setdefault(record["phase"], (iteration, seconds))
+        if iteration % max(total // 10, 1) == 0 and iteration > first:
+            left = (seconds - began) / (iteration - first) * (total - iteration) / 60
+            print(f"  {self.name}: {iteration} of {total}, loss {record['loss']:.2f}, {left:.1f} min left", flush=True)
 
 
 def render_table1(table: pd.DataFrame) -> str:
