@@ -110,7 +110,7 @@ def prepare_record(sources: Sources, record: Record) -> bool:
         made = True
     files = reader.label_files(record)
     copy = prepared.maps(key, files)
-    if not copy.is_file():
+    if files and not copy.is_file():
         maps = with_parts(reader.maps(record))
         for (task, labels), path in zip(maps.items(), [*files, files[0]], strict=False):
             if labels.shape != native and record.source != "os":  # OpenSurfaces renders its maps at another size
