@@ -90,38 +90,44 @@ def prepare(
 
 
 def prepare_record(sources: Sources, record: Record) -> bool:
-    """Make the copies of one record; tell whether any had to be made."""
-    reader, prepared = sources.readers[record.source], sources.prepared
-    key, original = reader.key(record), reader.image(record)
-    remedy = f"restore it from {reader.archives[0]}"
-    native = image_shape(original, remedy)
+    """Make the copies of one record; tell whether any had to be made.
+
+    Raises:
+        BrodenError: a file is missing or broken, or the size rule does not lead to the record's size.
+    """
+    reader = sources.readers[record.source]
+    original = reader.image(record)
+    native = image_shape(original, f"restore it from {reader.archives[0]}")
     shape = (record.height, record.width)
     if shape != native and not (record.source in RESIZED and shape == resized_shape(*native)):
         raise WrongSizeError(
             f"{original} has {native[0]} x {native[1]} pixels, which Broden+'s size rule does not bring to the "
-            f"{shape[0]} x {shape[1]} of its record; {remedy}."
+            f"{shape[0]} x {shape[1]} of its record; restore it from {reader.archives[0]}."
         )
-    made = False
-    copy = prepared.image(key, original)
-    if shape != native and not copy.is_file():
-        pixels = resize_linear(read_photo(original, remedy), shape)
-        with write_atomic(copy) as temporary:
+    photo = sources.prepared.image(reader.key(record), original)
+    maps = sources.prepared.maps(reader.key(record), reader.label_files(record))
+    make_photo = shape != native and not photo.is_file()
+    make_maps = bool(MAP_TASKS[record.source]) and not maps.is_file()
+    if make_photo:
+        pixels = resize_linear(read_photo(original, f"restore it from {reader.archives[0]}"), shape)
+        with write_atomic(photo) as temporary:
             Image.fromarray(pixels).save(temporary, quality=95)  # OpenCV's default, as in the original
-        made = True
-    files = reader.label_files(record)
-    copy = prepared.maps(key, files)
-    if files and not copy.is_file():
-        maps = with_parts(reader.maps(record))
-        for (task, labels), path in zip(maps.items(), [*files, files[0]], strict=False):
-            if labels.shape != native and record.source != "os":  # OpenSurfaces renders its maps at another size
-                raise WrongSizeError(
-                    f"{path} has {labels.shape[0]} x {labels.shape[1]} pixels but its image {native[0]} x {native[1]}; "
-                    f"restore it from {reader.archives[-1]}."
-                )
-            maps[task] = resize_nearest(labels, shape)
-        write_maps(copy, maps)
-        made = True
-    return made
+    if make_maps:
+        write_maps(maps, _resized_maps(sources, record, native))
+    return make_photo or make_maps
+
+
+def _resized_maps(sources: Sources, record: Record, native: tuple[int, int]) -> dict[str, np.ndarray]:
+    """Read a record's label maps at the image's native size and bring them to the record's."""
+    reader = sources.readers[record.source]
+    maps = reader.maps(record)
+    for labels, path in zip(maps.values(), reader.label_files(record), strict=True):
+        if labels.shape != native and record.source != "os":  # OpenSurfaces renders its maps at a size of their own
+            raise WrongSizeError(
+                f"{path} has {labels.shape[0]} x {labels.shape[1]} pixels but its image {native[0]} x {native[1]}; "
+                f"restore it from {reader.archives[-1]}."
+            )
+    return with_parts({task: resize_nearest(labels, (record.height, record.width)) for task, labels in maps.items()})
 
 
 def resize_linear(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
