@@ -98,7 +98,7 @@ PRESETS = {
         mini="mini",
         model=ModelConfig("resnet18", "7x7", width=32, dim=64, max_regions=192, em_iterations=5),
         training=TrainingConfig(
-            iterations=1000,
+            iterations=800,
             batch_size=4,
             lr=0.03,
             short_sides=(112, 128, 144, 160),

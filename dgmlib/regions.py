@@ -49,9 +49,9 @@ class RegionGrid:
         self.sizes = [tuple(size) for size in sizes]
         self.dtype = dtype
         self.num_images, self.num_nodes = len(labels), int(labels.max()) + 1
-        self._inside = self.labels >= 0  # (B, H, W)
+        self._pixel = (self.labels >= 0).flatten().nonzero().squeeze(1)  # (pixels,) those outside the padding
         image = torch.arange(self.num_images, device=labels.device)[:, None, None]
-        self._node = (image * self.num_nodes + self.labels)[self._inside]  # (pixels,) number within the whole batch
+        self._node = self._per_pixel(image * self.num_nodes + self.labels)  # number within the whole batch
         self.area = torch.bincount(self._node, minlength=self.num_images * self.num_nodes)
         self.area = self.area.view(self.num_images, self.num_nodes)  # (B, N) pixels
         self.mask = self.area > 0
@@ -95,7 +95,9 @@ class RegionGrid:
     @cached_property
     def centroids(self) -> Tensor:
         """(B, N, 2) row and column of every superpixel's centre of mass, in pixels; zero for padded nodes."""
-        positions = self._inside.nonzero()[:, 1:].double()  # (pixels, 2)
+        height, width = self.labels.shape[1:]
+        inside = self._pixel % (height * width)
+        positions = torch.stack([inside // width, inside % width], 1).double()  # (pixels, 2)
         sums = positions.new_zeros(self.area.numel(), 2).index_add_(0, self._node, positions)
         return (sums / self.area.view(-1, 1).clamp(min=1)).view(self.num_images, self.num_nodes, 2)
 
@@ -107,9 +109,8 @@ class RegionGrid:
         an evenly spread half of the image. Regions with one centroid (rings) are told apart by their first pixel.
         """
         height, width = self.labels.shape[1:]
-        pixel = torch.arange(height * width, device=self.labels.device).view(height, width).expand_as(self.labels)
         first = torch.full((self.area.numel(),), height * width, device=self.labels.device)
-        first = first.scatter_reduce(0, self._node, pixel[self._inside], "amin").view_as(self.area)  # (B, N)
+        first = first.scatter_reduce(0, self._node, self._pixel % (height * width), "amin").view_as(self.area)  # (B, N)
         row, column = self.centroids.long().unbind(-1)
         bits = max(height, width).bit_length()
         curve = sum(((row >> b & 1) << (2 * b + 1)) | ((column >> b & 1) << (2 * b)) for b in range(bits))
@@ -117,27 +118,35 @@ class RegionGrid:
 
     def _overlap(self, h: int, w: int) -> Tensor:
         """Sparse (B N, B h w) matrix of the overlap areas, in units of 1 / (H W) of a cell: whole numbers, so exact."""
-        rows, columns = _cells(self.labels.shape[1], h), _cells(self.labels.shape[2], w)
-        image = torch.arange(self.num_images)[:, None, None] * (h * w)
+        device = self.labels.device
+        rows, columns = _cells(self.labels.shape[1], h, device), _cells(self.labels.shape[2], w, device)
+        image = torch.arange(self.num_images, device=device)[:, None, None] * (h * w)
         indices, areas = [], []
         for row, height in rows:
             for column, width in columns:
-                cell = (image + row[:, None] * w + column).to(self.labels.device)[self._inside]  # (pixels,)
-                area = (height[:, None] * width).expand_as(self.labels).to(self.labels.device)[self._inside]
-                indices.append(torch.stack([self._node, cell])[:, area > 0])
-                areas.append(area[area > 0])
+                cell = self._per_pixel(image + row[:, None] * w + column)
+                area = self._per_pixel((height[:, None] * width).expand_as(self.labels))
+                indices.append(torch.stack([self._node, cell]))
+                areas.append(area)
+        if len(areas) > 1:  # most pixels lie in one cell; their shares of the next one are zero
+            overlapping = torch.cat(areas).nonzero().squeeze(1)
+            indices, areas = [torch.cat(indices, 1)[:, overlapping]], [torch.cat(areas)[overlapping]]
         shape = (self.num_images * self.num_nodes, self.num_images * h * w)
-        return _sparse(torch.cat(indices, 1), torch.cat(areas).to(self.dtype), shape).coalesce()
+        return _sparse(indices[0], areas[0].to(self.dtype), shape).coalesce()
+
+    def _per_pixel(self, values: Tensor) -> Tensor:
+        """(B, H, W) -> (pixels,), without the padding."""
+        return values.flatten()[self._pixel]
 
 
-def _cells(pixels: int, cells: int) -> list[tuple[Tensor, Tensor]]:
+def _cells(pixels: int, cells: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
     """Cells that each pixel of an axis overlaps, as pairs (cell, share); one pair where cells divide pixels.
 
     Shares are counted in 1 / ``pixels`` of a cell, so that a pixel, being ``cells`` of them long, is split exactly.
     """
-    start = torch.arange(pixels) * cells
+    start = torch.arange(pixels, device=device) * cells
     cell = start // pixels
-    share = torch.minimum((cell + 1) * pixels - start, torch.tensor(cells))
+    share = ((cell + 1) * pixels - start).clamp(max=cells)
     if pixels % cells == 0:
         return [(cell, share)]
     return [(cell, share), ((cell + 1).clamp(max=cells - 1), cells - share)]

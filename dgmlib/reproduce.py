@@ -16,6 +16,7 @@ from time import perf_counter
 import papermill
 
 from dgmlib import paths, presets, tables
+from dgmlib.checkpoints import load_model, save_model
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ def reproduce(
     if not only or "05_table1_broden" in only:
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
         tables.table1(profile, seeds, root, runs, results, workers, report=True)
+        # In half precision it is small enough to travel with the project; notebooks show it.
+        dgm = load_model(tables.cell_folder(preset, "DGM", "O+P+S+M+T", 0, root, runs) / "model")
+        save_model(
+            dgm.half(), results / "checkpoints" / f"{profile}-dgm", data=preset.data, setting="O+P+S+M+T", seed=0
+        )
     if not only or "07_table3_overhead" in only:
         _say(began, "Table 3: counting")
         tables.table3(results)
