@@ -19,6 +19,7 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadscope tests
+	$(BIN)/python -m dgmlib broden mini --size smoke
 	PYTHONWARNINGS=ignore $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env notebooks
 
 install: $(VENV)/.installed

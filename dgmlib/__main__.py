@@ -6,23 +6,32 @@ from pathlib import Path
 
 import tyro
 
-#: Command -> where its function is. A function's docstring and signature are its help text and options.
+#: Command -> where its function is. A function's docstring and signature are its help text and options; what it
+#: returns is printed.
 COMMANDS = {
     "reproduce": "dgmlib.reproduce:reproduce",
     "train": "dgmlib.__main__:train",
     "evaluate": "dgmlib.__main__:evaluate",
+    "overhead": "dgmlib.__main__:overhead",
     "superpixels": "dgmlib.__main__:superpixels",
     "broden": "dgmlib.__main__:broden",
-    "overhead": "dgmlib.__main__:overhead",
+    "bench": "dgmlib.__main__:bench",
 }
+#: Commands with commands of their own. `superpixels DIR --out DIR` is short for `superpixels compute DIR --out DIR`.
 GROUPS = {
     "superpixels": {
-        "compute": "dgmlib.superpixels:precompute",
+        "compute": "dgmlib.__main__:compute_superpixels",
+        "fit": "dgmlib.superpixels:fit",
+        "benchmark": "dgmlib.superpixels.benchmark:benchmark",
     },
     "broden": {
-        "check": "dgmlib.__main__:check",
-        "mini": "dgmlib.__main__:mini",
-        "prepare": "dgmlib.broden.prepare:prepare",
+        "check": "dgmlib.__main__:check_broden",
+        "prepare": "dgmlib.__main__:prepare_broden",
+        "mini": "dgmlib.__main__:draw_broden_mini",
+    },
+    "bench": {
+        "modules": "dgmlib.overhead:measure_table3",
+        "loader": "dgmlib.broden.bench:benchmark",
     },
 }
 
@@ -35,23 +44,26 @@ def main(arguments: list[str] | None = None) -> None:
         arguments = [name, "compute", *arguments[1:]]
     try:
         if name in GROUPS:
-            _dispatch(f"dgmlib {name}", GROUPS[name], arguments[1:])
+            result = _call(f"dgmlib {name}", GROUPS[name], arguments[1:])
         else:
-            _dispatch("dgmlib", COMMANDS, arguments)
+            result = _call("dgmlib", COMMANDS, arguments)
     except KeyboardInterrupt:
         sys.exit("interrupted; the same command goes on from here")
-    except (ValueError, FileNotFoundError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"dgmlib: {error}")
+    if result is not None:
+        print(result)
+    sys.exit(not getattr(result, "ok", True))
 
 
-def _dispatch(program: str, commands: dict[str, str], arguments: list[str]) -> None:
+def _call(program: str, commands: dict[str, str], arguments: list[str]) -> object:
     # Only the chosen command is imported; for --help, all are.
-    chosen = {k: v for k, v in commands.items() if arguments[:1] == [k]} or commands
+    chosen = {name: place for name, place in commands.items() if arguments[:1] == [name]} or commands
     functions = {}
     for name, place in chosen.items():
         module, function = place.split(":")
         functions[name] = getattr(import_module(module), function)
-    tyro.extras.subcommand_cli_from_dict(functions, prog=program, args=arguments)
+    return tyro.extras.subcommand_cli_from_dict(functions, prog=program, args=arguments)
 
 
 def train(
@@ -101,7 +113,7 @@ def evaluate(model: Path, /, profile: str = "mini", data: Path | None = None) ->
         print(f"{name:25s} {100 * value:6.2f}")
 
 
-def mini(root: Path | None = None, /, seed: int = 0, size: str = "mini", workers: int = 2) -> None:
+def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mini", workers: int = 2) -> Path:
     """Draw Broden-mini.
 
     Args:
@@ -111,12 +123,12 @@ def mini(root: Path | None = None, /, seed: int = 0, size: str = "mini", workers
         workers: processes.
     """
     from dgmlib import paths
-    from dgmlib.broden import mini as broden_mini
+    from dgmlib.broden import mini
 
-    print(broden_mini.generate(root or paths.DATA / f"broden-{size}", seed, size, workers=workers))
+    return mini.generate(root or paths.DATA / f"broden-{size}", seed, size, workers=workers)
 
 
-def check(root: Path, /, sample: int | None = None, workers: int = 2) -> None:
+def check_broden(root: Path, /, sample: int | None = None, workers: int = 2) -> object:
     """Check a Broden+ folder: what is there, missing or broken, and where each piece is published.
 
     Exits with status 1 if training may not start.
@@ -126,26 +138,56 @@ def check(root: Path, /, sample: int | None = None, workers: int = 2) -> None:
         sample: check only so many records of each list.
         workers: processes.
     """
-    from dgmlib.broden.check import check as check_tree
+    from dgmlib.broden.check import check
 
-    report = check_tree(root, sample=sample, workers=workers)
-    print(report)
-    sys.exit(not report.ok)
+    return check(root, sample, workers)
 
 
-def overhead() -> None:
+def prepare_broden(root: Path, /, workers: int = 2) -> object:
+    """Apply Broden+'s size rule and cache label maps; originals stay as they are, a second run continues.
+
+    Args:
+        root: the folder.
+        workers: processes.
+    """
+    from dgmlib.broden.prepare import prepare
+
+    return prepare(root, workers)
+
+
+def compute_superpixels(folder: Path, /, out: Path, workers: int = 1, max_regions: int = 512) -> None:
+    """Compute and store the superpixels of all images in a folder; a second run continues.
+
+    Args:
+        folder: images.
+        out: where the maps and their manifest go.
+        workers: processes.
+        max_regions: the most regions of a map.
+    """
+    from dgmlib.superpixels import precompute
+
+    failed = precompute(folder, out, workers, max_regions)
+    if failed:
+        raise ValueError(f"{len(failed)} images have no map: " + "; ".join(map(": ".join, failed.items())))
+
+
+def overhead() -> str:
     """Count Table 3's parameters and FLOPs."""
     from dgmlib.overhead import table3
 
-    print(table3().drop(columns="printed row").to_string(index=False))
+    return table3().drop(columns="printed row").to_string(index=False)
 
 
 def superpixels() -> None:
-    """Superpixels of a folder of images; see `dgmlib superpixels --help`."""
+    """Superpixels of a folder of images: `dgmlib superpixels --help`."""
 
 
 def broden() -> None:
-    """Draw, check and prepare data: `dgmlib broden --help`."""
+    """Check and prepare Broden+, draw Broden-mini: `dgmlib broden --help`."""
+
+
+def bench() -> None:
+    """Time things in turn, as ratios: `dgmlib bench --help`."""
 
 
 if __name__ == "__main__":

@@ -103,10 +103,8 @@ def reproduce(
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
         tables.table1(profile, seeds, root, runs, results, workers, report=True)
         # In half precision it is small enough to travel with the project; notebooks show it.
-        dgm = load_model(tables.cell_folder(preset, "DGM", "O+P+S+M+T", 0, root, runs) / "model")
-        save_model(
-            dgm.half(), results / "checkpoints" / f"{profile}-dgm", data=preset.data, setting="O+P+S+M+T", seed=0
-        )
+        dgm = load_model(tables.cell_folder(preset, "DGM", "O+P+S+M+T", 0, root, runs) / "model").half()
+        save_model(dgm, results / "checkpoints" / f"{profile}-dgm", data=preset.data, setting="O+P+S+M+T", seed=0)
     if not only or "07_table3_overhead" in only:
         _say(began, "Table 3: counting")
         tables.table3(results)
