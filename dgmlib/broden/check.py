@@ -33,7 +33,7 @@ class CheckResult:
         records: source -> records looked at.
         problems: (source, problem) -> their number.
         messages: (source, problem) -> one sentence per example, each naming a file and the remedy.
-        absent: task -> names of the classes that occur in none of the records looked at.
+        absent: task -> names of the classes that occur in none of the records read.
         sampled: whether only a part of the records was looked at.
     """
 
@@ -108,14 +108,15 @@ def check(
     names = [name for name in sources_of(tuple(tasks)) if name in MAP_TASKS]
     records = [record for name in names for record in _open(sources, name, sample, result)]
     seen = {task: np.zeros(len(vocabulary.names(task)), dtype=bool) for task in TASKS}
+    labelled: set[str] = set()
     for record, outcome in map_records(_read, sources, records, workers, "check", progress):
         if isinstance(outcome, BrodenError):
             result.add(record.source, outcome.problem, str(outcome))
         else:
+            labelled.update(SOURCE_TASKS[record.source])
             for task, labels in outcome.items():
                 seen[task][labels] = True
-    carried = {task for record in records for task in SOURCE_TASKS[record.source]}
-    for task in (task for task in TASKS if task in carried):
+    for task in (task for task in TASKS if task in labelled):
         names = vocabulary.names(task)
         result.absent[task] = [name for name, there in zip(names, seen[task], strict=True) if not there and name != "-"]
     return result

@@ -57,9 +57,9 @@ def inside(root: str | Path, relative: str) -> Path:
     return Path(root) / relative
 
 
-def read_csv(path: str | Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def read_csv(path: str | Path, columns: tuple[str, ...], remedy: str = META) -> pd.DataFrame:
     """Read a metadata table as text and check that it has ``columns``."""
-    path = require(path, META)
+    path = require(path, remedy)
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

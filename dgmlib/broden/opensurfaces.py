@@ -22,7 +22,7 @@ class OpenSurfaces:
         photos = meta / "photos.csv"
         if not photos.is_file() and (self.root / "photos.csv").is_file():
             photos = self.root / "photos.csv"  # where the release script leaves it
-        self.ids = [whole_number(text, photos) for text in read_csv(photos, ("photo_id",))["photo_id"]]
+        self.ids = [whole_number(text, photos) for text in read_csv(photos, ("photo_id",), _REMEDY)["photo_id"]]
         self.names_path = meta / "label-substance-colors.csv"
         reds = read_csv(self.names_path, ("substance_name", "red_color"))["red_color"]
         num_raw = max(whole_number(text, self.names_path) for text in reds)

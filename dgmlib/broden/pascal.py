@@ -5,7 +5,17 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import META, BrodenError, UnreadableFileError, WrongSizeError, read_csv, read_lines, read_mat, require
+from .files import (
+    META,
+    BrodenError,
+    MissingFileError,
+    UnreadableFileError,
+    WrongSizeError,
+    read_csv,
+    read_lines,
+    read_mat,
+    require,
+)
 from .records import LabelAssignment, Record, translate
 
 VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/VOCtrainval_03-May-2010.tar"
@@ -85,7 +95,7 @@ class Pascal:
         annotations = self.root / "part" / "Annotations_Part"
         self.ids = sorted(path.stem for path in annotations.glob("*.mat"))
         if not self.ids:
-            raise BrodenError(f"{annotations} holds no .mat file; restore it from {PART}.")
+            raise MissingFileError(f"{annotations} holds no .mat file; restore it from {PART}.")
         self.names_path = meta / "context_labels.txt"
         numbers = [int(line.split(":")[0]) for line in read_lines(self.names_path)]
         self.objects = assignment.table("pascal", "object", max(numbers))
