@@ -19,6 +19,10 @@ from dgmlib import paths, presets, tables
 from dgmlib.checkpoints import load_model, save_model
 
 
+class NotebookError(ValueError):
+    """A notebook raised an error."""
+
+
 @dataclass(frozen=True)
 class Session:
     """Where a notebook reads and writes.
@@ -126,10 +130,15 @@ def _execute(name: str, parameters: dict, results: Path, began: float) -> None:
         _say(began, f"{name}: unchanged")
         return
     _say(began, f"{name}: executing")
-    with paths.write_atomic(copy) as temporary:
-        papermill.execute_notebook(
-            source, temporary, parameters, kernel_name="python3", progress_bar=False, store_widget_state=False
-        )
+    options = {"kernel_name": "python3", "progress_bar": False, "store_widget_state": False}
+    try:
+        with paths.write_atomic(copy) as temporary:
+            papermill.execute_notebook(source, temporary, parameters, **options)
+    except papermill.PapermillExecutionError as error:
+        raise NotebookError(
+            f"{name} failed in its code cell {error.exec_count} with {error.ename}: {error.evalue}; "
+            "open it in JupyterLab and run it to see more."
+        ) from error
     with paths.write_atomic(stamp) as temporary:
         temporary.write_text(json.dumps(state))
 

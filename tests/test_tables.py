@@ -151,6 +151,11 @@ class TestDriver:
             reproduce._execute("01_tiny", {}, paths.RESULTS, began=0)
         assert copy.read_text() == "good"
 
+    def test_a_notebooks_error_is_one_sentence(self, notebook):
+        with pytest.raises(reproduce.NotebookError, match=r"01_tiny failed in its code cell 3 with FileNotFoundError"):
+            reproduce._execute("01_tiny", {}, paths.RESULTS, began=0)  # the kernel looks for it in the real project
+        assert not (notebook / "results/notebooks/01_tiny.ipynb").exists()
+
     def test_unknown_notebooks_are_refused(self, notebook):
         with pytest.raises(ValueError, match="there is no notebook 99_none; choose from 01_tiny"):
             reproduce.reproduce("smoke", only=("99_none",))
