@@ -152,7 +152,7 @@ class TestDriver:
         assert copy.read_text() == "good"
 
     def test_a_notebooks_error_is_one_sentence(self, notebook):
-        with pytest.raises(reproduce.NotebookError, match=r"01_tiny failed in its code cell 3 with FileNotFoundError"):
+        with pytest.raises(reproduce.NotebookError, match=r"01_tiny failed in its code cell 2 with FileNotFoundError"):
             reproduce._execute("01_tiny", {}, paths.RESULTS, began=0)  # the kernel looks for it in the real project
         assert not (notebook / "results/notebooks/01_tiny.ipynb").exists()
 
