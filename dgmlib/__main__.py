@@ -72,6 +72,7 @@ def train(
     setting: str = "O+P+S+M+T",
     seed: int = 0,
     data: Path | None = None,
+    pretrained: str = "",
     device: str = "auto",
 ) -> None:
     """Train one model of Table 1 into runs/; interrupted, the same command continues.
@@ -84,6 +85,7 @@ def train(
         setting: O+P+S or O+P+S+M+T.
         seed: of everything random.
         data: root of Broden+; of Broden-mini it is optional.
+        pretrained: file of ImageNet weights for the backbone, which the paper starts from; empty: random weights.
         device: auto, cpu, cuda or mps.
     """
     from dgmlib import presets, tables
@@ -91,7 +93,7 @@ def train(
     for value, known in ((model, tables.MODELS), (setting, tables.SETTINGS)):
         if value not in known:
             raise ValueError(f"there is no {value!r}; choose one of {', '.join(known)}.")
-    preset = presets.get(profile)
+    preset = presets.with_weights(presets.get(profile), pretrained)
     out = tables.train_cell(preset, model, setting, seed, tables.data_root(preset, data), device=device)
     print(f"trained: {out / 'model'}")
 

@@ -7,7 +7,7 @@
 ``get("mini")`` returns a preset, ``dataclasses.replace`` changes a field.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 
@@ -19,6 +19,8 @@ class ModelConfig:
     backbone: str = "resnet50"
     stem: Literal["deep", "7x7"] = "deep"
     width: int = 64
+    # Sec. 5.2: the paper starts from ImageNet. A file of weights for that stem; empty: random weights.
+    pretrained: str = ""
     # Sec. 5.2: UPerNet's feature pyramid, 512 wide, is what the grouping works on; D is the same.
     dim: int = 512
     # Sec. 4: MCG superpixels merged to at most 512.
@@ -96,7 +98,7 @@ PRESETS = {
         "mini",
         "Broden-mini",
         mini="mini",
-        model=ModelConfig("resnet18", "7x7", width=32, dim=64, max_regions=192, em_iterations=5),
+        model=ModelConfig(backbone="resnet18", stem="7x7", width=32, dim=64, max_regions=192, em_iterations=5),
         training=TrainingConfig(
             iterations=800,
             batch_size=4,
@@ -113,7 +115,7 @@ PRESETS = {
         "smoke",
         "Broden-mini (smoke)",
         mini="smoke",
-        model=ModelConfig("resnet18", "7x7", width=8, dim=16, max_regions=32, em_iterations=2),
+        model=ModelConfig(backbone="resnet18", stem="7x7", width=8, dim=16, max_regions=32, em_iterations=2),
         training=TrainingConfig(
             iterations=6,
             batch_size=2,
@@ -127,6 +129,11 @@ PRESETS = {
         testing=TestingConfig(short_side=64, max_size=160),
     ),
 }
+
+
+def with_weights(preset: Preset, pretrained: str) -> Preset:
+    """Return the preset with a file of ImageNet weights to start from; an empty name changes nothing."""
+    return replace(preset, model=replace(preset.model, pretrained=pretrained)) if pretrained else preset
 
 
 def get(name: str) -> Preset:

@@ -80,6 +80,7 @@ def reproduce(
     seeds: int = 1,
     data: Path | None = None,
     workers: int = 2,
+    pretrained: str = "",
     only: tuple[str, ...] = (),
 ) -> None:
     """Regenerate the tables, the figures and the executed notebooks.
@@ -91,10 +92,11 @@ def reproduce(
         seeds: how many seeds to train every model with.
         data: root of Broden+ for profile "paper"; of Broden-mini it is optional.
         workers: processes that train side by side on a CPU.
+        pretrained: file of ImageNet weights for the backbone, which the paper starts from; empty: random weights.
         only: names of notebooks to run, e.g. 05_table1_broden; all by default.
     """
     began = perf_counter()
-    preset = presets.get(profile)
+    preset = presets.with_weights(presets.get(profile), pretrained)
     unknown = set(only) - set(notebooks())
     if unknown:
         raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
@@ -105,7 +107,7 @@ def reproduce(
     runs, results = out / paths.RUNS.name, out / paths.RESULTS.name
     if not only or "05_table1_broden" in only:
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
-        tables.table1(profile, seeds, root, runs, results, workers, report=True)
+        tables.table1(preset, seeds, root, runs, results, workers, report=True)
         # In half precision it is small enough to travel with the project; notebooks show it.
         dgm = load_model(tables.cell_folder(preset, "DGM", "O+P+S+M+T", 0, root, runs) / "model").half()
         save_model(dgm, results / "checkpoints" / f"{profile}-dgm", data=preset.data, setting="O+P+S+M+T", seed=0)

@@ -21,6 +21,7 @@ import torch
 from joblib import Parallel, delayed
 
 from dgmlib import paths, presets
+from dgmlib.backbones.weights import load_backbone
 from dgmlib.broden import BrodenPlus, mini
 from dgmlib.checkpoints import load_model
 from dgmlib.evaluation import evaluate
@@ -89,6 +90,9 @@ def train_cell(
     dataset = BrodenPlus(data, "train", tasks)
     torch.manual_seed(seed)
     network = PerceptualParser.from_preset(preset, MODELS[model], dataset.vocabulary, tasks)
+    if preset.model.pretrained:
+        # The deep stem's published weights are CSAIL's, trained on its BGR images.
+        load_backbone(network.backbone, preset.model.pretrained, bgr=preset.model.stem == "deep")
     regions = preset.model.max_regions
     train(network, dataset, preset.training, out, seed, regions, device, progress, on_log, data=preset.data)
     return out
@@ -106,15 +110,7 @@ def cell_folder(
 
 
 def run(
-    preset: presets.Preset,
-    model: str,
-    setting: str,
-    seed: int,
-    data: Path,
-    runs: Path = paths.RUNS,
-    device: str = "auto",
-    progress: bool | None = None,
-    on_log: Callable[[dict], None] | None = None,
+    preset: presets.Preset, model: str, setting: str, seed: int, data: Path, runs: Path = paths.RUNS, **training
 ) -> dict[str, float]:
     """Train and evaluate one cell of Table 1, or read its metrics back; arguments as for `train_cell`.
 
@@ -124,8 +120,8 @@ def run(
     done = cell_folder(preset, model, setting, seed, data, runs) / "metrics.json"
     if not done.exists():
         began = perf_counter()
-        out = train_cell(preset, model, setting, seed, data, runs, device, progress, on_log)
-        metrics = score(load_model(out / "model"), preset, data, progress)
+        out = train_cell(preset, model, setting, seed, data, runs, **training)
+        metrics = score(load_model(out / "model"), preset, data, training.get("progress"))
         facts = {"metrics": metrics, "data": preset.data, "seconds": round(perf_counter() - began)}
         with paths.write_atomic(done) as temporary:
             temporary.write_text(json.dumps(facts, indent=1))
@@ -152,7 +148,7 @@ def score(
 
 
 def table1(
-    profile: str,
+    profile: str | presets.Preset,
     seeds: int = 1,
     data: str | Path | None = None,
     runs: Path = paths.RUNS,
@@ -166,7 +162,7 @@ def table1(
     Runs are spread over ``workers`` processes, each with its share of the CPU's cores; a GPU takes one at a time.
     With ``report``, every run prints a line now and then.
     """
-    preset = presets.get(profile)
+    preset = presets.get(profile) if isinstance(profile, str) else profile
     root = data_root(preset, data, workers)
     cells = [(model, setting, seed) for seed in range(seeds) for setting in SETTINGS for model in MODELS]
     workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
@@ -178,7 +174,7 @@ def table1(
     for (model, setting, seed), metrics in zip(cells, measured, strict=True):
         for name, value in metrics.items():
             where = (model, setting, *name.split("/"))  # model, setting, task, metric
-            rows.append(["1", *where, value, seed, preset.data, profile, PRINTED.get(where)])
+            rows.append(["1", *where, value, seed, preset.data, preset.name, PRINTED.get(where)])
     table = pd.DataFrame(rows, columns=COLUMNS)
     notes = (
         "Printed numbers are for Broden+ with ResNet-50; only UPerNet's of O+P+S were at hand when this was written. "
@@ -190,12 +186,22 @@ def table1(
     return table
 
 
-def _run_cell(threads: int, report: bool, preset: presets.Preset, *cell) -> dict[str, float]:
+def _run_cell(
+    threads: int,
+    report: bool,
+    preset: presets.Preset,
+    model: str,
+    setting: str,
+    seed: int,
+    data: Path,
+    runs: Path,
+    device: str,
+) -> dict[str, float]:
     # Convolutions of this size gain nothing from a second core; two runs side by side do.
     torch.set_num_threads(threads)
-    model, setting, seed, *_ = cell
     name = f"{model}, {setting}, seed {seed}"
-    metrics = run(preset, *cell, progress=False, on_log=_Reporter(name, preset.training) if report else None)
+    on_log = _Reporter(name, preset.training) if report else None
+    metrics = run(preset, model, setting, seed, data, runs, device=device, progress=False, on_log=on_log)
     if report:
         print(f"  {name}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True)
     return metrics

@@ -6,6 +6,7 @@ import nbformat
 import pandas as pd
 import papermill
 import pytest
+from safetensors.torch import save_file
 
 from dgmlib import __main__ as cli
 from dgmlib import paths, presets, reproduce, tables
@@ -190,3 +191,17 @@ def test_readme_shows_what_stands_in_results(tmp_path):
     (tmp_path / "table3.md").write_text("| new \\1 |\n")
     tables.refresh_readme(readme, tmp_path)
     assert readme.read_text() == "before\n<!-- table3 -->\n| new \\1 |\n<!-- /table3 -->\nafter\n"
+
+
+def test_training_starts_from_a_file_of_imagenet_weights(smoke_data, tmp_path, monkeypatch):
+    from dgmlib.backbones import ResNet
+
+    weights = ResNet.from_name("resnet18", width=8).state_dict()
+    save_file(weights, tmp_path / "imagenet.safetensors")
+    seen = {}
+    monkeypatch.setattr(tables, "train", lambda network, *_, **__: seen.update(network.backbone.state_dict()))
+    preset = presets.with_weights(presets.get("smoke"), str(tmp_path / "imagenet.safetensors"))
+    tables.train_cell(preset, "UPerNet", "O+P+S", 0, smoke_data, tmp_path)
+    assert all(bool((seen[name] == value).all()) for name, value in weights.items())
+    with pytest.raises(ValueError, match="is not a file"):
+        tables.train_cell(presets.with_weights(preset, "nowhere.pth"), "UPerNet", "O+P+S", 0, smoke_data, tmp_path)
