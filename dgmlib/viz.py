@@ -17,6 +17,7 @@ Photographs are (H, W, 3), bytes or floats in [0, 1]. Label maps, weights and fe
 import io
 import json
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from IPython.display import display
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
@@ -42,33 +43,32 @@ DPI = 80  # screen resolution: notebooks stay small
 
 #: Okabe and Ito's colours, which people with any colour vision tell apart; black comes last.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
-UNLABELLED = "#e8e8e8"
-_MUTED = "#8a8a8a"
-_LINE = np.array((0.08, 0.08, 0.1))
+NONE = "#e8e8e8"
 
 
 class NotebookFigure(Figure):
-    """A figure that Jupyter and `save` store as a PNG of 256 colours, a third of the size of a full one."""
+    """A figure that Jupyter stores as `png` renders it."""
 
-    def png(self) -> bytes:
-        """Render at screen resolution."""
-        full, small = io.BytesIO(), io.BytesIO()
-        self.savefig(full, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
-        Image.open(full).convert("RGB").quantize(256).save(small, "png", optimize=True)
-        return small.getvalue()
+
+def png(figure: Figure) -> bytes:
+    """Render at screen resolution in 256 colours, which takes a third of the space of all colours."""
+    full, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(full, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
+    Image.open(full).convert("RGB").quantize(256).save(small, "png", optimize=True)
+    return small.getvalue()
 
 
 if get_ipython() is not None:
-    get_ipython().display_formatter.formatters["image/png"].for_type(NotebookFigure, NotebookFigure.png)
+    get_ipython().display_formatter.formatters["image/png"].for_type(NotebookFigure, png)
 
 
-def save(figure: NotebookFigure, path: str | Path) -> None:
-    """Write a figure of this module as PNG."""
+def save(figure: Figure, path: str | Path) -> None:
+    """Write a figure as PNG."""
     with paths.write_atomic(path) as temporary:
-        temporary.write_bytes(figure.png())
+        temporary.write_bytes(png(figure))
 
 
-def grouping_levels(photo: ArrayLike, levels: Mapping[str, ArrayLike], columns: int = 4) -> Figure:
+def grouping_levels(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
     """Label maps over a photograph: every group in the mean colour of its pixels, outlined.
 
     A region that no level merges keeps its colour from panel to panel; one that is merged takes the mixture's.
@@ -76,10 +76,9 @@ def grouping_levels(photo: ArrayLike, levels: Mapping[str, ArrayLike], columns: 
     Args:
         photo: (H, W, 3).
         levels: title -> (H, W) labels, e.g. ``grouping.label_map(level)[0]``; -1 is left white.
-        columns: panels in a row.
     """
     photo = img_as_float(np.asarray(photo))
-    figure, axes = _panels(levels, photo.shape, columns)
+    figure, axes = _panels(levels, photo.shape)
     for axis, labels in zip(axes, levels.values(), strict=True):
         labels = np.asarray(labels)
         axis.imshow(_outlined(label2rgb(labels, photo, kind="avg", bg_label=-1, bg_color=(1, 1, 1)), labels))
@@ -117,7 +116,7 @@ def region_colours(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
 
 
 def affinities(
-    photo: ArrayLike, labels: ArrayLike, weights: Mapping[str, ArrayLike], mark: int | None = None, columns: int = 4
+    photo: ArrayLike, labels: ArrayLike, weights: Mapping[str, ArrayLike], mark: int | None = None
 ) -> Figure:
     """Weights of the superpixels over a photograph, every panel scaled to its own largest weight.
 
@@ -126,10 +125,9 @@ def affinities(
         labels: (H, W) superpixels, -1 for none.
         weights: title -> (N,) weights, not negative.
         mark: a superpixel to outline.
-        columns: panels in a row.
     """
     grey, labels = rgb2gray(img_as_float(np.asarray(photo))), np.asarray(labels)
-    figure, axes = _panels(weights, grey.shape, columns)
+    figure, axes = _panels(weights, grey.shape)
     colours = colormaps["inferno"].resampled(10)  # steps survive the palette of a small PNG
     for axis, values in zip(axes, weights.values(), strict=True):
         values = np.asarray(values, dtype=float)
@@ -144,42 +142,41 @@ def affinities(
     return figure
 
 
-def false_colours(photo: ArrayLike, labels: ArrayLike, nodes: Mapping[str, ArrayLike], columns: int = 4) -> Figure:
+def false_colours(photo: ArrayLike, labels: ArrayLike, nodes: Mapping[str, ArrayLike]) -> Figure:
     """Node features as colours: three principal components, the same for all panels, as red, green and blue.
 
     Args:
         photo: (H, W, 3), shown first.
         labels: (H, W) superpixels.
         nodes: title -> (N, D) features of the superpixels.
-        columns: panels in a row.
     """
     photo, labels = img_as_float(np.asarray(photo)), np.asarray(labels)
     components = _principal_components(np.concatenate([np.asarray(v) for v in nodes.values()]), 3)
     low, high = np.percentile(components, (2, 98), axis=0)
     colours = np.clip((components - low) / np.maximum(high - low, 1e-9), 0, 1)
-    figure, axes = _panels({"photograph": photo, **nodes}, photo.shape, columns)
+    figure, axes = _panels({"image": photo, **nodes}, photo.shape)
     axes[0].imshow(photo)
     for axis, own in zip(axes[1:], np.split(colours, len(nodes)), strict=True):
         axis.imshow(_outlined(own[labels], labels, strength=0.35))
     return figure
 
 
-def segmentation(photo: ArrayLike, maps: Mapping[str, ArrayLike], names: Sequence[str], columns: int = 4) -> Figure:
+def segmentation(photo: ArrayLike, maps: Mapping[str, ArrayLike], names: Sequence[str]) -> Figure:
     """Label maps of one task beside the photograph, with one legend of the classes that occur.
 
     Args:
         photo: (H, W, 3).
         maps: title -> (h, w) class ids, of any resolution.
-        names: class names by id; a class named "-" is unlabelled and grey.
-        columns: panels in a row.
+        names: class names by id; "-" is none, and grey.
     """
     photo = np.asarray(photo)
-    figure, axes = _panels({"photograph": photo, **maps}, photo.shape, columns)
+    figure, axes = _panels({"image": photo, **maps}, photo.shape)
     axes[0].imshow(photo)
     colours = class_colours(np.unique(np.concatenate([np.unique(ids) for ids in maps.values()])), names)
     for axis, ids in zip(axes[1:], maps.values(), strict=True):
         _paint(axis, np.asarray(ids), colours, photo.shape)
-    figure.legend(handles=_handles(colours, names), loc="outside right center", frameon=False, fontsize=9)
+    style = {"loc": "outside right center", "frameon": False, "fontsize": 9, "handlelength": 1.2}
+    figure.legend(handles=_handles(colours, names), ncols=-(-len(colours) // 10), columnspacing=1, **style)
     return figure
 
 
@@ -188,35 +185,31 @@ def parsing(photo: ArrayLike, maps: Mapping[str, tuple[ArrayLike, Sequence[str]]
 
     Args:
         photo: (H, W, 3).
-        maps: title -> ((h, w) class ids, class names by id); a class named "-" is unlabelled and grey.
+        maps: title -> ((h, w) class ids, class names by id); "-" is none, and grey.
     """
     photo = np.asarray(photo)
-    figure, axes = _panels({"photograph": photo, **maps}, photo.shape, columns=1 + len(maps), below=1.3)
+    figure, axes = _panels({"image": photo, **maps}, photo.shape, below=1.3)
     axes[0].imshow(photo)
     for axis, (ids, names) in zip(axes[1:], maps.values(), strict=True):
         colours = class_colours(np.unique(ids), names)
         _paint(axis, np.asarray(ids), colours, photo.shape)
-        style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False, "fontsize": 8}
-        axis.legend(handles=_handles(colours, names), ncols=2, columnspacing=1, handlelength=1.2, **style)
+        style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False, "fontsize": 8, "ncols": 2}
+        axis.legend(handles=_handles(colours, names), columnspacing=1, handlelength=1.2, **style)
     return figure
 
 
-def class_colours(ids: Sequence[int], names: Sequence[str]) -> dict[int, str | tuple]:
-    """Colours for the class ids that occur: Okabe-Ito while they last, else evenly spaced and alternating in light."""
+def class_colours(ids: Sequence[int], names: Sequence[str]) -> dict[int, str]:
+    """Colours for the class ids that occur: Okabe-Ito while they last, then matplotlib's twenty, then a rainbow."""
     real = [int(i) for i in ids if names[i] != "-"]
-    if len(real) <= len(PALETTE):
-        colours = dict(zip(real, PALETTE, strict=False))
-    else:
-        hues = np.linspace(0.02, 0.98, len(real))
-        shades = np.where(np.arange(len(real)) % 2, 0.65, 1.0)[:, None]
-        colours = dict(zip(real, map(tuple, colormaps["turbo"](hues)[:, :3] * shades), strict=True))
-    return {int(i): colours.get(int(i), UNLABELLED) for i in ids}
+    palette = PALETTE
+    if len(real) > len(PALETTE):
+        palette = [to_hex(c) for c in colormaps["tab20" if len(real) <= 20 else "turbo"].resampled(len(real)).colors]
+    colours = dict(zip(real, palette, strict=False))
+    return {int(i): colours.get(int(i), NONE) for i in ids}
 
 
 def training_curve(log: str | Path | Sequence[Mapping]) -> Figure:
-    """The weighted losses of Eq. 12 over the iterations: a point per record, a line through their running mean.
-
-    A batch comes from one source, so a record holds that source's tasks only.
+    """The weighted losses of Eq. 12: a point per record that has the task, a line through their running mean.
 
     Args:
         log: the ``log.jsonl`` of a run, or its records.
@@ -231,22 +224,17 @@ def training_curve(log: str | Path | Sequence[Mapping]) -> Figure:
         for task, colour in zip(tasks, PALETTE, strict=False):
             losses = table[table["phase"] == phase].set_index("iteration")[task].dropna()
             if len(losses):
-                smooth = losses.rolling(max(len(losses) // 8, 1), min_periods=1, center=True).mean()
+                smooth = losses.rolling(max(len(losses) // 8, 3), min_periods=1, center=True).mean()
                 axis.plot(losses.index, losses, ".", color=colour, alpha=0.35, markersize=5)
                 axis.plot(smooth.index, smooth, color=colour, label=task)
         titles = {0: "all tasks but texture", 1: "texture head, the rest frozen"}
-        axis.set(title=titles[phase], xlabel="iteration", ylabel="weighted loss")
-        axis.set_ylim(bottom=0)
+        axis.set(title=titles[phase], xlabel="iteration", ylabel="weighted loss", ylim=(0, None))
         axis.legend(frameon=False, fontsize=9)
-        _open_frame(axis)
     return figure
 
 
 class LiveCurve:
-    """Redraws the training curve in place while `train` runs in Jupyter; elsewhere it only keeps the records.
-
-    Use it as ``train(..., on_log=LiveCurve())``.
-    """
+    """``train(..., on_log=LiveCurve())`` redraws the curve in place in Jupyter; elsewhere it only keeps the records."""
 
     def __init__(self):
         self.records, self._shown = [], None
@@ -254,13 +242,10 @@ class LiveCurve:
     def __call__(self, record: Mapping) -> None:
         """Take one record of the log."""
         self.records.append(dict(record))
-        if not hasattr(get_ipython(), "kernel"):
-            return
-        figure = training_curve(self.records)
-        if self._shown is None:
-            self._shown = display(figure, display_id=True)
-        else:
-            self._shown.update(figure)
+        if self._shown:
+            self._shown.update(training_curve(self.records))
+        elif hasattr(get_ipython(), "kernel"):
+            self._shown = display(training_curve(self.records), display_id=True)
 
 
 def table1(table: pd.DataFrame) -> Figure:
@@ -269,7 +254,8 @@ def table1(table: pd.DataFrame) -> Figure:
     Args:
         table: as `dgmlib.tables.table1` returns it.
     """
-    table = table.assign(column=table["task"] + "\n" + table["metric"], percent=100 * table["value"])
+    metric = table["metric"].str.replace(" ", "\n")
+    table = table.assign(column=table["task"] + "\n" + metric, percent=100 * table["value"])
     settings, models = table["setting"].unique(), list(table["model"].unique())
     counts = [table.loc[table["setting"] == setting, "column"].nunique() for setting in settings]
     figure, axes = _row(len(settings), width=6.0, height=3.4, sharey=True, width_ratios=counts)
@@ -285,7 +271,6 @@ def table1(table: pd.DataFrame) -> Figure:
             axis.plot(rows["column"].map(columns.index) + shift, rows["percent"], "o", color=PALETTE[number], ms=4)
         axis.set_xticks(range(len(columns)), columns, fontsize=8)
         axis.set_title(setting)
-        _open_frame(axis)
     axes[0].set_ylabel("percent")
     seeds = table["seed"].nunique()
     figure.suptitle(f"Table 1 on {table['data'].iloc[0]}, {seeds} seed{'s' * (seeds > 1)}")
@@ -304,7 +289,10 @@ def table3(table: pd.DataFrame) -> Figure:
     for axis, (metric, (title, unit)) in zip(axes, quantities.items(), strict=True):
         rows = table[table["metric"] == metric]
         place = np.arange(len(rows))
-        for column, shift, colour, name in (("value", -0.2, PALETTE[0], "counted"), ("paper", 0.2, _MUTED, "printed")):
+        for column, shift, colour, name in (
+            ("value", -0.2, PALETTE[0], "counted"),
+            ("paper", 0.2, "#8a8a8a", "printed"),
+        ):
             numbers = rows[column].astype(float) / unit
             bars = axis.barh(place + shift, numbers, 0.38, color=colour, label=name)
             axis.bar_label(
@@ -312,7 +300,6 @@ def table3(table: pd.DataFrame) -> Figure:
             )
         axis.set_yticks(place, rows["module" if "module" in rows else "model"])
         axis.set(title=title, xmargin=0.18)
-        _open_frame(axis)
     axes[0].invert_yaxis()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
@@ -321,40 +308,39 @@ def table3(table: pd.DataFrame) -> Figure:
 def _row(count: int, width: float, height: float, **kwargs) -> tuple[Figure, np.ndarray]:
     """Plots side by side, each ``width`` x ``height`` inches. Made without pyplot, which would show them once more."""
     figure = NotebookFigure(figsize=(width * count, height), dpi=DPI, layout="constrained")
-    return figure, figure.subplots(1, count, squeeze=False, **kwargs)[0]
+    axes = figure.subplots(1, count, squeeze=False, **kwargs)[0]
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+    return figure, axes
 
 
-def _panels(titles: Mapping, shape: Sequence[int], columns: int, below: float = 0.0) -> tuple[Figure, list[Axes]]:
-    """Axes for pictures of one shape, each 3 inches wide, with ``below`` inches of room under each."""
-    columns = min(columns, len(titles))
+def _panels(titles: Mapping, shape: Sequence[int], below: float = 0.0) -> tuple[Figure, list[Axes]]:
+    """Axes for pictures of one shape, 3 inches wide, four in a row, with ``below`` inches of room under each."""
+    columns = min(4, len(titles))
     rows = -(-len(titles) // columns)
     size = (3.0 * columns, (3.0 * shape[0] / shape[1] + 0.4 + below) * rows)
     figure = NotebookFigure(figsize=size, dpi=DPI, layout="constrained")
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axis in axes:
-        axis.set_axis_off()
-    for axis, title in zip(axes, titles, strict=False):  # the last row may have room left
-        axis.set_title(title, fontsize=10)
+    for axis, title in zip_longest(axes, titles, fillvalue=""):  # the last row may have room left
+        axis.set_title(title, fontsize=10).axes.set_axis_off()
     return figure, axes[: len(titles)]
 
 
-def _outlined(picture: np.ndarray, labels: np.ndarray, strength: float = 0.8) -> np.ndarray:
+def _outlined(picture: np.ndarray, labels: np.ndarray, strength: float = 0.75) -> np.ndarray:
     """Twice the size, with thin dark lines along the borders of the regions."""
     picture, labels = (np.repeat(np.repeat(x, 2, 0), 2, 1) for x in (picture, labels))
-    border = find_boundaries(labels, mode="inner")[..., None] * strength
-    return picture * (1 - border) + _LINE * border
+    return picture * (1 - strength * find_boundaries(labels, mode="inner", background=-1)[..., None])
 
 
-def _paint(axis: Axes, ids: np.ndarray, colours: Mapping[int, str | tuple], shape: Sequence[int]) -> None:
+def _paint(axis: Axes, ids: np.ndarray, colours: Mapping[int, str], shape: Sequence[int]) -> None:
     """Draw a map of class ids over the extent of the photograph."""
-    lookup = {i: to_rgb(colour) for i, colour in colours.items()}
     present, inverse = np.unique(ids, return_inverse=True)
-    picture = np.array([lookup[int(i)] for i in present])[inverse.reshape(ids.shape)]
+    picture = np.array([to_rgb(colours[i]) for i in present.tolist()])[inverse.reshape(ids.shape)]
     axis.imshow(picture, extent=(0, shape[1], shape[0], 0), interpolation="nearest")
 
 
-def _handles(colours: Mapping[int, str | tuple], names: Sequence[str]) -> list[Patch]:
-    return [Patch(color=c, label="unlabelled" if names[i] == "-" else names[i]) for i, c in colours.items()]
+def _handles(colours: Mapping[int, str], names: Sequence[str]) -> list[Patch]:
+    return [Patch(color=c, label="none" if names[i] == "-" else names[i]) for i, c in colours.items()]
 
 
 def _principal_components(features: np.ndarray, count: int) -> np.ndarray:
@@ -364,7 +350,3 @@ def _principal_components(features: np.ndarray, count: int) -> np.ndarray:
     directions = np.pad(directions, ((0, max(count - len(directions), 0)), (0, 0)))[:count]
     largest = directions[np.arange(count), np.abs(directions).argmax(1)]
     return centred @ (directions * np.where(largest < 0, -1, 1)[:, None]).T
-
-
-def _open_frame(axis: Axes) -> None:
-    axis.spines[["top", "right"]].set_visible(False)
