@@ -37,7 +37,7 @@ def check_label_map(labels, shape):
     return n
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(images, st.integers(1, 40), st.integers(1, 40))
 def test_connected_capped_nested_and_deterministic(image, a, b):
     a, b = max(a, b), min(a, b)

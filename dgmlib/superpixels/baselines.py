@@ -11,7 +11,9 @@ from .partition import lab_image, smooth
 
 def slic_at(image: np.ndarray, count: int) -> np.ndarray:
     """SLIC as scikit-image has it, asked for the number of segments that gives the most regions within ``count``."""
-    return _largest_within(count, lambda n: slic(image, round(n), channel_axis=-1, start_label=0), count / 2, 2 * count, 6)
+    return _largest_within(
+        count, lambda n: slic(image, round(n), channel_axis=-1, start_label=0), count / 2, 2 * count, 6
+    )
 
 
 def felzenszwalb_at(image: np.ndarray, count: int) -> np.ndarray:

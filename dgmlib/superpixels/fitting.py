@@ -37,7 +37,7 @@ def fit(data: Path, rounds: int = 2, workers: int = 1) -> dict[str, float]:
 
     Args:
         data: folder with ``images/train/*.jpg`` and ``groundTruth/train/*.mat``.
-        rounds: how often to merge and regress; a third round changes no score.
+        rounds: how often to merge and regress.
         workers: processes.
 
     Returns:
