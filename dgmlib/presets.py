@@ -98,24 +98,28 @@ PRESETS = {
         "mini",
         "Broden-mini",
         mini="mini",
-        model=ModelConfig(backbone="resnet18", stem="7x7", width=32, dim=64, max_regions=192, em_iterations=5),
+        model=ModelConfig(
+            backbone="resnet18", stem="7x7", width=32, dim=64, max_regions=192, em_iterations=5, sigma2=0.01
+        ),
         training=TrainingConfig(
-            iterations=800,
+            iterations=650,
             batch_size=4,
             lr=0.03,
-            short_sides=(112, 128, 144, 160),
+            short_sides=(96, 128),
             max_size=320,
             texture_iterations=100,
             checkpoint_every=100,
             workers=0,
         ),
-        testing=TestingConfig(short_side=144, max_size=320),
+        testing=TestingConfig(short_side=128, max_size=320),
     ),
     "smoke": Preset(
         "smoke",
         "Broden-mini (smoke)",
         mini="smoke",
-        model=ModelConfig(backbone="resnet18", stem="7x7", width=8, dim=16, max_regions=32, em_iterations=2),
+        model=ModelConfig(
+            backbone="resnet18", stem="7x7", width=8, dim=16, max_regions=32, em_iterations=2, sigma2=0.01
+        ),
         training=TrainingConfig(
             iterations=6,
             batch_size=2,
