@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import subprocess
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from importlib.metadata import version
@@ -167,9 +168,11 @@ def table1(
     cells = [(model, setting, seed) for seed in range(seeds) for setting in SETTINGS for model in MODELS]
     workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
     threads = max((os.cpu_count() or 1) // workers, 1)
-    measured = Parallel(n_jobs=workers)(
-        delayed(_run_cell)(threads, report, preset, *cell, root, runs, device) for cell in cells
-    )
+    jobs = (delayed(_run_cell)(threads, report, preset, *cell, root, runs, device) for cell in cells)
+    with warnings.catch_warnings():
+        # joblib replaces a worker whose memory has grown and says so; no run is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
+        measured = Parallel(n_jobs=workers)(jobs)
     rows = []
     for (model, setting, seed), metrics in zip(cells, measured, strict=True):
         for name, value in metrics.items():
@@ -289,12 +292,14 @@ def refresh_readme(readme: Path = paths.ROOT / "README.md", results: Path = path
 
 def provenance() -> dict:
     """Commit, package versions and kind of machine, to stand beside every number."""
-    git = ["git", "-C", str(paths.ROOT), "describe", "--always", "--dirty"]
-    commit = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    git = ["git", "-C", str(paths.ROOT)]
+    commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    # Tables and the README change with every run; only the code's state matters.
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "dgmlib"], capture_output=True, check=False)
     packages = ("dgmlib", "torch", "numpy", "scikit-image", "torch-geometric", "torchmetrics")
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
     return {
-        "commit": commit or "unknown",
+        "commit": (commit.stdout.strip() or "unknown") + ("-dirty" if changed.returncode == 1 else ""),
         "device": device,
         "python": platform.python_version(),
         "packages": {name: version(name) for name in packages},
