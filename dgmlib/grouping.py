@@ -51,12 +51,16 @@ class Residual(nn.Module):
 
     Not in the paper's text, but its parameter counts call for five such layers, and without them an L2-normalised
     vector is invisible next to F^l. Only real nodes enter the statistics; padded ones become zero.
+
+    BatchNorm's weight starts at zero, so a network with a new Deep Grouping Model is the network without it, as with
+    the zero-initialised outputs of the attention modules of OCNet and CCNet.
     """
 
     def __init__(self, dim: int, channels: int):
         super().__init__()
         self.linear = nn.Linear(dim, channels, bias=False)
         self.norm = nn.BatchNorm1d(channels)
+        nn.init.zeros_(self.norm.weight)
 
     def forward(self, nodes: Tensor, mask: Tensor) -> Tensor:
         """(B, N, D), (B, N) -> (B, N, C)."""

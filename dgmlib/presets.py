@@ -102,7 +102,7 @@ PRESETS = {
             backbone="resnet18", stem="7x7", width=32, dim=64, max_regions=192, em_iterations=5, sigma2=0.01
         ),
         training=TrainingConfig(
-            iterations=650,
+            iterations=1000,
             batch_size=4,
             lr=0.03,
             short_sides=(96, 128),

@@ -17,6 +17,14 @@ def _seed():
     torch.manual_seed(0)
 
 
+def audible(model: torch.nn.Module) -> torch.nn.Module:
+    """Give the residual layers, which start at zero, the weight of a trained network."""
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm1d):
+            torch.nn.init.ones_(module.weight)
+    return model
+
+
 def blocks(height: int, width: int, size: int) -> torch.Tensor:
     """Square superpixels of ``size`` pixels."""
     rows, columns = torch.arange(height) // size, torch.arange(width) // size
@@ -241,7 +249,7 @@ def test_readout_is_the_mean_over_real_nodes():
 
 
 def test_reprojection_equals_eq_11_and_its_residual_layer():
-    module = Reprojection(D, 4).double().eval()
+    module = audible(Reprojection(D, 4).double().eval())
     module.residual.norm.running_mean.normal_()
     module.residual.norm.running_var.uniform_(0.5, 2)
     pooled, nodes = unit_nodes(1, 3, D), unit_nodes(1, 3, D)
@@ -260,7 +268,7 @@ class TestDeepGrouping:
     channels = (5, 6, 4, 3)
 
     def model(self, **kwargs):
-        return DeepGrouping(self.channels, D, iterations=3, **kwargs).double()
+        return audible(DeepGrouping(self.channels, D, iterations=3, **kwargs).double())
 
     def maps(self, batch: int, height: int = 32, width: int = 32):
         sizes = [(-(-height // s), -(-width // s)) for s in (4, 8, 16, 32)]
@@ -272,6 +280,13 @@ class TestDeepGrouping:
         count = sum(p.numel() for p in model.parameters())
         assert count == expected
         assert f"{count / 1e6:.3f}" == ("4.468" if top_down else "3.417")
+
+    def test_a_new_model_changes_nothing_until_it_is_trained(self):
+        model = DeepGrouping(self.channels, D).double()
+        residuals, grouping = model(self.maps(2), blocks(32, 32, 8).expand(2, 32, 32))
+        assert all((r == 0).all() for r in [*residuals, grouping.scene])
+        sum((r - 1).square().sum() for r in [*residuals, grouping.scene]).backward()
+        assert all(layer.residual.norm.weight.grad.any() for layer in model.reprojections)
 
     @pytest.mark.parametrize("top_down", [True, False])
     def test_equals_the_paper_written_out_for_one_image(self, top_down):
@@ -388,7 +403,7 @@ class TestDeepGrouping:
         assert loss.isfinite()
 
     def test_gradient_reaches_feature_maps_exactly(self):
-        model = DeepGrouping((2, 2), 3, iterations=1).double().eval()
+        model = audible(DeepGrouping((2, 2), 3, iterations=1).double().eval())
         maps = [torch.randn(1, 2, 4, 4), torch.randn(1, 2, 2, 2)]
         maps = [f.double().requires_grad_() for f in maps]
         labels = blocks(8, 8, 4)[None]

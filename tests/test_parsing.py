@@ -69,6 +69,9 @@ def test_every_task_gets_logits_of_its_size(dgm):
 
 def test_every_residual_and_the_readout_reach_a_head():
     model = PerceptualParser.from_preset("smoke", "full", VOCABULARY)
+    for layer in [*model.dgm.reprojections, model.dgm]:
+        residual = layer.readout_residual if layer is model.dgm else layer.residual
+        torch.nn.init.ones_(residual.norm.weight)  # they start at zero
     labels = (torch.arange(64)[:, None] // 16 * 4 + torch.arange(64) // 16).expand(2, 64, 64)
     sum(t.square().mean() for t in model(torch.rand(2, 3, 64, 64), labels).values()).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.dgm.parameters())
