@@ -7,13 +7,10 @@ have it, the number that the paper prints for Broden+. The two are never mixed: 
 import hashlib
 import json
 import os
-import platform
 import re
-import subprocess
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
@@ -28,6 +25,7 @@ from dgmlib.checkpoints import load_model
 from dgmlib.evaluation import evaluate
 from dgmlib.overhead import table3 as count_table3
 from dgmlib.parsing import PerceptualParser
+from dgmlib.provenance import markdown, write_table
 from dgmlib.training import train
 
 #: Rows of Table 1 that this version trains, and their ``dgm`` argument.
@@ -183,7 +181,7 @@ def table1(
         "Printed numbers are for Broden+ with ResNet-50; only UPerNet's of O+P+S were at hand when this was written. "
         "They say nothing about the numbers measured here, which are for the data named in the column data."
     )
-    write(table, "table1", results, preset=asdict(preset), seeds=seeds, notes=notes)
+    write_table(table, "table1", results, preset=asdict(preset), seeds=seeds, notes=notes)
     with paths.write_atomic(results / "table1.md") as temporary:
         temporary.write_text(render_table1(table))
     return table
@@ -234,7 +232,7 @@ def render_table1(table: pd.DataFrame) -> str:
     order = {name: i for i, name in enumerate([*SETTINGS, *MODELS])}
     wide = wide.sort_values(["setting", "model"], key=lambda column: column.map(order))
     printed = shown.dropna(subset="paper").groupby(["setting", "model", "column"], sort=False)["paper"].first()
-    lines = [f"Table 1 on **{data}**, {seeds} seed{'s' * (seeds > 1)}, percent.", "", _markdown(wide)]
+    lines = [f"Table 1 on **{data}**, {seeds} seed{'s' * (seeds > 1)}, percent.", "", markdown(wide)]
     if len(printed):
         known = "; ".join(
             f"{model}, {setting}, {column} {100 * v:.2f}" for (setting, model, column), v in printed.items()
@@ -254,7 +252,7 @@ def table3(results: Path = paths.RESULTS) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=COLUMNS)
     convention = "FLOPs are 2 x multiply-accumulate of one forward pass at 769 x 769, without classifier."
     notes = dict(zip(counted["module"], counted["printed row"], strict=True))
-    write(table, "table3", results, convention=convention, what_the_printed_row_counted=notes)
+    write_table(table, "table3", results, convention=convention, what_the_printed_row_counted=notes)
     shown = pd.DataFrame(
         {
             "module": counted["module"],
@@ -266,16 +264,8 @@ def table3(results: Path = paths.RESULTS) -> pd.DataFrame:
         }
     )
     with paths.write_atomic(results / "table3.md") as temporary:
-        temporary.write_text(f"Table 3, counted: {convention}\n\n{_markdown(shown)}\n")
+        temporary.write_text(f"Table 3, counted: {convention}\n\n{markdown(shown)}\n")
     return table
-
-
-def write(table: pd.DataFrame, name: str, results: Path, **facts) -> None:
-    """Write a table as ``name.csv`` and where it comes from as ``name.json``."""
-    with paths.write_atomic(results / f"{name}.csv") as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
-    with paths.write_atomic(results / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps(provenance() | facts, indent=1) + "\n")
 
 
 def refresh_readme(readme: Path = paths.ROOT / "README.md", results: Path = paths.RESULTS) -> None:
@@ -288,26 +278,3 @@ def refresh_readme(readme: Path = paths.ROOT / "README.md", results: Path = path
     if text != readme.read_text():
         with paths.write_atomic(readme) as temporary:
             temporary.write_text(text)
-
-
-def provenance() -> dict:
-    """Commit, package versions and kind of machine, to stand beside every number."""
-    git = ["git", "-C", str(paths.ROOT)]
-    commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    # Tables and the README change with every run; only the code's state matters.
-    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "dgmlib"], capture_output=True, check=False)
-    packages = ("dgmlib", "torch", "numpy", "scikit-image", "torch-geometric", "torchmetrics")
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores"
-    return {
-        "commit": (commit.stdout.strip() or "unknown") + ("-dirty" if changed.returncode == 1 else ""),
-        "device": device,
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in packages},
-    }
-
-
-def _markdown(table: pd.DataFrame) -> str:
-    """A data frame as a markdown table."""
-    lines = ["| " + " | ".join(map(str, table.columns)) + " |", "|" + " --- |" * len(table.columns)]
-    lines += ["| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False)]
-    return "\n".join(lines)

@@ -10,7 +10,7 @@ from skimage.segmentation import slic
 from tqdm import tqdm
 
 from ..paths import RESULTS, write_atomic
-from ..tables import write
+from ..provenance import write_table
 from .baselines import felzenszwalb_at, seeds_like, slic_at, watershed_at
 from .quality import read_split, scores
 from .segmentation import segment
@@ -52,7 +52,7 @@ def benchmark(
     name = f"BSDS500 {split}, {len(items)} images, all annotators"
     table.insert(0, "data", name)
     ratio = time_ratio([image for image, _ in items[:20]])
-    write(table, "superpixels", Path(out), data=name, tolerance_pixels=2, time_over_slic_512=round(ratio, 3))
+    write_table(table, "superpixels", Path(out), data=name, tolerance_pixels=2, time_over_slic_512=round(ratio, 3))
     with write_atomic(Path(out) / "superpixels.md") as temporary:
         temporary.write_text(_markdown(table, name, ratio))
     return table
