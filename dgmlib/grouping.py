@@ -81,7 +81,7 @@ class EMGP(nn.Module):
     (Eq. 2) and vbar_j = sum_i p_ij v_i (Eq. 3). The softmax runs over the *lower* nodes i: each new node is a
     kernel-weighted mean of old ones, and new nodes do not compete for them.
 
-    Only Gram products are iterated: with G = V V^T and Vbar = P^T V, the distances follow from G P and diag(P^T G P),
+    Only Gram products are iterated: with G = V V^T and Vbar = P^T V, the softmax needs G P and the diagonal of G alone,
     so Vbar is formed once, at the end. The numbers are those of the plain iteration at 0.6 of its operations (K = 10).
 
     Args:
@@ -124,14 +124,11 @@ class EMGP(nn.Module):
 
     def _iterate(self, gram: Tensor, affinity: Tensor | None, start: Tensor, mask: Tensor) -> Tensor:
         """Eq. 3, then Eq. 2: P of the last iteration (None at first) -> P, through |v_i - vbar_j|^2."""
-        if affinity is None:  # Vbar are the starting vertices: P would be one-hot
-            gram_p = gram.gather(2, start[:, None].expand(-1, gram.shape[1], -1))  # G P, (B, N_l, N_{l+1})
-            centre_norms = gram_p.gather(1, start[:, None]).squeeze(1)  # |vbar_j|^2, (B, N_{l+1})
-        else:
-            gram_p = gram @ affinity
-            centre_norms = (affinity * gram_p).sum(1)
-        distances = gram.diagonal(dim1=1, dim2=2)[:, :, None] - 2 * gram_p + centre_norms[:, None]
-        return (-distances / self.sigma2).masked_fill(~mask[:, :, None], -torch.inf).softmax(1)
+        # At first Vbar are the starting vertices: P is one-hot, and G P a choice of G's columns.
+        columns = start[:, None].expand(-1, gram.shape[1], -1)
+        gram_p = gram.gather(2, columns) if affinity is None else gram @ affinity  # G P, (B, N_l, N_{l+1})
+        similarity = 2 * gram_p - gram.diagonal(dim1=1, dim2=2)[:, :, None]  # |vbar_j|^2 cancels in a softmax over i
+        return (similarity / self.sigma2).masked_fill(~mask[:, :, None], -torch.inf).softmax(1)
 
     def _starting_vertices(self, mask: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
         """Indices (B, N_{l+1}) of the starting vertices among the *real* nodes, and which of them are real."""
