@@ -2,10 +2,10 @@ import hashlib
 
 import pytest
 import torch
+from counting import gflops, on_meta, parameters
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from dgmlib.backbones import HRNet, ResNet, weights
 from dgmlib.broden.vocabulary import Vocabulary
@@ -14,21 +14,6 @@ from dgmlib.grouping import DeepGrouping
 from dgmlib.parsing import PerceptualParser
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-
-
-def parameters(module):
-    return sum(p.numel() for p in module.parameters())
-
-
-def on_meta(build):
-    with torch.device("meta"):
-        return build()
-
-
-def gflops(module, *shape):
-    with FlopCounterMode(display=False) as counter:
-        module(torch.zeros(shape, device="meta"))
-    return counter.get_total_flops() / 1e9
 
 
 def norm(name):

@@ -1,10 +1,10 @@
 import pytest
 import torch
+from counting import gflops, on_meta, parameters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.flop_counter import FlopCounterMode
 
 from dgmlib.backbones import HRNet, ResNet
 from dgmlib.decoders import GCU, APCNet, BaseOCNet, CCNet, DeepLabV3, HRNetHead, OCNet, UPerNet
@@ -18,22 +18,6 @@ from dgmlib.grouping import DeepGrouping
 
 RESNET50 = (256, 512, 1024, 2048)
 SMALL = (8, 16, 32, 64)
-
-
-def parameters(module):
-    return sum(p.numel() for p in module.parameters())
-
-
-def on_meta(build):
-    with torch.device("meta"):
-        return build()
-
-
-def gflops(module, *shape):
-    """At 769 x 769 pixels, C5 of output stride 8 is a map of 97 x 97 cells."""
-    with FlopCounterMode(display=False) as counter:
-        module(torch.zeros(shape, device="meta"))
-    return counter.get_total_flops() / 1e9
 
 
 def randomise(module):
