@@ -1,4 +1,8 @@
+import json
+
 import numpy as np
+import pandas as pd
+import pytest
 from broden_tree import write_tree
 
 from dgmlib.broden import TASKS, BrodenPlus
@@ -8,13 +12,22 @@ from dgmlib.broden.sampling import Draw
 
 
 def test_every_way_is_timed_and_nothing_is_left_behind(tmp_path):
-    root = write_tree(tmp_path)
+    root, out = write_tree(tmp_path / "tree"), tmp_path / "results"
     before = sorted(root.rglob("*"))
-    table = benchmark(root, short_side=32, max_regions=10, workers=0, seconds=0.05, rounds=1)
-    assert table["loader"].tolist() == [LITERAL, RAW, PREPARED]
-    assert (table["samples/s"] > 0).all()
-    assert table["times the original"][0] == 1
+    quick = {"short_side": 32, "max_regions": 10, "workers": 0, "seconds": 0.05, "rounds": 1}
+    table = benchmark([root, root], ["one", "two"], out, **quick)
+    assert table["data"].tolist() == ["one"] * 3 + ["two"] * 3
+    assert table["loader"].tolist() == [LITERAL, RAW, PREPARED] * 2
+    assert (table[["samples/s", "CPU ms/sample"]] > 0).to_numpy().all()
+    assert table["times the original"][[0, 3]].tolist() == [1, 1]
     assert sorted(root.rglob("*")) == before
+    np.testing.assert_allclose(pd.read_csv(out / "loader.csv")["samples/s"], table["samples/s"], rtol=1e-5)
+    facts = json.loads((out / "loader.json").read_text())
+    assert facts["short_side"] == 32
+    assert set(facts["load_averages_of_1_5_15_minutes"]) == {"before", "after one", "after two"}
+    assert f"| two | {PREPARED} |" in (out / "loader.md").read_text()
+    with pytest.raises(ValueError, match="one name per folder"):
+        benchmark([root], ["one", "two"], out, **quick)
 
 
 def test_the_literal_way_gives_the_same_labels(tmp_path):

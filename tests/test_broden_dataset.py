@@ -3,14 +3,26 @@ import dataclasses
 import numpy as np
 import pytest
 import scipy.io
-from broden_tree import ADE, ADE_SHAPE, CONTEXT, OBJECTS, PASCAL_SHAPE, encode, picture, write_tree
-from PIL import Image
+from broden_tree import (
+    ADE,
+    ADE_SHAPE,
+    CONTEXT,
+    OBJECTS,
+    PASCAL_SHAPE,
+    encode,
+    picture,
+    record,
+    records,
+    write_tree,
+)
+from PIL import ExifTags, Image
 
-from dgmlib.broden import TASKS, BrodenPlus, Vocabulary
+from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, Vocabulary
 from dgmlib.broden.ade20k import decode_classes
 from dgmlib.broden.dataset import PartLayers
 from dgmlib.broden.pascal import part_name, read_part_names
 from dgmlib.broden.prepared import resized_shape
+from dgmlib.superpixels.folder import read_image
 
 
 @pytest.fixture(scope="module")
@@ -271,3 +283,45 @@ def test_parts_of_a_record_that_does_not_promise_them_are_used(tmp_path):
     folder = root / "ade20k/ADE20K_2016_07_26/images/training/k/kitchen"
     picture(folder / "ADE_train_00000002_parts_1.png", encode(parts))
     assert BrodenPlus(root, "train")[1]["part_valid"].tolist() == [True, False]
+
+
+def turned(pixels, orientation, path):
+    """Save pixels as a camera in that position stores them, losslessly, with the tag that says so."""
+    undo = {1: lambda x: x, 3: lambda x: x[::-1, ::-1], 6: lambda x: np.rot90(x), 8: lambda x: np.rot90(x, -1)}
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.ascontiguousarray(undo[orientation](pixels))).save(path, exif=exif)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_photographs_of_a_turned_camera_stand_upright(tmp_path, orientation):
+    upright = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    labels = np.ones((8, 12), np.uint8)
+    turned(upright, orientation, tmp_path / "train" / "images" / "a.png")
+    picture(tmp_path / "train" / "labels" / "a.png", labels)
+    dataset = FolderDataset(tmp_path, "train", names=("-", "road"))
+    np.testing.assert_array_equal(dataset[0]["image"], upright)
+    assert (dataset.records[0].height, dataset.records[0].width) == (8, 12)
+    np.testing.assert_array_equal(read_image(tmp_path / "train" / "images" / "a.png"), upright)
+
+
+def test_labels_drawn_on_the_picture_as_stored_keep_it_so(tmp_path):
+    upright = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    turned(upright, 6, tmp_path / "train" / "images" / "a.png")
+    picture(tmp_path / "train" / "labels" / "a.png", np.ones((12, 8)))
+    image = FolderDataset(tmp_path, "train", names=("-", "road"))[0]["image"]
+    np.testing.assert_array_equal(image, np.rot90(upright))
+
+
+@pytest.mark.parametrize("stored_fits", [False, True])
+def test_a_record_decides_how_its_photograph_is_held(tmp_path, stored_fits):
+    root = write_tree(tmp_path)
+    upright = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    path = root / "dtd/dtd-r1.0.1/images/dotted/dotted_0004.jpg"
+    turned(upright, 8, path.with_suffix(".png"))
+    path.with_suffix(".png").replace(path)
+    shape = (40, 32) if stored_fits else (32, 40)
+    records(root / "meta_file/dtd/dtd_validation_list.json", [record("dtd", 3, shape)])
+    image = BrodenPlus(root, "val", tasks=("texture",))[0]["image"]
+    np.testing.assert_array_equal(image, np.rot90(upright, -1) if stored_fits else upright)

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import re
 import signal
@@ -18,6 +19,8 @@ from broden_tree import (
     records,
     write_tree,
 )
+from PIL import Image
+from skimage import data
 
 from dgmlib.broden import BrodenError, BrodenPlus
 from dgmlib.broden.ade20k import Ade20k
@@ -195,6 +198,27 @@ def test_check_counts_every_kind_of_problem(root):
         r"is not ready for training\.\Z",
     ]:
         assert re.search(expected, text, re.MULTILINE), expected
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("keep", [0.05, 0.3, 0.7, 0.99, 1])
+@pytest.mark.parametrize("shape", [(480, 640), (640, 480)])
+def test_check_tells_of_a_photograph_what_reading_it_tells(root, progressive, keep, shape):
+    path = root / "opensurfaces/photos/907.jpg"
+    Image.fromarray(data.coffee()[:480, :600]).resize((640, 480)).save(path, progressive=progressive)
+    content = path.read_bytes()
+    path.write_bytes(content[: round(len(content) * keep)])
+    dataset = BrodenPlus(root, "val", tasks=("material",))
+    item = dataclasses.replace(dataset.records[0], height=shape[0], width=shape[1])
+    told = []
+    for read in (dataset.sources.image, dataset.sources.check_image):
+        try:
+            read(item)
+            told.append("sound")
+        except BrodenError as error:
+            told.append(str(error))
+    assert told[0] == told[1]
+    assert (told[0] == "sound") == (keep == 1 and shape == (480, 640))
 
 
 def test_check_goes_on_after_a_source_that_cannot_be_opened(root):

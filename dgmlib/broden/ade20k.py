@@ -13,9 +13,8 @@ _REMEDY = f"restore it from {ARCHIVE}"
 
 
 def decode_classes(rgb: np.ndarray) -> np.ndarray:
-    """Decode an ADE20K label picture, (H, W, 3) uint8 -> (H, W) int64: ``R // 10 * 256 + G``; B numbers instances."""
-    red, green = rgb[..., 0].astype(np.int64), rgb[..., 1].astype(np.int64)  # uint8 would overflow
-    return red // 10 * 256 + green
+    """Decode an ADE20K label picture, (H, W, 3) uint8 -> (H, W) uint16: ``R // 10 * 256 + G``; B numbers instances."""
+    return (rgb[..., 0] // 10).astype(np.uint16) * 256 + rgb[..., 1]  # uint8 would overflow
 
 
 def read_index(path: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -1,15 +1,20 @@
 """How fast training samples load, beside an implementation of the original's way, measured in turn."""
 
+import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
+
+from dgmlib.paths import RESULTS, write_atomic
+from dgmlib.provenance import markdown, write_table
 
 from .dataset import BrodenPlus
 from .files import BrodenError, image_shape
@@ -25,7 +30,9 @@ LITERAL, RAW, PREPARED = "per-object resizing, as unifiedparsing", "dgmlib, befo
 
 
 def benchmark(
-    root: str | Path,
+    root: Sequence[Path],
+    data: Sequence[str] = (),
+    out: Path = RESULTS,
     tasks: Sequence[str] = TASKS,
     short_side: int = 450,
     max_regions: int = 512,
@@ -37,10 +44,13 @@ def benchmark(
 ) -> pd.DataFrame:
     """Time the same draws in three ways, in turn: the original's, ours, and ours after `prepare`.
 
-    Superpixel maps stand in the cache before the clock starts; the original's way does without them.
+    Superpixel maps stand in the cache before the clock starts; the original's way does without them. The table
+    ``loader.{csv,md,json}`` is written with the machine's load averages, since samples per second depend on it.
 
     Args:
-        root: the data folder, as for `BrodenPlus`; copies and maps are made in a temporary folder.
+        root: data folders, as for `BrodenPlus`; copies and maps are made in a temporary folder.
+        data: what the table calls them; by default the folders' names.
+        out: where the table goes.
         tasks: whose labels to load.
         short_side: of the scaled images, in pixels.
         max_regions: the most superpixels of one image.
@@ -51,8 +61,44 @@ def benchmark(
         seed: of the draws.
 
     Returns:
-        a row per way: "loader", "samples/s", and "times the original".
+        a row per folder and way: "data", "loader", "samples/s", "times the original", and "CPU ms/sample", the
+        processor time that one sample takes in a process of its own.
     """
+    names = data or [Path(folder).resolve().name for folder in root]
+    if len(names) != len(root):
+        raise ValueError(f"data names {len(names)} of {len(root)} folders; give one name per folder, or none.")
+    options = {"batch_size": 2, "short_sides": (short_side,), "iterations": 10**6, "seed": seed}
+    tables, load = [], {"before": os.getloadavg()}
+    for name, folder in zip(names, root, strict=True):
+        table = _time_ways(folder, tasks, options, max_regions, images, workers, seconds, rounds)
+        table.insert(0, "data", name)
+        tables.append(table)
+        load[f"after {name}"] = os.getloadavg()
+    table = pd.concat(tables, ignore_index=True)
+    facts = {"short_side": short_side, "max_regions": max_regions, "images": images, "workers": workers}
+    facts |= {"seconds": seconds, "rounds": rounds, "load_averages_of_1_5_15_minutes": load}
+    write_table(table, "loader", Path(out), **facts)
+    with write_atomic(Path(out) / "loader.md") as temporary:
+        temporary.write_text(
+            f"Training samples at short side {short_side} with {max_regions} superpixels cached, {workers} loader "
+            f"processes on {os.cpu_count()} cores, the ways in turn.\n"
+            f"Load average {load['before'][0]:.1f} before the runs: where others compute, samples/s is a lower bound; "
+            f"the ratio and the CPU time\nof one sample in one process stand.\n\n{markdown(table.round(1))}\n"
+        )
+    return table
+
+
+def _time_ways(
+    root: Path,
+    tasks: Sequence[str],
+    options: dict,
+    max_regions: int,
+    images: int,
+    workers: int,
+    seconds: float,
+    rounds: int,
+) -> pd.DataFrame:
+    """Time the three ways on one data folder."""
     with tempfile.TemporaryDirectory() as folder:
         raw, prepared = (BrodenPlus(root, "train", tasks, Path(folder) / name) for name in ("raw", "prepared"))
         raw.records = prepared.records = _sized_records(raw, images)
@@ -63,23 +109,23 @@ def benchmark(
                     prepare_record(dataset.sources, record)
                 sample = dataset[index]
                 regions(sample["key"], sample["image"])
-        options = {"batch_size": 2, "short_sides": (short_side,), "iterations": 10**6, "seed": seed}
 
-        def literal() -> DataLoader:
+        def literal(workers: int) -> DataLoader:
             draws = TrainBatches(raw, tasks, **options)
             return DataLoader(LiteralSamples(raw), batch_sampler=draws, collate_fn=list, num_workers=workers)
 
-        def ours(dataset: BrodenPlus) -> DataLoader:
+        def ours(dataset: BrodenPlus, workers: int) -> DataLoader:
             return train_loader(dataset, tasks, **options, max_regions=max_regions, workers=workers)
 
-        loaders = {LITERAL: literal, RAW: lambda: ours(raw), PREPARED: lambda: ours(prepared)}
+        loaders = {LITERAL: literal, RAW: partial(ours, raw), PREPARED: partial(ours, prepared)}
         speeds: dict[str, list[float]] = {name: [] for name in loaders}
         for _ in range(rounds):
             for name, loader in loaders.items():
-                speeds[name].append(_speed(loader(), seconds))
+                speeds[name].append(_rate(loader(workers), seconds, perf_counter))
+        cpu = {name: 1000 / _rate(loader(0), seconds, process_time) for name, loader in loaders.items()}
     speed = {name: median(values) for name, values in speeds.items()}
-    rows = [(name, value, value / speed[LITERAL]) for name, value in speed.items()]
-    return pd.DataFrame(rows, columns=["loader", "samples/s", "times the original"])
+    rows = [(name, value, value / speed[LITERAL], cpu[name]) for name, value in speed.items()]
+    return pd.DataFrame(rows, columns=["loader", "samples/s", "times the original", "CPU ms/sample"])
 
 
 def _sized_records(dataset: BrodenPlus, images: int) -> list[Record]:
@@ -93,15 +139,15 @@ def _sized_records(dataset: BrodenPlus, images: int) -> list[Record]:
     return sized[:: max(len(sized) // images, 1)][:images]
 
 
-def _speed(loader: DataLoader, seconds: float) -> float:
-    """Samples per second of a loader that gives two at a time, once its workers run."""
+def _rate(loader: DataLoader, seconds: float, clock: Callable[[], float]) -> float:
+    """Samples per second on a clock, of a loader that gives two at a time, from its first batch on."""
     batches, loaded = iter(loader), 0
     next(batches)
-    start = perf_counter()
-    while perf_counter() - start < seconds:
+    start = clock()
+    while clock() - start < seconds:
         next(batches)
         loaded += 2
-    return loaded / (perf_counter() - start)
+    return loaded / (clock() - start)
 
 
 class LiteralSamples(Dataset):

@@ -152,7 +152,7 @@ def _open(sources: Sources, name: str, sample: int | None, result: CheckResult) 
 
 
 def _read(sources: Sources, record: Record) -> dict[str, list[int]]:
-    """Read one record as training does; give the labels that occur, by task."""
-    sources.image(record)
+    """Read one record's labels as training does and see that its photograph is whole; give the labels that occur."""
+    sources.check_image(record)
     labels = {task: np.flatnonzero(np.bincount(m.ravel())).tolist() for task, m in sources.maps(record).items()}
     return labels | {task: [label] for task, label in sources.label(record).items() if label >= 0}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import scipy.io
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
 META = "copy it from meta_file in https://github.com/CSAILVision/unifiedparsing"
 
@@ -111,19 +111,38 @@ def read_mat(path: str | Path, variable: str, remedy: str) -> Any:
     return content[variable]
 
 
-def image_shape(path: str | Path, remedy: str) -> tuple[int, int]:
-    """Read an image's height and width from its header."""
+def image_shape(path: str | Path, remedy: str, shape: tuple[int, int] | None = None) -> tuple[int, int]:
+    """Read the height and width of an image as `read_photo` gives it, from its header."""
     path = require(path, remedy)
     try:
         with Image.open(path) as image:
-            return image.height, image.width
+            stored = image.height, image.width
+            lying = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)  # height and width change places
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
+    return stored[::-1] if lying and stored != shape else stored
 
 
-def read_photo(path: str | Path, remedy: str) -> np.ndarray:
-    """Decode a photograph to (H, W, 3) uint8 RGB."""
-    return np.array(_decode(path, remedy).convert("RGB"))
+def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = None) -> np.ndarray:
+    """Decode a photograph to (H, W, 3) uint8 RGB, held upright.
+
+    A camera that was turned says so in the EXIF orientation tag. Viewers, annotation tools and OpenCV, with which
+    Broden+ was made, turn such a picture upright, and so do we, unless only the picture as stored fits its labels.
+
+    Args:
+        path: the image file.
+        remedy: what to do where it is missing or broken.
+        shape: height and width of its labels, if they are known.
+    """
+    stored = _decode(path, remedy)
+    upright = ImageOps.exif_transpose(stored)
+    chosen = stored if stored.size[::-1] == shape != upright.size[::-1] else upright
+    return np.array(chosen.convert("RGB"))
+
+
+def verify_photo(path: str | Path, remedy: str) -> None:
+    """Decode a photograph as far as it takes to see that it is whole: a JPEG at an eighth of its size."""
+    _decode(path, remedy, coarse=True)
 
 
 def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:
@@ -149,11 +168,13 @@ def read_label_pair(path: str | Path, remedy: str) -> np.ndarray:
     return np.array(_decode(path, remedy)).view("<u2")
 
 
-def _decode(path: str | Path, remedy: str) -> Image.Image:
+def _decode(path: str | Path, remedy: str, coarse: bool = False) -> Image.Image:
     """Open an image and decode all of it, so that a truncated file is told here."""
     path = require(path, remedy)
     try:
         with Image.open(path) as image:
+            if coarse:
+                image.draft("L", (image.width // 8, image.height // 8))
             image.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error

@@ -25,6 +25,8 @@ IGNORED = 255  # a label value that never counts, by common convention
 class PairDataset(Dataset):
     """Photographs with one label picture each; samples as in `BrodenPlus`, with "object" alone.
 
+    Pictures from a phone are held upright as their EXIF tag asks, unless their labels lie on the picture as stored.
+
     Args:
         root: the data folder.
         split: its name, for messages and keys.
@@ -67,8 +69,8 @@ class PairDataset(Dataset):
 
     def __getitem__(self, index: int) -> dict:
         path = self.labels[index]
-        image = read_photo(self.images[index], "restore it")
         raw = read_label_gray(path, f"every image in {self.images[index].parent} needs its label picture there")
+        image = read_photo(self.images[index], "restore it", raw.shape)
         if raw.shape != image.shape[:2]:
             raise WrongSizeError(
                 f"{path} has {raw.shape[0]} x {raw.shape[1]} pixels but its image {image.shape[0]} x "

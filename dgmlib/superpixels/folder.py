@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
-from PIL import Image
+from PIL import Image, ImageOps
 from tqdm import tqdm
 
 from ..paths import write_atomic
@@ -16,8 +16,12 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Read an image file: (H, W) uint16 where it is 16-bit grey, (H, W, 3) uint8 RGB otherwise."""
-    with Image.open(path) as image:
+    """Read an image file: (H, W) uint16 where it is 16-bit grey, (H, W, 3) uint8 RGB otherwise.
+
+    A picture with an EXIF orientation tag, as phones write it, is turned upright, as viewers show it.
+    """
+    with Image.open(path) as file:
+        image = ImageOps.exif_transpose(file)
         if image.mode.startswith("I"):
             return np.asarray(image).astype(np.uint16)
         return np.asarray(image.convert("RGB"))
@@ -89,13 +93,16 @@ def precompute(folder: Path, out: Path, workers: int = 1, max_regions: int = 512
     """Compute the label maps of all images in a folder and its sub-folders; read them with `LabelMaps`.
 
     Run again, it goes on where it was interrupted, and redoes only maps whose image or settings have changed. An
-    image that cannot be read is reported at the end. The work goes through joblib: inside
-    ``with joblib.parallel_config(backend="dask")`` it runs on a cluster that shares the two folders.
+    image that cannot be read is reported at the end. The work goes through joblib, so that its ``backend`` sends it to
+    a cluster that shares the two folders; Dask's (``pip install dask distributed``), for example::
+
+        with joblib.parallel_config(backend="dask", scheduler_host="tcp://scheduler:8786"):
+            superpixels.precompute("photos", "maps", workers=64)
 
     Args:
         folder: images.
         out: where the maps and their manifest go.
-        workers: processes.
+        workers: processes; four times as many images are handed out at a time.
         max_regions: the most regions of a map, at most 65535.
 
     Returns:
