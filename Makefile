@@ -1,4 +1,5 @@
-# make reproduce   regenerate tables, figures and executed notebooks (SEEDS=3 for deviations, PROFILE=smoke to try it)
+# make reproduce   regenerate tables, figures and executed notebooks (SEEDS=3 for deviations, PROFILE=smoke to try it,
+#                  OPTIONS=--checkpoints to train anew the model that the notebooks show)
 # make test        what has to pass: ruff, the tests, every notebook
 # make install     only the environment, .venv
 
@@ -13,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: reproduce test install
 
 reproduce: install
-	$(BIN)/python -m dgmlib reproduce --profile $(PROFILE) --seeds $(SEEDS)
+	$(BIN)/python -m dgmlib reproduce --profile $(PROFILE) --seeds $(SEEDS) $(OPTIONS)
 
 test: install
 	$(BIN)/ruff check .

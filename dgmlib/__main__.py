@@ -15,6 +15,7 @@ COMMANDS = {
     "overhead": "dgmlib.__main__:overhead",
     "superpixels": "dgmlib.__main__:superpixels",
     "broden": "dgmlib.__main__:broden",
+    "measure": "dgmlib.__main__:measure",
     "bench": "dgmlib.__main__:bench",
 }
 #: Commands with commands of their own. `superpixels DIR --out DIR` is short for `superpixels compute DIR --out DIR`.
@@ -29,8 +30,13 @@ GROUPS = {
         "prepare": "dgmlib.__main__:prepare_broden",
         "mini": "dgmlib.__main__:draw_broden_mini",
     },
+    "measure": {
+        "grouping": "dgmlib.purity:measure",
+        "clicks": "dgmlib.explain.click_benchmark:measure",
+        "gradcam": "dgmlib.explain.gradcam_benchmark:measure",
+    },
     "bench": {
-        "modules": "dgmlib.overhead:measure_table3",
+        "modules": "dgmlib.overhead:benchmark",
         "loader": "dgmlib.broden.bench:benchmark",
     },
 }
@@ -75,26 +81,29 @@ def train(
     pretrained: str = "",
     device: str = "auto",
 ) -> None:
-    """Train one model of Table 1 into runs/; interrupted, the same command continues.
+    """Train one model of Table 1 or 2 into runs/; interrupted, the same command continues.
 
     With several GPUs: torchrun --nproc-per-node 4 -m dgmlib train --profile paper --data ROOT
+    On your own pictures: dgmlib train --setting O --data FOLDER, see `dgmlib.broden.FolderDataset` for its layout.
 
     Args:
         profile: preset: mini, paper or smoke.
-        model: UPerNet, "DGM w/o top-down" or DGM.
-        setting: O+P+S or O+P+S+M+T.
+        model: a row of Table 1 or 2, such as UPerNet, "DGM w/o top-down", DGM or "DeepLabV3 + DGM".
+        setting: O+P+S or O+P+S+M+T (Table 1), or O, segmentation alone (Table 2).
         seed: of everything random.
-        data: root of Broden+; of Broden-mini it is optional.
-        pretrained: file of ImageNet weights for the backbone, which the paper starts from; empty: random weights.
+        data: root of Broden+, ADE20K's benchmark split or a folder of images and labels; of Broden-mini it is optional.
+        pretrained: ImageNet weights, which the paper starts from: a file, or a folder with one file for each backbone
+            (resnet50.pth, ...); empty: random weights.
         device: auto, cpu, cuda or mps.
     """
-    from dgmlib import presets, tables
+    from dgmlib import experiments, presets
 
-    for value, known in ((model, tables.MODELS), (setting, tables.SETTINGS)):
+    for value, known in ((model, experiments.SYSTEMS), (setting, experiments.SETTINGS)):
         if value not in known:
             raise ValueError(f"there is no {value!r}; choose one of {', '.join(known)}.")
     preset = presets.with_weights(presets.get(profile), pretrained)
-    out = tables.train_cell(preset, model, setting, seed, tables.data_root(preset, data), device=device)
+    root = experiments.data_root(preset, data)
+    out = experiments.train_cell(preset, model, setting, seed, root, device=device)
     print(f"trained: {out / 'model'}")
 
 
@@ -104,15 +113,17 @@ def evaluate(model: Path, /, profile: str = "mini", data: Path | None = None) ->
     Args:
         model: the model's path without suffix, e.g. runs/mini/DGM_O+P+S_seed0/model.
         profile: preset whose test settings to use.
-        data: root of Broden+; of Broden-mini it is optional.
+        data: root of the data set, as for `train`; of Broden-mini it is optional.
     """
-    from dgmlib import load_model, presets, tables
+    from dgmlib import experiments, load_model, presets
 
     preset, network = presets.get(profile), load_model(model)
-    metrics = tables.score(network, preset, tables.data_root(preset, data))
+    root = experiments.data_root(preset, data)
+    preset = experiments.settings_for(preset, tuple(network.heads), root)
+    metrics = experiments.score(network, preset, root)
     print(f"{model} on {preset.data}, validation split")
     for name, value in metrics.items():
-        print(f"{name:25s} {100 * value:6.2f}")
+        print(f"{name:30s} {100 * value:6.2f}")
 
 
 def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mini", workers: int = 2) -> Path:
@@ -186,6 +197,10 @@ def superpixels() -> None:
 
 def broden() -> None:
     """Check and prepare Broden+, draw Broden-mini: `dgmlib broden --help`."""
+
+
+def measure() -> None:
+    """How good a model's groups, clicks and heat maps are: `dgmlib measure --help`."""
 
 
 def bench() -> None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -19,9 +20,11 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
+from dgmlib import paths
 from dgmlib.decoders import CCNet, OCNet
 from dgmlib.decoders.ccnet import CrissCrossAttention
 from dgmlib.grouping import DeepGrouping
+from dgmlib.provenance import markdown, write_table
 
 SIDE = 769  # of Table 3's square input
 _RESNET = (256, 512, 1024, 2048)  # widths of the stages of ResNet-50 and ResNet-101
@@ -141,6 +144,35 @@ def measure_table3(repeats: int = 3, device: str | torch.device = "cpu", side: i
     modules = {name: (DeepGrouping(top_down=top_down), dgm_inputs(side)) for name, top_down in _DGM.items()}
     modules |= {name: (module(_RESNET), [context_input(side)]) for name, module in _CONTEXT.items()}
     return measure(modules, repeats, device)
+
+
+def benchmark(repeats: int = 3, side: int = SIDE, results: Path = paths.RESULTS) -> str:
+    """Time the modules of Table 3 and take their peak memory, in turn; write ``modules.csv``, ``.json`` and ``.md``.
+
+    Measured on one core of the CPU, and on the GPU where there is one. Seconds belong to one machine; what
+    compares modules is the ratio to DGM.
+
+    Args:
+        repeats: rounds, of which the median counts.
+        side: of the square input, in pixels.
+        results: folder for the table.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        measured = {
+            device: measure_table3(repeats, device, side) for device in ["cpu", *["cuda"] * torch.cuda.is_available()]
+        }
+    finally:
+        torch.set_num_threads(threads)
+    table = pd.concat([one.assign(device=device) for device, one in measured.items()], ignore_index=True)
+    dgm = table["device"].map(table[table["module"] == "DGM"].set_index("device")["seconds"])
+    table["time, DGM = 1"] = table["seconds"] / dgm
+    write_table(table, "modules", results, side=side, repeats=repeats, threads=1, load=os.getloadavg())
+    note = f"One forward pass at {side} x {side}, one thread, median of {repeats} rounds in turn."
+    with paths.write_atomic(results / "modules.md") as temporary:
+        temporary.write_text(f"{note}\n\n{markdown(table.round(3))}\n")
+    return (results / "modules.md").read_text()
 
 
 def dgm_inputs(side: int = SIDE) -> tuple[list[torch.Tensor], torch.Tensor]:

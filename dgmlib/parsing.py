@@ -1,7 +1,9 @@
 """PerceptualParser: backbone -> decoder (-> Deep Grouping Model) -> a head for every task, and the loss of Eq. 12.
 
 Where the heads read (Sec. 4 and 5.2): object and part the fused map, material and texture level 1, scene the pooled
-F^L plus the readout R. With a Deep Grouping Model every level F^l is F^l + Fhat^l before it is fused or read.
+F^L plus the readout R. Where a decoder has no pyramid, its level 1 is but a part of the fused map, and material and
+texture read the whole (the paper does not say what it did for OCNet and APCNet). With a Deep Grouping Model every
+level F^l is F^l + Fhat^l before it is fused or read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,10 +15,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dgmlib import presets
-from dgmlib.backbones import ResNet
+from dgmlib.backbones import HRNet, ResNet
 from dgmlib.broden.vocabulary import TASKS, Vocabulary
-from dgmlib.decoders import UPerNet
-from dgmlib.decoders.layers import Decoder, conv_bn_relu, initialise
+from dgmlib.decoders import DECODERS, Decoder
+from dgmlib.decoders.layers import conv_bn_relu, initialise, resize
 from dgmlib.grouping import DeepGrouping
 from dgmlib.groups import Grouping
 
@@ -35,14 +37,14 @@ class Parsed(dict):
 
 
 class Head(nn.Module):
-    """UPerNet's head: 3x3 convolution, BatchNorm, ReLU, then a classifier.
+    """UPerNet's head: 3x3 convolution, BatchNorm, ReLU, then a classifier; or the classifier alone ("1x1").
 
     The scene head pools before its classifier and adds the readout there.
     """
 
-    def __init__(self, channels: int, classes: int):
+    def __init__(self, channels: int, classes: int, kind: Literal["3x3", "1x1"] = "3x3"):
         super().__init__()
-        self.conv = conv_bn_relu(channels, channels, kernel=3)
+        self.conv = conv_bn_relu(channels, channels, kernel=3) if kind == "3x3" else nn.Identity()
         self.classifier = nn.Conv2d(channels, classes, 1)
 
     def forward(self, feature_map: Tensor) -> Tensor:
@@ -64,6 +66,7 @@ class PerceptualParser(nn.Module):
         vocabulary: the classes; it sizes the heads.
         dgm: a `DeepGrouping` with ``in_channels=decoder.channels``, or None.
         tasks: the heads to build.
+        head: their kind, see `Head`.
     """
 
     def __init__(
@@ -73,15 +76,17 @@ class PerceptualParser(nn.Module):
         vocabulary: Vocabulary,
         dgm: DeepGrouping | None = None,
         tasks: Sequence[str] = TASKS,
+        head: Literal["3x3", "1x1"] = "3x3",
     ):
         super().__init__()
         if dgm is not None and dgm.in_channels != tuple(decoder.channels):
             raise ValueError(f"dgm expects levels of {dgm.in_channels} channels, the decoder gives {decoder.channels}.")
         self.backbone, self.decoder, self.dgm = backbone, decoder, dgm
         self.vocabulary = vocabulary
-        level_1, level_L, fused = decoder.channels[0], decoder.channels[-1], decoder.out_channels
-        reads = {"scene": level_L, "object": fused, "part": fused, "material": level_1, "texture": level_1}
-        self.heads = nn.ModuleDict({task: Head(reads[task], vocabulary.channels(task)) for task in tasks})
+        level_L, fused = decoder.channels[-1], decoder.out_channels
+        fine = decoder.channels[0] if decoder.is_pyramid else fused
+        reads = {"scene": level_L, "object": fused, "part": fused, "material": fine, "texture": fine}
+        self.heads = nn.ModuleDict({task: Head(reads[task], vocabulary.channels(task), head) for task in tasks})
         initialise(self.heads)
         self.register_buffer("mean", torch.tensor(MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD).view(3, 1, 1), persistent=False)
@@ -98,7 +103,7 @@ class PerceptualParser(nn.Module):
 
         Args:
             preset: a preset or its name.
-            dgm: "full", "no_top_down" (Table 1's "w/o top-down") or None for UPerNet alone.
+            dgm: "full", "no_top_down" (Table 1's "w/o top-down") or None for the baseline alone.
             vocabulary: the classes; presets on Broden-mini bring their own.
             tasks: the heads to build.
 
@@ -124,8 +129,14 @@ class PerceptualParser(nn.Module):
         """Build the network that a `ModelConfig` describes; the model keeps it as ``recipe``, to be saved with it."""
         if dgm not in ("full", "no_top_down", None):
             raise ValueError(f'dgm must be "full", "no_top_down" or None, not {dgm!r}.')
-        backbone = ResNet.from_name(config.backbone, stem=config.stem, width=config.width)
-        decoder = UPerNet(backbone.channels, dim=config.dim)
+        if config.decoder not in DECODERS:
+            raise ValueError(f"there is no decoder {config.decoder!r}; choose one of {', '.join(DECODERS)}.")
+        if config.decoder == "hrnet":
+            backbone = HRNet.from_name(config.hrnet)
+        else:
+            stride = 32 if config.decoder == "upernet" else config.output_stride
+            backbone = ResNet.from_name(config.backbone, config.stem, stride, config.width)
+        decoder = DECODERS[config.decoder](backbone.channels, config.dim, config.atrous_rates)
         grouping = dgm and DeepGrouping(
             decoder.channels,
             config.dim,
@@ -135,7 +146,7 @@ class PerceptualParser(nn.Module):
             em_gradient=config.em_gradient,
             neighbours=config.neighbours,
         )
-        model = cls(backbone, decoder, vocabulary, grouping, tasks)
+        model = cls(backbone, decoder, vocabulary, grouping, tasks, config.head)
         model.recipe = {"model": asdict(config), "dgm": dgm, "tasks": list(tasks)}
         return model
 
@@ -166,13 +177,15 @@ class PerceptualParser(nn.Module):
             residuals, grouping = self.dgm(levels, labels)
             levels = [level + residual for level, residual in zip(levels, residuals, strict=True)]
             readout = grouping.scene
-        reads = {"material": levels[0], "texture": levels[0]}
-        if {"object", "part"} & set(tasks):
-            reads["object"] = reads["part"] = self.decoder.fuse(levels)
-        logits = {
-            task: self.heads[task].scene(top, readout) if task == "scene" else self.heads[task](reads[task])
-            for task in tasks
-        }
+        fine = {"material", "texture"} if self.decoder.is_pyramid else set()
+        fused = self.decoder.fuse(levels) if set(tasks) - fine - {"scene"} else None
+        quarter = [-(-side // 4) for side in images.shape[-2:]]  # dilated networks stop at an eighth
+        logits = {}
+        for task in tasks:
+            if task == "scene":
+                logits[task] = self.heads[task].scene(top, readout)
+            else:
+                logits[task] = resize(self.heads[task](levels[0] if task in fine else fused), quarter)
         return Parsed(logits, grouping)
 
 

@@ -1,5 +1,7 @@
 """Every number that defines a run, as frozen dataclasses, and three presets of them.
 
+A preset describes the runs of Table 1 (five tasks) and, as ``single_task``, those of Table 2 (segmentation alone).
+
 ``paper``  what the paper states, and where it is silent what its reference, UPerNet's unifiedparsing, does
 ``mini``   the same code at a size that two CPU cores train in minutes, on Broden-mini
 ``smoke``  seconds; shows that everything runs, its numbers mean nothing
@@ -19,7 +21,18 @@ class ModelConfig:
     backbone: str = "resnet50"
     stem: Literal["deep", "7x7"] = "deep"
     width: int = 64
-    # Sec. 5.2: the paper starts from ImageNet. A file of weights for that stem; empty: random weights.
+    # Table 2: the backbone under decoder "hrnet".
+    hrnet: str = "hrnetv2-w48"
+    # A key of `decoders.DECODERS`. OCNet, APCNet, CCNet and DeepLabV3 read C5 of a dilated ResNet of this output
+    # stride; OCNet and DeepLabV3 look around in it at these distances, in cells.
+    decoder: str = "upernet"
+    output_stride: int = 8
+    atrous_rates: tuple[int, ...] = (12, 24, 36)
+    # "3x3": UPerNet's heads for five tasks, a 3x3 convolution before the classifier. "1x1": the classifier alone, as
+    # every published network of Table 2 ends.
+    head: Literal["3x3", "1x1"] = "3x3"
+    # Sec. 5.2: the paper starts from ImageNet. A file of weights, or a folder with one for each backbone, named
+    # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": torchvision's, for stem "7x7"; empty: random weights.
     pretrained: str = ""
     # Sec. 5.2: UPerNet's feature pyramid, 512 wide, is what the grouping works on; D is the same.
     dim: int = 512
@@ -67,8 +80,8 @@ class TestingConfig:
 
     short_side: int = 450
     max_size: int = 1000
-    # Softmax is averaged over the image at these multiples of short_side.
-    scales: tuple[float, ...] = (1.0,)
+    # Multi-scale testing averages softmax over the image at these multiples of short_side; empty: single scale only.
+    multi_scale: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,7 @@ class Preset:
         model: the network.
         training: the optimisation.
         testing: the evaluation.
+        single_task: the runs of Table 2.
     """
 
     name: str
@@ -90,54 +104,101 @@ class Preset:
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     testing: TestingConfig = field(default_factory=TestingConfig)
+    single_task: "Preset | None" = None
+
+
+_PAPER = Preset("paper", "Broden+")
+
+_MINI = Preset(
+    "mini",
+    "Broden-mini",
+    mini="mini",
+    model=ModelConfig(
+        backbone="resnet18",
+        stem="7x7",
+        width=32,
+        hrnet="hrnetv2-mini",
+        atrous_rates=(2, 4, 6),  # the published 12, 24, 36 in a map a sixth as wide
+        dim=64,
+        max_regions=192,
+        em_iterations=5,
+        sigma2=0.01,
+    ),
+    training=TrainingConfig(
+        iterations=550,
+        batch_size=4,
+        lr=0.03,
+        short_sides=(96, 128),
+        max_size=320,
+        texture_iterations=100,
+        checkpoint_every=100,
+        workers=0,
+    ),
+    testing=TestingConfig(short_side=128, max_size=320),
+)
+
+_SMOKE = Preset(
+    "smoke",
+    "Broden-mini (smoke)",
+    mini="smoke",
+    model=ModelConfig(
+        backbone="resnet18",
+        stem="7x7",
+        width=8,
+        hrnet="hrnetv2-smoke",
+        atrous_rates=(1, 2, 3),
+        dim=16,
+        max_regions=32,
+        em_iterations=2,
+        sigma2=0.01,
+    ),
+    training=TrainingConfig(
+        iterations=6,
+        batch_size=2,
+        lr=0.02,
+        short_sides=(64,),
+        max_size=160,
+        texture_iterations=2,
+        checkpoint_every=3,
+        workers=0,
+    ),
+    testing=TestingConfig(short_side=64, max_size=160),
+)
+
+
+def _with_single_task(
+    preset: Preset, data: str, backbone: str, iterations: int, multi_scale: tuple[float, ...]
+) -> Preset:
+    """Add the runs of Table 2 to a preset.
+
+    The table prints multi-scale results of networks with ResNet-101 that others trained on ADE20K, each in its own way.
+    Here all rows are trained alike, as UPerNet was (semantic-segmentation-pytorch), without auxiliary losses.
+    """
+    single_task = replace(
+        preset,
+        data=data,
+        model=replace(preset.model, backbone=backbone, head="1x1"),
+        training=replace(preset.training, iterations=iterations),
+        testing=replace(preset.testing, multi_scale=multi_scale),
+    )
+    return replace(preset, single_task=single_task)
 
 
 PRESETS = {
-    "paper": Preset("paper", "Broden+"),
-    "mini": Preset(
-        "mini",
-        "Broden-mini",
-        mini="mini",
-        model=ModelConfig(
-            backbone="resnet18", stem="7x7", width=32, dim=64, max_regions=192, em_iterations=5, sigma2=0.01
-        ),
-        training=TrainingConfig(
-            iterations=1000,
-            batch_size=4,
-            lr=0.03,
-            short_sides=(96, 128),
-            max_size=320,
-            texture_iterations=100,
-            checkpoint_every=100,
-            workers=0,
-        ),
-        testing=TestingConfig(short_side=128, max_size=320),
+    "paper": _with_single_task(
+        _PAPER, "ADE20K (SceneParse150)", "resnet101", 200_000, (2 / 3, 5 / 6, 1.0, 7 / 6, 4 / 3)
     ),
-    "smoke": Preset(
-        "smoke",
-        "Broden-mini (smoke)",
-        mini="smoke",
-        model=ModelConfig(
-            backbone="resnet18", stem="7x7", width=8, dim=16, max_regions=32, em_iterations=2, sigma2=0.01
-        ),
-        training=TrainingConfig(
-            iterations=6,
-            batch_size=2,
-            lr=0.02,
-            short_sides=(64,),
-            max_size=160,
-            texture_iterations=2,
-            checkpoint_every=3,
-            workers=0,
-        ),
-        testing=TestingConfig(short_side=64, max_size=160),
-    ),
+    "mini": _with_single_task(_MINI, _MINI.data, _MINI.model.backbone, 250, (0.75, 1.0, 1.25)),
+    "smoke": _with_single_task(_SMOKE, _SMOKE.data, _SMOKE.model.backbone, _SMOKE.training.iterations, (1.0, 1.5)),
 }
 
 
 def with_weights(preset: Preset, pretrained: str) -> Preset:
-    """Return the preset with a file of ImageNet weights to start from; an empty name changes nothing."""
-    return replace(preset, model=replace(preset.model, pretrained=pretrained)) if pretrained else preset
+    """Return the preset with weights to start from (see `ModelConfig`); an empty name changes nothing."""
+    if not pretrained:
+        return preset
+    single_task = preset.single_task and with_weights(preset.single_task, pretrained)
+    return replace(preset, model=replace(preset.model, pretrained=pretrained), single_task=single_task)
 
 
 def get(name: str) -> Preset:

@@ -9,14 +9,17 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
 import papermill
 
-from dgmlib import paths, presets, tables
+from dgmlib import experiments, paths, presets, tables
 from dgmlib.checkpoints import load_model, save_model
+
+#: Of the DGM that preset mini trains for the notebooks.
+SHOWN_ITERATIONS = 1000
 
 
 class NotebookError(ValueError):
@@ -79,8 +82,10 @@ def reproduce(
     profile: str = "mini",
     seeds: int = 1,
     data: Path | None = None,
+    ade20k: Path | None = None,
     workers: int = 2,
     pretrained: str = "",
+    checkpoints: bool = False,
     only: tuple[str, ...] = (),
 ) -> None:
     """Regenerate the tables, the figures and the executed notebooks.
@@ -91,8 +96,12 @@ def reproduce(
         profile: "mini" (Broden-mini, minutes), "paper" (Broden+, GPUs) or "smoke" (seconds, meaningless numbers).
         seeds: how many seeds to train every model with.
         data: root of Broden+ for profile "paper"; of Broden-mini it is optional.
+        ade20k: folder ADEChallengeData2016 for Table 2 of profile "paper"; the others train it on Broden-mini.
         workers: processes that train side by side on a CPU.
-        pretrained: file of ImageNet weights for the backbone, which the paper starts from; empty: random weights.
+        pretrained: ImageNet weights, which the paper starts from: a file, or a folder with one file for each backbone
+            (resnet50.pth, ...); empty: random weights.
+        checkpoints: also train the DGM anew that comes with the project and that the notebooks show, longer than a cell
+            of Table 1. `dgmlib measure` measures its groups, clicks and heat maps again.
         only: names of notebooks to run, e.g. 05_table1_broden; all by default.
     """
     began = perf_counter()
@@ -101,26 +110,46 @@ def reproduce(
     if unknown:
         raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
     _say(began, f"data: {preset.data}")
-    root = tables.data_root(preset, data, workers)
+    chosen = only or tuple(notebooks())
+    root = experiments.data_root(preset, data, workers)
+    if not preset.mini and ade20k is None and "06_table2_backbones" in chosen:
+        raise ValueError(
+            f"Table 2 of profile {profile!r} runs on {preset.single_task.data}: pass its folder as ade20k."
+        )
     # Meaningless numbers never reach the project's results.
     out = paths.RUNS / "smoke" if preset.name == "smoke" else paths.ROOT
     runs, results = out / paths.RUNS.name, out / paths.RESULTS.name
-    if not only or "05_table1_broden" in only:
+    places = {"runs": runs, "results": results, "workers": workers, "report": True}
+    if "05_table1_broden" in chosen:
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
-        tables.table1(preset, seeds, root, runs, results, workers, report=True)
-        # In half precision it is small enough to travel with the project; notebooks show it.
-        dgm = load_model(tables.cell_folder(preset, "DGM", "O+P+S+M+T", 0, root, runs) / "model").half()
-        save_model(dgm, results / "checkpoints" / f"{profile}-dgm", data=preset.data, setting="O+P+S+M+T", seed=0)
-    if not only or "07_table3_overhead" in only:
+        tables.table1(preset, seeds, root, **places)
+    if "06_table2_backbones" in chosen:
+        _say(began, f"Table 2 on {preset.single_task.data}: training and evaluating")
+        tables.table2(preset, seeds, ade20k or root, **places)
+    if "07_table3_overhead" in chosen:
         _say(began, "Table 3: counting")
         tables.table3(results)
-    for name in only or notebooks():
+    if checkpoints:
+        _say(began, "training the DGM that the notebooks show")
+        _renew_checkpoint(preset, root, runs, results)
+    for name in chosen:
         values = {"profile": profile, "seeds": seeds, "data": str(root), "workers": workers, "out": str(out)}
+        if name == "06_table2_backbones":
+            values["data"] = str(ade20k or root)
         known = papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{name}.ipynb"))
         _execute(name, {key: value for key, value in values.items() if key in known}, results, began)
     if out == paths.ROOT and not only:
         tables.refresh_readme()
     _say(began, f"done: results/ (tables, executed notebooks) and figures/ in {out}")
+
+
+def _renew_checkpoint(preset: presets.Preset, root: Path, runs: Path, results: Path) -> None:
+    """Train the model for ``results/checkpoints``; in half precision it is small enough to travel with the project."""
+    iterations = SHOWN_ITERATIONS if preset.name == "mini" else preset.training.iterations
+    longer = replace(preset, training=replace(preset.training, iterations=iterations))
+    cell = experiments.train_cell(longer, "DGM", "O+P+S+M+T", 0, root, runs)
+    facts = {"data": preset.data, "setting": "O+P+S+M+T", "seed": 0, "iterations": iterations}
+    save_model(load_model(cell / "model").half(), results / "checkpoints" / f"{preset.name}-dgm", **facts)
 
 
 def _execute(name: str, parameters: dict, results: Path, began: float) -> None:

@@ -33,14 +33,14 @@ def norm(name):
 )
 def test_parameter_counts(name, stem, count):
     assert parameters(on_meta(lambda: ResNet.from_name(name, stem=stem))) == count
-    assert parameters(on_meta(lambda: ResNet.from_name(name, stem=stem, dilated=True))) == count
+    assert parameters(on_meta(lambda: ResNet.from_name(name, stem=stem, output_stride=8))) == count
 
 
 @pytest.mark.parametrize(
-    ("stem", "dilated", "count"), [("7x7", False, 99.66), ("deep", False, 131.70), ("deep", True, 489.70)]
+    ("stem", "output_stride", "count"), [("7x7", 32, 99.66), ("deep", 32, 131.70), ("deep", 8, 489.70)]
 )
-def test_flops_at_769(stem, dilated, count):
-    network = on_meta(lambda: ResNet.from_name("resnet50", stem=stem, dilated=dilated))
+def test_flops_at_769(stem, output_stride, count):
+    network = on_meta(lambda: ResNet.from_name("resnet50", stem=stem, output_stride=output_stride))
     assert round(gflops(network, 1, 3, 769, 769), 2) == count
 
 
@@ -70,17 +70,17 @@ def test_stride_sits_on_the_3x3_convolution():
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 @pytest.mark.parametrize("stem", ["7x7", "deep"])
-@pytest.mark.parametrize("dilated", [False, True])
+@pytest.mark.parametrize("output_stride", [8, 16, 32])
 @pytest.mark.parametrize("size", [(65, 47), (64, 96), (33, 33), (1, 1)])
-def test_shapes_and_strides(name, stem, dilated, size):
-    network = ResNet.from_name(name, stem=stem, dilated=dilated, width=4).eval()
+def test_shapes_and_strides(name, stem, output_stride, size):
+    network = ResNet.from_name(name, stem=stem, output_stride=output_stride, width=4).eval()
     features = network(torch.randn(2, 3, *size))
     expected = [
         (2, channels, -(-size[0] // stride), -(-size[1] // stride))
         for channels, stride in zip(network.channels, network.strides, strict=True)
     ]
     assert [tuple(f.shape) for f in features] == expected
-    assert network.strides == ((4, 8, 8, 8) if dilated else (4, 8, 16, 32))
+    assert network.strides == {8: (4, 8, 8, 8), 16: (4, 8, 16, 16), 32: (4, 8, 16, 32)}[output_stride]
 
 
 def test_widths_follow_the_base_width():
@@ -88,15 +88,16 @@ def test_widths_follow_the_base_width():
     assert ResNet.from_name("resnet18", width=8).channels == (8, 16, 32, 64)
 
 
+@pytest.mark.parametrize(("output_stride", "steps"), [(8, (1, 1, 2, 4)), (16, (1, 1, 1, 2))])
 @pytest.mark.parametrize("size", [(65, 47), (64, 64)])
-def test_dilated_network_samples_what_the_strided_one_computes(size):
+def test_dilated_network_samples_what_the_strided_one_computes(size, output_stride, steps):
     """Trading strides for dilation is exact at the strided network's positions: ImageNet weights keep their meaning."""
     torch.manual_seed(0)
     strided = ResNet.from_name("resnet50", width=4).double().eval()
-    dilated = ResNet.from_name("resnet50", width=4, dilated=True).double().eval()
+    dilated = ResNet.from_name("resnet50", width=4, output_stride=output_stride).double().eval()
     dilated.load_state_dict(strided.state_dict())
     images = torch.randn(1, 3, *size, dtype=torch.float64)
-    for coarse, fine, step in zip(strided(images), dilated(images), (1, 1, 2, 4), strict=True):
+    for coarse, fine, step in zip(strided(images), dilated(images), steps, strict=True):
         torch.testing.assert_close(fine[..., ::step, ::step], coarse)
 
 
@@ -105,6 +106,10 @@ def test_unknown_names_are_refused():
         ResNet.from_name("resnet152")
     with pytest.raises(ValueError, match='"7x7" or "deep"'):
         ResNet.from_name("resnet50", stem="3x3")
+    with pytest.raises(ValueError, match="it must be 8, 16 or 32"):
+        ResNet.from_name("resnet50", output_stride=4)
+    with pytest.raises(ValueError, match="choose one of hrnetv2-w48"):
+        HRNet.from_name("hrnetv2-w64")
 
 
 # --- Literal forward passes by the published names ----------------------------------------------------------------

@@ -261,7 +261,7 @@ def test_every_level_reaches_the_fused_map(decoder):
 @pytest.mark.parametrize("decoder", DECODERS)
 @pytest.mark.parametrize("top_down", [False, True])
 def test_deep_grouping_is_an_add_on_to_every_decoder(decoder, top_down):
-    backbone = ResNet.from_name("resnet18", width=4, dilated=True)
+    backbone = ResNet.from_name("resnet18", width=4, output_stride=8)
     module = decoder(backbone.channels, dim=8)
     dgm = DeepGrouping(module.channels, dim=8, top_down=top_down)
     labels = torch.arange(65 * 49).view(1, 65, 49) // 200

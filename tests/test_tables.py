@@ -6,15 +6,14 @@ import nbformat
 import pandas as pd
 import papermill
 import pytest
-from safetensors.torch import save_file
 
 from dgmlib import __main__ as cli
-from dgmlib import paths, presets, reproduce, tables
+from dgmlib import experiments, paths, reproduce, tables
 
 
 @pytest.fixture(scope="module")
 def made(smoke_data, tmp_path_factory):
-    """Table 1 of the smallest profile, all six cells."""
+    """Table 1 of the smallest profile, all ten cells."""
     folder = tmp_path_factory.mktemp("table1")
     arguments = {"data": smoke_data, "runs": folder / "runs", "results": folder / "results", "workers": 1}
     return tables.table1("smoke", device="cpu", **arguments), folder, arguments
@@ -23,8 +22,8 @@ def made(smoke_data, tmp_path_factory):
 def test_table_1_is_tidy_and_names_its_data(made):
     table, folder, _ = made
     assert list(table.columns) == tables.COLUMNS
-    assert set(table["model"]) == set(tables.MODELS)
-    assert set(table["setting"]) == set(tables.SETTINGS)
+    assert set(table["model"]) == set(experiments.TABLE1)
+    assert set(table["setting"]) == {"O+P+S", "O+P+S+M+T"}
     assert set(table["data"]) == {"Broden-mini (smoke)"}
     assert table["value"].between(0, 1).all()
     tasks = table.groupby("setting")["task"].unique().map(set)
@@ -50,25 +49,30 @@ def test_deviation_over_seeds_is_shown():
     row = {"table": "1", "model": "DGM", "setting": "O+P+S", "task": "scene", "metric": "accuracy"}
     rest = {"data": "D", "profile": "p", "paper": None}
     table = pd.DataFrame([row | {"value": v, "seed": i} | rest for i, v in enumerate((0.1, 0.2, 0.3))])
-    assert "20.00 ± 10.00" in tables.render_table1(table)
-    assert "3 seeds" in tables.render_table1(table)
+    assert "20.00 ± 10.00" in tables.render(table)
+    assert "3 seeds" in tables.render(table)
 
 
 def test_finished_cells_are_read_back(made, monkeypatch):
     table, _, arguments = made
-    monkeypatch.setattr(tables, "train_cell", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(experiments, "train_cell", lambda *_, **__: pytest.fail("trained again"))
     again = tables.table1("smoke", device="cpu", **arguments)
     pd.testing.assert_frame_equal(again, table)
 
 
-def test_other_settings_get_another_folder(smoke_data):
-    smoke = presets.get("smoke")
-    folders = {
-        tables.cell_folder(preset, "DGM", "O+P+S", seed, smoke_data)
-        for preset in (smoke, presets.Preset("smoke", "Broden-mini (smoke)", mini="smoke"))
-        for seed in (0, 1)
-    }
-    assert len(folders) == 4
+def test_table_2_is_single_task_at_one_scale_and_several(smoke_data, tmp_path):
+    places = {"runs": tmp_path / "runs", "results": tmp_path / "results", "workers": 1}
+    table = tables.table2("smoke", data=smoke_data, device="cpu", **places)
+    assert set(table["model"]) == set(experiments.TABLE2)
+    assert set(table["task"]) == {"object"}
+    measures = {"mIoU", "pixel accuracy"}
+    assert set(table["metric"]) == measures | {f"{name} (multi-scale)" for name in measures}
+    text = (tmp_path / "results/table2.md").read_text()
+    assert "Table 2 on **Broden-mini (smoke)**" in text
+    assert "| DeepLabV3 + DGM w/o top-down |" in text
+    assert "DeepLabV3, object mIoU (multi-scale) 44.10" in text
+    upernet = table.query("model == 'UPerNet' and metric == 'mIoU (multi-scale)'")
+    assert upernet["paper"].item() == 0.4266
 
 
 def test_table_3_holds_the_counts_and_the_printed_numbers(tmp_path):
@@ -78,11 +82,6 @@ def test_table_3_holds_the_counts_and_the_printed_numbers(tmp_path):
     assert table.loc[("DGM", "gflops"), "value"] <= 6.5
     assert table.loc[("DGM", "gflops"), "paper"] == 10.8
     assert "4,467,712" in (tmp_path / "table3.md").read_text()
-
-
-def test_presets_on_broden_plus_ask_for_the_data():
-    with pytest.raises(ValueError, match="which you bring: pass the folder"):
-        tables.data_root(presets.get("paper"))
 
 
 class TestDriver:
@@ -176,14 +175,14 @@ class TestCommandLine:
     def test_mistakes_are_one_sentence_without_a_traceback(self):
         with pytest.raises(SystemExit, match="dgmlib: there is no preset 'huge'; choose one of paper, mini, smoke"):
             cli.main(["train", "--profile", "huge"])
-        with pytest.raises(SystemExit, match="dgmlib: there is no 'GDM'; choose one of UPerNet, DGM w/o top-down, DGM"):
+        with pytest.raises(SystemExit, match="dgmlib: there is no 'GDM'; choose one of OCNet, APCNet, UPerNet, DGM"):
             cli.main(["train", "--model", "GDM"])
         with pytest.raises(SystemExit, match=r"dgmlib: there is no model nowhere: nowhere\.json is missing"):
             cli.main(["evaluate", "nowhere", "--profile", "smoke"])
 
 
 def test_readme_shows_what_stands_in_results(tmp_path):
-    for name in ("table1", "table3"):
+    for name in ("table1", "table2", "table3"):
         block = f"<!-- {name} -->\n{(paths.RESULTS / f'{name}.md').read_text()}<!-- /{name} -->"
         assert block in (paths.ROOT / "README.md").read_text()
     readme = tmp_path / "README.md"
@@ -191,17 +190,3 @@ def test_readme_shows_what_stands_in_results(tmp_path):
     (tmp_path / "table3.md").write_text("| new \\1 |\n")
     tables.refresh_readme(readme, tmp_path)
     assert readme.read_text() == "before\n<!-- table3 -->\n| new \\1 |\n<!-- /table3 -->\nafter\n"
-
-
-def test_training_starts_from_a_file_of_imagenet_weights(smoke_data, tmp_path, monkeypatch):
-    from dgmlib.backbones import ResNet
-
-    weights = ResNet.from_name("resnet18", width=8).state_dict()
-    save_file(weights, tmp_path / "imagenet.safetensors")
-    seen = {}
-    monkeypatch.setattr(tables, "train", lambda network, *_, **__: seen.update(network.backbone.state_dict()))
-    preset = presets.with_weights(presets.get("smoke"), str(tmp_path / "imagenet.safetensors"))
-    tables.train_cell(preset, "UPerNet", "O+P+S", 0, smoke_data, tmp_path)
-    assert all(bool((seen[name] == value).all()) for name, value in weights.items())
-    with pytest.raises(ValueError, match="is not a file"):
-        tables.train_cell(presets.with_weights(preset, "nowhere.pth"), "UPerNet", "O+P+S", 0, smoke_data, tmp_path)

@@ -108,6 +108,17 @@ class HRNet(nn.Module):
         if pretrained is not None:
             load_backbone(self, pretrained)
 
+    @classmethod
+    def from_name(cls, name: str) -> "HRNet":
+        """Build ``"hrnetv2-w48"``, the published network, or one of two small ones for the presets of that name.
+
+        Raises:
+            ValueError: for an unknown name.
+        """
+        if name not in _NETWORKS:
+            raise ValueError(f"Backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
+        return cls(**_NETWORKS[name])
+
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         """Map normalised images (B, 3, H, W) to the four branches' features, finest first.
 
@@ -119,3 +130,10 @@ class HRNet(nn.Module):
         maps = self.stage2([transition(x) for transition in self.transition1])
         maps = self.stage3([*maps, self.transition2[-1](maps[-1])])
         return self.stage4([*maps, self.transition3[-1](maps[-1])])
+
+
+_NETWORKS = {
+    "hrnetv2-w48": {},
+    "hrnetv2-mini": {"width": 16, "modules": (1, 1, 1), "blocks": 1, "stem_width": 16},
+    "hrnetv2-smoke": {"width": 4, "modules": (1, 1, 1), "blocks": 1, "stem_width": 4},
+}

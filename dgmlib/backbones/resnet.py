@@ -102,7 +102,7 @@ class ResNet(nn.Module):
         block: ``BasicBlock`` or ``Bottleneck``.
         blocks: number of blocks in each of the four stages.
         stem: ``"7x7"`` (torchvision) or ``"deep"``, CSAIL's three 3x3 convolutions.
-        dilated: keep output stride 8 by dilating the last two stages instead of striding them.
+        output_stride: of the last map, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
         width: width of the first stage's 3x3 convolutions; 64 in every published network.
 
     Attributes:
@@ -115,15 +115,17 @@ class ResNet(nn.Module):
         block: type[BasicBlock] | type[Bottleneck],
         blocks: tuple[int, int, int, int],
         stem: Literal["7x7", "deep"] = "7x7",
-        dilated: bool = False,
+        output_stride: int = 32,
         width: int = 64,
     ):
         super().__init__()
         if stem not in ("7x7", "deep"):
             raise ValueError(f'stem is {stem!r}; it must be "7x7" or "deep".')
+        if output_stride not in (8, 16, 32):
+            raise ValueError(f"output_stride is {output_stride}; it must be 8, 16 or 32.")
         self.stem = stem
         self.channels = tuple(width * 2**stage * block.expansion for stage in range(4))
-        self.strides = (4, 8, 8, 8) if dilated else (4, 8, 16, 32)
+        self.strides = tuple(min(stride, output_stride) for stride in (4, 8, 16, 32))
 
         if stem == "deep":
             self.conv1, self.bn1 = conv3x3(3, width, stride=2), nn.BatchNorm2d(width)
@@ -135,12 +137,12 @@ class ResNet(nn.Module):
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
 
         in_channels = 2 * width if stem == "deep" else width
-        dilations = (1, 1, 2, 4) if dilated else (1, 1, 1, 1)
-        strides = (1, 2, 1, 1) if dilated else (1, 2, 2, 2)
+        dilations = [max(stride // output_stride, 1) for stride in (16, 32)]
+        steps = [2 if dilation == 1 else 1 for dilation in dilations]
         self.layer1 = make_stage(block, in_channels, width, blocks[0])
-        self.layer2 = make_stage(block, self.channels[0], 2 * width, blocks[1], strides[1], dilations[1])
-        self.layer3 = make_stage(block, self.channels[1], 4 * width, blocks[2], strides[2], dilations[2])
-        self.layer4 = make_stage(block, self.channels[2], 8 * width, blocks[3], strides[3], dilations[3])
+        self.layer2 = make_stage(block, self.channels[0], 2 * width, blocks[1], stride=2)
+        self.layer3 = make_stage(block, self.channels[1], 4 * width, blocks[2], steps[0], dilations[0])
+        self.layer4 = make_stage(block, self.channels[2], 8 * width, blocks[3], steps[1], dilations[1])
         initialise_backbone(self)
 
     @classmethod
@@ -148,7 +150,7 @@ class ResNet(nn.Module):
         cls,
         name: str,
         stem: Literal["7x7", "deep"] = "7x7",
-        dilated: bool = False,
+        output_stride: int = 32,
         width: int = 64,
         pretrained: str | os.PathLike | None = None,
     ) -> "ResNet":
@@ -157,7 +159,7 @@ class ResNet(nn.Module):
         Args:
             name: ``"resnet18"``, ``"resnet34"``, ``"resnet50"`` or ``"resnet101"``.
             stem: see the class.
-            dilated: see the class.
+            output_stride: see the class.
             width: see the class.
             pretrained: ``"imagenet"`` for torchvision's weights (7x7 stem), or the path of a file.
 
@@ -166,7 +168,7 @@ class ResNet(nn.Module):
         """
         if name not in _NETWORKS:
             raise ValueError(f"Backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
-        network = cls(*_NETWORKS[name], stem=stem, dilated=dilated, width=width)
+        network = cls(*_NETWORKS[name], stem=stem, output_stride=output_stride, width=width)
         if pretrained == "imagenet":
             load_imagenet(network, name)
         elif pretrained is not None:

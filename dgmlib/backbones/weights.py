@@ -106,6 +106,8 @@ def load_imagenet(backbone: nn.Module, name: str) -> None:
     Raises:
         ValueError: if no such file is published, it does not fit, or can neither be found nor downloaded.
     """
+    if name not in _IMAGENET_URLS:
+        raise ValueError(f"torchvision has no weights of {name}; download its authors' file and pass its path.")
     if backbone.stem == "deep":
         raise ValueError(
             "ImageNet weights of the deep stem are published without a hash; download "

@@ -1,11 +1,27 @@
 """Networks that turn a backbone's feature maps into levels for DeepGrouping and one map for dense heads."""
 
+from collections.abc import Callable, Sequence
+
 from dgmlib.decoders.apcnet import APCNet
 from dgmlib.decoders.ccnet import CCNet
 from dgmlib.decoders.deeplabv3 import DeepLabV3
 from dgmlib.decoders.gcu import GCU
 from dgmlib.decoders.hrnet import HRNetHead
+from dgmlib.decoders.layers import Decoder
 from dgmlib.decoders.ocnet import BaseOCNet, OCNet
 from dgmlib.decoders.upernet import UPerNet
 
-__all__ = ["GCU", "APCNet", "BaseOCNet", "CCNet", "DeepLabV3", "HRNetHead", "OCNet", "UPerNet"]
+__all__ = ["DECODERS", "GCU", "APCNet", "BaseOCNet", "CCNet", "Decoder", "DeepLabV3", "HRNetHead", "OCNet", "UPerNet"]
+
+#: Name -> (widths of the backbone's maps, dim, atrous rates) -> decoder, as its paper has it where dim is 512.
+DECODERS: dict[str, Callable[[Sequence[int], int, Sequence[int]], Decoder]] = {
+    "upernet": lambda channels, dim, rates: UPerNet(channels, dim),
+    "ocnet": OCNet,
+    "base-ocnet": lambda channels, dim, rates: BaseOCNet(channels, dim),
+    "apcnet": lambda channels, dim, rates: APCNet(channels, dim),
+    "ccnet": lambda channels, dim, rates: CCNet(channels, dim),
+    "gcu": lambda channels, dim, rates: GCU(channels, dim),
+    # DeepLabV3 was published at half the width of the others, HRNetV2's head at a quarter of its branches' sum.
+    "deeplabv3": lambda channels, dim, rates: DeepLabV3(channels, dim // 2, rates),
+    "hrnet": lambda channels, dim, rates: HRNetHead(channels),
+}

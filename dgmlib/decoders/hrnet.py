@@ -18,6 +18,8 @@ class HRNetHead(Decoder):
         dim: width of the fused map; a quarter of the branches' sum if None.
     """
 
+    is_pyramid = True
+
     def __init__(self, in_channels: Sequence[int], dim: int | None = None):
         super().__init__()
         self.channels, self.out_channels = tuple(in_channels), dim or sum(in_channels) // 4

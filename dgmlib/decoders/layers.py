@@ -74,8 +74,11 @@ class Decoder(nn.Module):
         channels: widths of the levels, finest first.
         out_channels: width of the fused map.
         project: layers from the concatenated levels to the fused map.
+        is_pyramid: whether the levels are maps of different scales; otherwise they are views of one map, C5 of a
+            dilated backbone.
     """
 
+    is_pyramid = False
     channels: tuple[int, ...]
     out_channels: int
     project: nn.Module

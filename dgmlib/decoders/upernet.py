@@ -62,6 +62,8 @@ class UPerNet(Decoder):
         scales: cells along each side of the pooling pyramid.
     """
 
+    is_pyramid = True
+
     def __init__(self, in_channels: Sequence[int], dim: int = 512, scales: Sequence[int] = (1, 2, 3, 6)):
         super().__init__()
         self.channels, self.out_channels, self.scales = (dim,) * len(in_channels), dim, tuple(scales)
