@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from dgmlib import viz
+from dgmlib.viz import curves
+from dgmlib.viz.nodes import principal_components
 
 matplotlib.use("Agg")
 RNG = np.random.default_rng(0)
@@ -87,10 +89,10 @@ def test_centres_stand_where_the_assignment_puts_them():
 
 def test_principal_components_have_a_fixed_sign_and_are_padded():
     features = RNG.random((6, 2))
-    components = viz._principal_components(features, 3)
+    components = principal_components(features, 3)
     assert components.shape == (6, 3)
     np.testing.assert_array_equal(components[:, 2], 0)
-    shifted = viz._principal_components(features[::-1] + 7, 3)[::-1]
+    shifted = principal_components(features[::-1] + 7, 3)[::-1]
     np.testing.assert_allclose(components, shifted, atol=1e-12)
 
 
@@ -177,8 +179,8 @@ def test_live_curve_redraws_in_place_in_jupyter(monkeypatch):
     class Handle:
         update = updated.append
 
-    monkeypatch.setattr(viz, "get_ipython", lambda: type("Shell", (), {"kernel": None}))
-    monkeypatch.setattr(viz, "display", lambda figure, display_id: shown.append(figure) or Handle())
+    monkeypatch.setattr(curves, "get_ipython", lambda: type("Shell", (), {"kernel": None}))
+    monkeypatch.setattr(curves, "display", lambda figure, display_id: shown.append(figure) or Handle())
     live = viz.LiveCurve()
     for record in records():
         live(record)
@@ -208,6 +210,25 @@ def test_table1_names_its_data_and_shows_every_seed():
     assert [len(line.get_xdata()) for line in first.lines] == [4, 4]  # two metrics, two seeds
     np.testing.assert_allclose([bar.get_height() for bar in first.patches], 35)  # the mean of 30 and 40 percent
     assert viz.table1(tidy_table1(1)).get_suptitle().endswith("1 seed")
+
+
+def test_table2_has_a_bar_a_system_and_a_point_a_seed():
+    models = ["UPerNet", "UPerNet + DGM w/o top-down", "UPerNet + DGM"]
+    rows = [
+        [model, metric, 0.2 + 0.1 * seed, seed, "Broden-mini"]
+        for model in models
+        for metric in ("mIoU", "mIoU (multi-scale)", "pixel accuracy")
+        for seed in (0, 1)
+    ]
+    figure = viz.table2(pd.DataFrame(rows, columns=["model", "metric", "value", "seed", "data"]))
+    assert figure.get_suptitle() == "Table 2 on Broden-mini, 2 seeds"
+    assert titles(figure) == ["single scale", "multi-scale"]
+    assert legend_of(figure) == ["without DGM", "+ DGM w/o top-down", "+ DGM"]
+    first = figure.axes[0]
+    assert [label.get_text() for label in first.get_yticklabels()] == models
+    np.testing.assert_allclose([bar.get_width() for bar in first.patches], 25)  # the mean of 20 and 30 percent
+    assert len({bar.get_facecolor() for bar in first.patches}) == 3
+    assert len(first.lines[0].get_xdata()) == 6
 
 
 def test_table3_shows_counted_beside_printed():
@@ -256,3 +277,128 @@ def test_pyplot_never_sees_a_figure():
         "assert 'matplotlib.pyplot' not in sys.modules or not sys.modules['matplotlib.pyplot'].get_fignums()"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+def test_colours_follow_a_group_that_takes_others_in():
+    fine = np.arange(600).reshape(20, 30) // 60  # ten bands of two rows
+    middle = np.array([0, 0, 1, 1, 1, 2, 3, 3, 4, 4])[fine]  # unequal groups; label 2 is one band
+    coarse = np.array([0, 0, 1, 1, 1])[middle]
+    low, mid, top = viz.following_colours([fine, middle, coarse])
+    np.testing.assert_array_equal(low[5], mid[2])  # not merged: exactly its colour
+    for upper, colours, parts in ((mid, low, [2, 3, 4]), (top, mid, [2, 3, 4])):
+        same = [np.array_equal(upper[1], colours[part]) for part in parts]
+        assert sum(same) == 1  # one part, the largest, hands its colour on
+    own = sorted(matplotlib.colors.to_rgb(colour) for colour in viz.PALETTE[:2])
+    np.testing.assert_allclose(sorted(top.tolist()), own, atol=0.01)  # few groups: the palette itself
+    for colours in (low, mid, top):
+        assert len(np.unique(colours.round(3), axis=0)) == len(colours)
+
+
+def test_the_largest_part_is_the_one_that_keeps_the_colour():
+    fine = np.repeat([0, 1, 2], [2, 15, 3])[:, None].repeat(30, 1)
+    coarse = np.repeat([0, 1], [17, 3])[:, None].repeat(30, 1)
+    low, top = viz.following_colours([fine, coarse])
+    np.testing.assert_array_equal(low[1], top[0])
+    assert not np.allclose(low[0], top[0])
+
+
+def test_a_single_group_on_top_has_the_colour_of_its_largest_part():
+    halves = (np.arange(30) >= 10).astype(int)[None].repeat(20, 0)
+    low, top = viz.following_colours([halves, np.zeros_like(halves)])
+    np.testing.assert_allclose(top[0], low[1], atol=1e-9)
+    (alone,) = viz.following_colours([np.zeros((4, 4), int)])
+    assert alone.shape == (1, 3)
+
+
+@pytest.mark.parametrize("count", [2, 7, 8, 60, 400])
+def test_colours_of_many_groups_are_colours(count):
+    labels = np.arange(400).reshape(20, 20) % count
+    low, top = viz.following_colours([np.arange(400).reshape(20, 20), labels])
+    for colours in (low, top):
+        assert np.isfinite(colours).all()
+        assert ((colours >= 0) & (colours <= 1)).all()
+    assert len(np.unique(top.round(3), axis=0)) > 0.9 * count
+
+
+def test_colours_do_not_depend_on_numbering_gaps_and_skip_padding():
+    padded = np.where(QUARTERS == 3, -1, QUARTERS)
+    close, apart = (
+        viz.following_colours([padded])[0],
+        viz.following_colours([np.where(padded > 0, 7 * padded, padded)])[0],
+    )
+    np.testing.assert_array_equal(close[[0, 1, 2]], apart[[0, 7, 14]])
+
+
+def test_hierarchy_shows_photograph_levels_and_areas():
+    halves = QUARTERS % 2
+    figure = viz.hierarchy(PHOTO, {"fine": torch.tensor(QUARTERS), "coarse": halves})
+    assert titles(figure) == ["image", "fine", "coarse", "levels 1-2: groups by area"]
+    bars = figure.axes[3].patches
+    assert len(bars) == 6
+    np.testing.assert_allclose([bar.get_width() for bar in bars], [0.5, 0.5, 0.25, 0.25, 0.25, 0.25])
+    # Every group stands above the one that it becomes: those of one half side by side, in its order.
+    assert [bar.get_x() for bar in bars[2:]] == [0, 0.25, 0.5, 0.75]
+    colours = viz.following_colours([QUARTERS, halves])
+    half = matplotlib.colors.to_rgb(bars[0].get_facecolor())
+    assert half in (tuple(c) for c in colours[1])
+    kept = [matplotlib.colors.to_rgb(bar.get_facecolor()) == half for bar in bars[2:]]
+    assert kept in ([True, False, False, False], [False, True, False, False])
+
+
+def test_few_groups_have_white_outlines_and_many_dark_ones():
+    many = np.arange(600).reshape(20, 30) // 4
+    few, lots = (picture(axis) for axis in viz.hierarchy(PHOTO, {"few": QUARTERS, "many": many}).axes[1:3])
+    assert (few[:, 239:241] == 1).all(-1).mean() > 0.9
+    assert lots.mean() < few.mean()
+
+
+def comparison():
+    truth = np.where(QUARTERS == 0, 0, QUARTERS)
+    return viz.comparison(PHOTO, truth, {"UPerNet": truth + (QUARTERS == 3), "DGM": truth}, NAMES, "object, a")
+
+
+def test_comparison_counts_labelled_pixels_and_marks_the_wrong_ones():
+    figure = comparison()
+    assert titles(figure) == ["image", "truth", "UPerNet", "DGM", "67% right", "100% right"]
+    wrong = picture(figure.axes[6])
+    marked = (wrong == matplotlib.colors.to_rgb("#ff0090")).all(-1)
+    np.testing.assert_array_equal(marked, QUARTERS == 3)
+    assert (picture(figure.axes[7])[QUARTERS == 0].mean() > picture(figure.axes[7])[QUARTERS > 0].mean()).all()
+    assert legend_of(figure.axes[4]) == ["none", "wall", "sky", "floor", "tree", "differs from the truth"]
+    assert figure.get_suptitle() == "object, a"
+
+
+def test_pixels_of_no_part_are_grey():
+    colours = viz.class_colours([0, 1, 2], ["-", "no part", "car: wheel"])
+    assert colours == {0: viz.NONE, 1: "#b4b4b4", 2: viz.PALETTE[0]}
+
+
+def measured(data=("drawn",)):
+    rows = []
+    for name in data:
+        for model in ("m", "m untrained"):
+            for method in ("DGM", "colour", "superpixels", "one group"):
+                for level in (1, 2):
+                    scores = {"groups": 8 / level, "segments": 3, "purity": 1 / level, "VI": 2 / level}
+                    rows += [[name, model, "object", level, method, *pair, 0.1, 5] for pair in scores.items()]
+    return pd.DataFrame(
+        rows, columns=["data", "model", "labels", "level", "method", "metric", "mean", "error", "images"]
+    )
+
+
+def test_agreement_curves_have_a_panel_per_data_and_a_point_per_level():
+    figure = viz.agreement_curves(measured(("drawn", "real")), "m")
+    assert titles(figure) == ["drawn, objects", "real, objects"]
+    line = figure.axes[0].containers[0].lines[0]
+    np.testing.assert_allclose(line.get_xydata(), [[8, 1], [4, 0.5]])
+    assert len(figure.axes[0].containers) == 4
+    assert legend_of(figure)[0] == "DGM"
+    assert viz.png(figure).startswith(b"\x89PNG")
+
+
+def test_overview_has_a_row_for_every_image():
+    levels = {"level 1": QUARTERS, "level 2": QUARTERS % 2}
+    parsed = {"objects": (QUARTERS + 1, NAMES)}
+    figure = viz.overview([(("a", PHOTO), levels, {}), (("b", PHOTO), dict([("level 1", QUARTERS)]), parsed)])
+    assert titles(figure) == ["a", "level 1", "level 2", "b", "level 1", "objects"]
+    assert legend_of(figure.axes[5]) == ["wall", "sky", "floor", "tree"]

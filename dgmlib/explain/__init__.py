@@ -1,0 +1,6 @@
+"""What a model's groups and gradients show: click propagation (Fig. 6), Grad-CAM (Fig. 7)."""
+
+from dgmlib.explain.clicks import Click, ClickSession
+from dgmlib.explain.gradcam import GraphCAM, gradcam
+
+__all__ = ["Click", "ClickSession", "GraphCAM", "gradcam"]

@@ -1,0 +1,217 @@
+"""Grad-CAM on the graph (Sec. 6, Fig. 7): which nodes of each level speak for a label.
+
+For a logit y and the nodes V^l of level l, with the mean over an image's N_l real nodes,
+
+    alpha_k = 1 / N_l  sum_n dy / dV^l_nk
+    cam_n   = ReLU( sum_k alpha_k V^l_nk )
+
+and the same on a feature map, whose cells are its nodes, is the Grad-CAM of Selvaraju et al. (ICCV 2017).
+
+The paper says little; inferred are:
+
+- **V^l are the nodes of the way up** (Eq. 6), before message passing. After it, V^1 reaches the scene logit by no path
+  at all, and V^2 and V^3 through the weights Ptilde alone; before it, every node of every level reaches every logit.
+- **From nodes to superpixels**: a superpixel takes the mean of the nodes it is part of, weighted by its row of
+  P^1 ... P^{l-1} (`Grouping.membership`). Rows are normalised, so that a large group, whose column is spread over many
+  superpixels, does not count for less. Pixels copy their superpixel.
+- **Objects, parts, materials** (beyond the paper): y is the mean logit over the pixels predicted as the class, as in
+  Vinogradova et al. (AAAI 2020), or over a mask.
+
+Where EMGP back-propagates through its last iteration only (`em_gradient`), so does Grad-CAM.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dgmlib.broden.vocabulary import Vocabulary
+from dgmlib.groups import Grouping
+from dgmlib.parsing import Parsed, PerceptualParser
+
+IMAGE_TASKS = ("scene", "texture")  # one label for the whole image
+
+
+@dataclass(frozen=True)
+class GraphCAM:
+    """Grad-CAM of one label, on every level of the graph and on F^L; nothing is normalised, nothing is negative.
+
+    A map is zero where no node speaks for the label, and everywhere if the logit does not depend on the level: in an
+    untrained network, whose residual layers start at zero, or where no pixel is predicted as the class.
+
+    Attributes:
+        logit: (B,) y.
+        nodes: for every level (B, N_l), zero for padded nodes.
+        superpixels: for every level (B, N), likewise.
+        pixels: for every level (B, H, W), zero in padding.
+        feature_map: (B, h_L, w_L), the ordinary Grad-CAM on F^L before the grouping adds to it.
+    """
+
+    logit: Tensor
+    nodes: list[Tensor]
+    superpixels: list[Tensor]
+    pixels: list[Tensor]
+    feature_map: Tensor
+
+
+def gradcam(
+    model: PerceptualParser,
+    images: Tensor,
+    labels: Tensor,
+    task: str = "scene",
+    target: int | tuple[int, int] | None = None,
+    mask: Tensor | None = None,
+) -> GraphCAM:
+    """Explain one label by the nodes of every level.
+
+    Args:
+        model: with a Deep Grouping Model. It runs in evaluation mode; its own mode and gradients are left as they were.
+        images: (B, 3, H, W) RGB in [0, 1].
+        labels: (B, H, W) superpixels, -1 in padding.
+        task: one of the model's.
+        target: class id; for parts (object id, index in the object's list of parts). By default the scene or texture
+            that each image is predicted as.
+        mask: (B, h, w), at any resolution, the pixels whose mean logit is explained; by default those predicted as
+            the class. Neither for scenes nor for textures, which are labels of the whole image.
+
+    Raises:
+        ValueError: for a model without Deep Grouping Model, or a target or mask that the task does not have.
+    """
+    if getattr(model, "dgm", None) is None:
+        raise ValueError(
+            "model has no Deep Grouping Model, so there is no graph to explain with; "
+            'build or load one with dgm="full" or "no_top_down".'
+        )
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.enable_grad(), _record(model) as (levels, maps):
+            # Gradients are wanted also of a network whose parameters are frozen.
+            parsed = model(images.detach().requires_grad_(), labels, tasks=_needed(task))
+            logit = class_score(parsed, model.vocabulary, task, target, mask)
+            features = [*levels, maps[-1]]
+            gradients = torch.autograd.grad(logit.sum(), features, allow_unused=True, materialize_grads=True)
+    finally:
+        model.train(was_training)
+    with torch.no_grad():
+        grouping, grid = parsed.grouping, maps[-1]
+        nodes = [node_cam(*level) for level in zip(levels, gradients[:-1], grouping.masks, strict=True)]
+        superpixels = [to_superpixels(cam, grouping, level) for level, cam in enumerate(nodes, 1)]
+        pixels = [to_pixels(cam, labels) for cam in superpixels]
+        cells = node_cam(grid.flatten(2).mT, gradients[-1].flatten(2).mT)  # (B, h w)
+    return GraphCAM(logit.detach(), nodes, superpixels, pixels, cells.unflatten(1, grid.shape[2:]))
+
+
+def node_cam(nodes: Tensor, gradients: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Grad-CAM of any set of feature vectors: nodes of a graph, or the cells of a feature map.
+
+    Args:
+        nodes: V, (B, N, D).
+        gradients: dy / dV, (B, N, D).
+        mask: (B, N), False for padding; all real by default.
+
+    Returns:
+        (B, N), not negative, zero in padding.
+    """
+    mask = nodes.new_ones(nodes.shape[:2]) if mask is None else mask.to(nodes.dtype)
+    alpha = (gradients * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)  # (B, D)
+    return (nodes @ alpha[..., None]).squeeze(-1).relu() * mask
+
+
+def to_superpixels(cam: Tensor, grouping: Grouping, level: int) -> Tensor:
+    """Mean of the nodes that a superpixel is part of, weighted by its membership: (B, N_l) -> (B, N).
+
+    A superpixel that is part of no node, its weights being too small for a float, gets zero.
+    """
+    membership = grouping.membership(level)  # (B, N, N_l)
+    total = membership.sum(2)  # (B, N)
+    return (membership @ cam[..., None]).squeeze(-1) / total.clamp(min=torch.finfo(total.dtype).tiny)
+
+
+def to_pixels(values: Tensor, labels: Tensor) -> Tensor:
+    """Copy the values of superpixels to their pixels: (B, N), (B, H, W) -> (B, H, W), zero where the label is -1."""
+    image = torch.arange(len(labels), device=labels.device)[:, None, None]
+    return torch.where(labels >= 0, values[image, labels.long().clamp(min=0)], 0)
+
+
+def class_score(
+    parsed: Parsed,
+    vocabulary: Vocabulary,
+    task: str,
+    target: int | tuple[int, int] | None = None,
+    mask: Tensor | None = None,
+    probability: bool = False,
+) -> Tensor:
+    """What `gradcam` explains: the logit of a label, (B,), or its softmax probability.
+
+    Args:
+        parsed: what the model returned; for parts, with "object".
+        vocabulary: the model's.
+        task: see `gradcam`.
+        target: see `gradcam`.
+        mask: see `gradcam`.
+        probability: whether to take the softmax over the classes (of a part: over its object's parts) first.
+
+    Raises:
+        ValueError: for a target or mask that the task does not have.
+    """
+    logits, channel = _group(parsed, vocabulary, task, target)  # (B, classes[, h, w])
+    if task in IMAGE_TASKS:
+        if mask is not None:
+            raise ValueError(f"mask must be None for task {task!r}: a {task} is a label of the whole image.")
+        logits = logits if logits.ndim == 2 else logits.mean((2, 3))  # (B, classes)
+        scores = logits.softmax(1) if probability else logits
+        return scores.amax(1) if channel is None else scores[:, channel]
+    scores = (logits.softmax(1) if probability else logits)[:, channel]  # (B, h, w)
+    weights = predicted_as(parsed, vocabulary, task, target) if mask is None else mask
+    weights = F.interpolate(weights[:, None].to(scores.dtype), size=scores.shape[1:], mode="area")[:, 0]
+    total = weights.sum((1, 2))
+    return (scores * weights).sum((1, 2)) / total.clamp(min=torch.finfo(total.dtype).tiny)
+
+
+def predicted_as(parsed: Parsed, vocabulary: Vocabulary, task: str, target: int | tuple[int, int]) -> Tensor:
+    """Pixels predicted as a class of objects, parts or materials, (B, h, w) bool; parts within the predicted object."""
+    logits, channel = _group(parsed, vocabulary, task, target)
+    here = logits.argmax(1) == channel
+    return here & (parsed["object"].argmax(1) == target[0]) if task == "part" else here
+
+
+def _group(
+    parsed: Parsed, vocabulary: Vocabulary, task: str, target: int | tuple[int, int] | None
+) -> tuple[Tensor, int | None]:
+    """The logits that the target competes with, and its position among them (None: each image's best)."""
+    logits = parsed[task]
+    if task == "part":
+        if not isinstance(target, tuple) or target[0] not in vocabulary.part_slices:
+            raise ValueError(
+                f"target of task 'part' must be (object id, index in the object's parts), the object being one of "
+                f"{list(vocabulary.part_slices)}, not {target!r}."
+            )
+        logits, target = logits[:, vocabulary.part_slices[target[0]]], target[1]
+    if target is None and task not in IMAGE_TASKS:
+        raise ValueError(f"target is missing: task {task!r} needs a class id.")
+    if target is not None and not 0 <= target < logits.shape[1]:
+        raise ValueError(f"target must be 0 to {logits.shape[1] - 1} for task {task!r}, not {target}.")
+    return logits, target
+
+
+def _needed(task: str) -> tuple[str, ...]:
+    """A part is looked for within its predicted object."""
+    return ("object", "part") if task == "part" else (task,)
+
+
+@contextmanager
+def _record(model: PerceptualParser) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Lists that a forward pass fills: V^1 ... V^L of the way up, and F^1 ... F^L as the grouping receives them."""
+    dgm, nodes, maps = model.dgm, [], []
+    layers = (dgm.first, *dgm.projections)
+    hooks = [layer.register_forward_hook(lambda _, inputs, output: nodes.append(output)) for layer in layers]
+    hooks.append(dgm.register_forward_pre_hook(lambda _, inputs: maps.extend(inputs[0])))
+    try:
+        yield nodes, maps
+    finally:
+        for hook in hooks:
+            hook.remove()

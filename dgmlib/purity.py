@@ -1,0 +1,288 @@
+"""Do groups look like parts or like objects? Every level of a grouping against labels, beside equal-count controls.
+
+The paper's Fig. 5 shows a second level that looks like parts and a last one that looks like objects. Here that is
+measured, image by image, on labelled pixels only:
+
+purity    share of the pixels that carry the commonest label of their group (achievable segmentation accuracy)
+merged    H(label | group) in bits: what a group leaves open about the label; 0 for groups inside one label
+split     H(group | label) in bits: into how many groups a label falls; 0 for labels inside one group
+VI        merged + split, the variation of information: 0 only for groups that are the labels
+
+Purity can only fall as groups merge, so it says nothing by itself: each level stands beside the same superpixels
+merged by colour, and beside the superpixels' own hierarchy cut again, both to as many groups as that level shows in
+that image; and beside one single group. A difference to a control is taken image by image before it is averaged.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike
+from scipy.cluster.hierarchy import cut_tree, ward
+from scipy.stats import entropy
+from skimage.color import rgb2lab
+from skimage.metrics import contingency_table
+from torch.utils.data import Dataset
+from tqdm import tqdm
+
+from dgmlib import presets, superpixels
+from dgmlib.broden import BrodenPlus, FolderDataset, Vocabulary
+from dgmlib.checkpoints import load_model
+from dgmlib.experiments import data_root
+from dgmlib.explain.click_benchmark import untrained
+from dgmlib.explain.clicks import ClickSession
+from dgmlib.explain.measured import add_rows
+from dgmlib.parsing import PerceptualParser
+from dgmlib.paths import RESULTS, write_atomic
+from dgmlib.provenance import markdown
+from dgmlib.viz.nodes import region_colours
+
+METRICS = ("groups", "segments", "purity", "merged", "split", "VI")
+#: The network's own groups, then the controls. All but the last have equally many groups.
+METHODS = ("DGM", "colour", "superpixels", "one group")
+
+
+def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Compare the groups of an image with its labels.
+
+    Args:
+        groups: (H, W) integers from 0.
+        labels: (H, W) integers, 0 where nothing is labelled; there must be a label somewhere.
+
+    Returns:
+        `METRICS`: "groups" counts those of the whole image, the others are about labelled pixels; "segments" counts
+        the labels that occur.
+    """
+    labelled = labels > 0
+    shared = contingency_table(labels[labelled], groups[labelled], sparse_type="array").tocsr()  # (labels, groups)
+    by_label, by_group = shared.sum(1), shared.sum(0)  # pixels
+    both = entropy(shared.data, base=2)
+    merged, split = (max(both - entropy(pixels, base=2), 0.0) for pixels in (by_group, by_label))  # chain rule
+    return {
+        "groups": np.count_nonzero(np.bincount(groups.ravel())),
+        "segments": np.count_nonzero(by_label),
+        "purity": shared.max(0).sum() / by_label.sum(),
+        "merged": merged,
+        "split": split,
+        "VI": merged + split,
+    }
+
+
+def merge_by_colour(image: np.ndarray, regions: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
+    """Merge superpixels by their mean colour alone (Ward's criterion in CIE Lab), wherever they lie, as a DGM may.
+
+    Args:
+        image: (H, W, 3) RGB, bytes or floats in [0, 1].
+        regions: (H, W) superpixels 0..n-1.
+        counts: the groups wanted, each 1 ... n.
+
+    Returns:
+        (H, W) groups for every count.
+    """
+    colours = region_colours(rgb2lab(image), regions)  # (N, 3)
+    if len(colours) == 1:
+        return [np.zeros_like(regions) for _ in counts]
+    tree = ward(colours)
+    return [cut_tree(tree, n_clusters=count)[:, 0][regions] for count in counts]
+
+
+def label_maps(sample: Mapping, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
+    """Read the "object" and "part" labels of a sample, (H, W) integers with 0 for unlabelled.
+
+    Part labels are (object, part) pairs of the objects whose parts are annotated; what no part covers is one more
+    segment of its object. In a plain folder, the class "building/window" is a part of "building".
+    """
+    objects = sample["object"]
+    if "part" in sample:
+        annotated = [thing for thing, ok in zip(vocabulary.object_parts, sample["part_valid"], strict=True) if ok]
+        pairs = 1 + objects * (1 + len(vocabulary.parts)) + sample["part"]
+        return {"object": objects, "part": np.where(np.isin(objects, annotated), pairs, 0)}
+    wholes = [name.split("/")[0] for name in vocabulary.objects]
+    with_parts = {name.split("/")[0] for name in vocabulary.objects if "/" in name}
+    whole = np.array([wholes.index(name) for name in wholes])  # class -> first class of the same object
+    has_parts = np.array([name in with_parts for name in wholes])
+    return {"object": whole[objects], "part": np.where(has_parts[objects], objects, 0)}
+
+
+def compare(
+    models: Mapping[str, PerceptualParser],
+    sets: Mapping[str, Dataset],
+    short_side: int,
+    images: int = 40,
+    workers: int = 1,
+) -> pd.DataFrame:
+    """Measure every level of some models, and the controls, on images of some data sets.
+
+    Args:
+        models: name -> model with a Deep Grouping Model.
+        sets: name of the data -> e.g. `BrodenPlus` or `FolderDataset`.
+        short_side: of the scaled image that the models see, in pixels.
+        images: how many of every data set, spread evenly.
+        workers: processes.
+
+    Returns:
+        one row per data, image ("key"), kind of labels, model, level and method (of `METHODS`), with `METRICS`. Images
+        with fewer than two labels of a kind are left out for that kind.
+
+    Raises:
+        ValueError: if a model has no Deep Grouping Model, or no image has two labels.
+    """
+    rows = []
+    for name, dataset in sets.items():
+        chosen = np.unique(np.linspace(0, len(dataset) - 1, min(images, len(dataset))).round().astype(int)).tolist()
+        bar = tqdm(total=len(chosen), unit="image", desc=name, disable=None)
+        with bar, Parallel(workers, return_as="generator") as pool:
+            for part in pool(delayed(_image)(models, dataset, index, short_side) for index in chosen):
+                rows += [{"data": name} | row for row in part]
+                bar.update()
+    if not rows:
+        raise ValueError(f"no image of {', '.join(sets)} has two labels, so there is nothing to compare groups with.")
+    return pd.DataFrame(rows)
+
+
+def _image(
+    models: Mapping[str, PerceptualParser], dataset: Dataset, index: int, short_side: int
+) -> list[dict[str, object]]:
+    sample, rows = dataset[index], []
+    truth = label_maps(sample, dataset.vocabulary) if "object" in sample else {}
+    truth = {kind: labels for kind, labels in truth.items() if len(np.unique(labels[labels > 0])) > 1}
+    for name, model in models.items() if truth else ():
+        regions, levels = group_levels(model, sample["image"], short_side)
+        for level, method, groups in _with_controls(sample["image"], regions, levels):
+            for kind, labels in truth.items():
+                where = {"key": sample["key"], "labels": kind, "model": name, "level": level, "method": method}
+                rows.append(where | agreement(groups, labels))
+    return rows
+
+
+def group_levels(
+    model: PerceptualParser, image: ArrayLike, short_side: int | None = None
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Group an image of any size: its superpixels, and the groups of every level, finest first; (H, W) each.
+
+    A superpixel belongs to the group in which it weighs most, see `Grouping.label_map`.
+
+    Args:
+        model: with a Deep Grouping Model.
+        image: (H, W, 3) bytes or floats in [0, 1].
+        short_side: of the scaled image that the model sees, see `ClickSession`.
+    """
+    session = ClickSession(model, image, short_side)
+    here = replace(session.grouping, labels=torch.from_numpy(session.labels)[None])  # at the image's own size
+    return session.labels, [here.label_map(level)[0].numpy() for level in range(1, session.levels + 1)]
+
+
+def _with_controls(
+    image: np.ndarray, regions: np.ndarray, levels: Sequence[np.ndarray]
+) -> Iterator[tuple[int, str, np.ndarray]]:
+    """Level, method and (H, W) groups, for all levels and `METHODS`."""
+    counts = [len(np.unique(groups)) for groups in levels]
+    colour = merge_by_colour(image, regions, counts)
+    again = superpixels.segment_hierarchy(image, counts)
+    for level, groups in enumerate(zip(levels, colour, again, strict=True), 1):
+        for method, own in zip(METHODS, (*groups, np.zeros_like(regions)), strict=True):
+            yield level, method, own
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Average `compare`'s rows over images.
+
+    Returns:
+        tidy rows with columns data, model, labels, level, method, metric, mean, error (standard error of the mean) and
+        images. "DGM ahead, purity" and "DGM ahead, VI" are mean differences between DGM and a control, taken image by
+        image and positive where DGM is better.
+    """
+    names = ["data", "model", "labels", "level", "method"]
+    at = [*names[:-1], "key"]
+    dgm = table.loc[table["method"] == "DGM", [*at, "purity", "VI"]]
+    controls = table[table["method"] != "DGM"].merge(dgm, on=at, suffixes=("", " of DGM"))
+    controls["DGM ahead, purity"] = controls["purity of DGM"] - controls["purity"]
+    controls["DGM ahead, VI"] = controls["VI"] - controls["VI of DGM"]
+    differences = controls.melt(names, ["DGM ahead, purity", "DGM ahead, VI"], "metric")
+    long = pd.concat([table.melt(names, METRICS, "metric"), differences])
+    means = long.groupby([*names, "metric"], sort=False)["value"].agg(["mean", "sem", "count"]).reset_index()
+    return means.rename(columns={"sem": "error", "count": "images"})
+
+
+def measure(
+    model: Path = RESULTS / "checkpoints" / "mini-dgm",
+    /,
+    profile: str = "mini",
+    data: Path | None = None,
+    folders: tuple[Path, ...] = (),
+    short_side: int | None = None,
+    images: int = 100,
+    workers: int = 2,
+    out: Path = RESULTS,
+) -> str:
+    """Measure groups against labels and add them to ``grouping.{csv,json,md}``; rows of the same data and model go.
+
+    Args:
+        model: path of a model without suffix; the same network with random weights is measured beside it.
+        profile: preset whose data and test settings to use.
+        data: root of Broden+; of Broden-mini it is optional.
+        folders: image/label folders instead, see `FolderDataset`; names.txt may say "building/window" for a part.
+        short_side: that images are scaled to, in pixels; by default the profile's.
+        images: of every validation split, spread evenly.
+        workers: processes.
+        out: where the table goes.
+    """
+    preset = presets.get(profile)
+    if folders:
+        sets = {folder.name: FolderDataset(folder, "val") for folder in folders}
+    else:
+        sets = {preset.data: BrodenPlus(data_root(preset, data, workers), "val", ("object", "part"))}
+    short_side = short_side or preset.testing.short_side
+    network = load_model(model).float()
+    models = {model.name: network, f"{model.name} untrained": untrained(network)}
+    table = summarise(compare(models, sets, short_side, images, workers))
+    table = add_rows(table, "grouping", out, images=images, short_side=short_side)
+    text = render(table)
+    with write_atomic(out / "grouping.md") as temporary:
+        temporary.write_text(text)
+    return text
+
+
+def render(table: pd.DataFrame) -> str:
+    """Render `summarise`'s rows as markdown: a table per data and labels, a row per model and level."""
+    parts = [
+        "Groups of every level against labels, validation images. Purity is the share of labelled pixels that carry\n"
+        "the commonest label of their group; VI (bits, less is better) the variation of information between groups\n"
+        "and labels. Controls have as many groups as that level shows in that image: the same superpixels merged by\n"
+        "colour, and the superpixels' own hierarchy cut again. Ahead is DGM's mean lead over a control in purity,\n"
+        "image by image, ± its standard error. Segments are the labels that occur; groups those of the whole image."
+    ]
+    for (data, labels), rows in table.groupby(["data", "labels"], sort=False):
+        own = rows[rows["method"] == "DGM"].set_index(["model", "metric", "level"])["mean"]
+        segments = own.xs("segments", level="metric").iloc[0]
+        one = rows[(rows["method"] == "one group") & (rows["metric"] == "purity")]["mean"].iloc[0]
+        parts.append(
+            f"**{data}, {labels}s**: {rows['images'].max()} images, {segments:.1f} segments in an image. "
+            f"One single group has purity {one:.3f}."
+        )
+        parts.append(markdown(wide(rows)))
+    return "\n\n".join(parts) + "\n"
+
+
+def wide(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per model and level, of one data set and kind of labels; values as text."""
+    at = ["model", "level"]
+    mean, error = (rows.pivot_table(value, at, ["method", "metric"], sort=False) for value in ("mean", "error"))
+    shown = {"groups": mean["DGM", "groups"].map("{:.1f}".format)}
+    for metric in ("purity", "VI"):
+        shown |= {f"{metric}, {method}": mean[method, metric].map("{:.3f}".format) for method in METHODS[:3]}
+    for method in METHODS[1:3]:
+        lead = (method, "DGM ahead, purity")
+        shown[f"ahead of {method}"] = mean[lead].map("{:+.3f}".format) + error[lead].map(" ± {:.3f}".format)
+    return pd.DataFrame(shown).reset_index()
+
+
+def closest_levels(table: pd.DataFrame) -> pd.DataFrame:
+    """The level whose groups come closest to the labels, by the least mean VI; a row per data, a column per labels."""
+    rows = table[(table["metric"] == "VI") & (table["method"] == "DGM")]
+    best = rows.loc[rows.groupby(["data", "model", "labels"], sort=False)["mean"].idxmin()]
+    return best.pivot(index=["data", "model"], columns="labels", values="level").astype("Int64")

@@ -1,0 +1,175 @@
+// The page's side of dgmlib.widgets.ClickWidget: sends what a person does, draws the frames that come back.
+
+const COLOURS = { positive: "#0072b2", negative: "#d55e00" };
+const STEP = 8; // pixels that an arrow key moves the cross
+
+function element(parent, tag, properties) {
+  const made = Object.assign(document.createElement(tag), properties);
+  parent.append(made);
+  return made;
+}
+
+async function picture(bytes, type) {
+  return createImageBitmap(new Blob([bytes], { type }));
+}
+
+// A click is told apart by its shape and its sign, not by its colour alone.
+function mark(context, x, y, positive) {
+  context.beginPath();
+  if (positive) context.arc(x, y, 8, 0, 2 * Math.PI);
+  else context.rect(x - 7, y - 7, 14, 14);
+  context.fillStyle = positive ? COLOURS.positive : COLOURS.negative;
+  context.fill();
+  context.strokeStyle = "white";
+  context.lineWidth = 2;
+  context.stroke();
+  context.fillStyle = "white";
+  context.fillRect(x - 4, y - 1, 8, 2);
+  if (positive) context.fillRect(x - 1, y - 4, 2, 8);
+}
+
+async function render({ model, el }) {
+  const [width, height, levels] = ["width", "height", "levels"].map((name) => model.get(name));
+  const zoom = Math.max(1, Math.round(480 / width)); // a small photograph is shown larger
+  const root = element(el, "div", { className: "dgmlib-clicks" });
+  const canvas = element(root, "canvas", { width: width * zoom, height: height * zoom, tabIndex: 0 });
+  canvas.style.cssText = "max-width: 100%; cursor: crosshair; display: block";
+  canvas.setAttribute("role", "application");
+  canvas.setAttribute(
+    "aria-label",
+    "Photograph. Arrows move the cross, Enter: this belongs, Shift+Enter: this does not, U: undo.",
+  );
+  const bar = element(root, "div", {});
+  bar.style.cssText = "display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin-top: 6px";
+  const label = element(bar, "label", { textContent: "level " });
+  const slider = element(label, "input", { type: "range", min: 1, max: levels, step: 1, value: model.get("level") });
+  slider.style.verticalAlign = "middle";
+  const shown = element(label, "output", { textContent: `${slider.value} of ${levels}` });
+  const status = element(root, "div", {});
+  status.setAttribute("role", "status");
+  status.setAttribute("aria-live", "polite");
+  for (const [name, message] of [
+    ["Undo", { kind: "undo" }],
+    ["Reset", { kind: "reset" }],
+    ["Save mask", { kind: "save", what: "mask" }],
+    ["Save clicks", { kind: "save", what: "clicks" }],
+  ])
+    element(bar, "button", { textContent: name, type: "button", onclick: () => send(message) });
+
+  const context = canvas.getContext("2d");
+  const photo = await picture(model.get("photo"), "image/jpeg");
+  let seq = model.get("frame").seq; // several views of one widget count on together
+  let sent = performance.now();
+  let drawn = null; // the frame on the canvas, with its decoded overlay
+  let cross = null; // where the keyboard points
+
+  function send(message) {
+    sent = performance.now();
+    model.send({ ...message, seq: ++seq });
+  }
+
+  function paint() {
+    if (!drawn) return;
+    context.drawImage(photo, 0, 0, canvas.width, canvas.height);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(drawn.overlay, 0, 0, canvas.width, canvas.height);
+    for (const { x, y, positive } of drawn.clicks) mark(context, (x + 0.5) * zoom, (y + 0.5) * zoom, positive);
+    if (cross && document.activeElement === canvas) {
+      const [x, y] = [(cross.x + 0.5) * zoom, (cross.y + 0.5) * zoom];
+      for (const [colour, thick] of [["black", 4], ["white", 2]]) {
+        context.fillStyle = colour;
+        context.fillRect(x - 12, y - thick / 2, 24, thick);
+        context.fillRect(x - thick / 2, y - 12, thick, 24);
+      }
+    }
+  }
+
+  async function update() {
+    const frame = model.get("frame");
+    const overlay = await picture(frame.png, "image/png");
+    if (frame !== model.get("frame")) return; // a newer one came while this one was decoded
+    drawn = { ...frame, overlay };
+    seq = Math.max(seq, frame.seq);
+    paint();
+    const count = frame.clicks.length;
+    const share = ((100 * frame.selected) / (width * height)).toFixed(1);
+    status.textContent = `${count} click${count === 1 ? "" : "s"}, ${share} % of the photograph selected`;
+    Object.assign(canvas.dataset, {
+      ready: 1,
+      seq: frame.seq,
+      clicks: count,
+      selected: frame.selected,
+      milliseconds: (performance.now() - sent).toFixed(1), // from the last message to the repaint
+    });
+  }
+
+  function click(x, y, positive) {
+    send({ kind: "click", x, y, positive });
+  }
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 && event.button !== 2) return;
+    const box = canvas.getBoundingClientRect();
+    const place = (client, start, length, size) =>
+      Math.min(size - 1, Math.max(0, Math.floor(((client - start) * size) / length)));
+    const x = place(event.clientX, box.left, box.width, width);
+    const y = place(event.clientY, box.top, box.height, height);
+    cross = null;
+    click(x, y, event.button === 0 && !event.shiftKey);
+  });
+  canvas.addEventListener("contextmenu", (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    const here = cross ?? { x: width >> 1, y: height >> 1 };
+    if (event.key in moves) {
+      const [dx, dy] = moves[event.key].map((step) => step * (event.shiftKey ? 1 : STEP));
+      cross = {
+        x: Math.min(width - 1, Math.max(0, here.x + dx)),
+        y: Math.min(height - 1, Math.max(0, here.y + dy)),
+      };
+      paint();
+    } else if (event.key === "Enter" || event.key === " ") click(here.x, here.y, !event.shiftKey);
+    else if (event.key.toLowerCase() === "u") send({ kind: "undo" });
+    else return;
+    event.preventDefault();
+  });
+  canvas.addEventListener("focus", () => {
+    if (canvas.matches(":focus-visible")) cross ??= { x: width >> 1, y: height >> 1 };
+    paint();
+  });
+  canvas.addEventListener("blur", paint);
+
+  let waiting = false; // a drag gives more events than there are frames
+  slider.addEventListener("input", () => {
+    shown.textContent = `${slider.value} of ${levels}`;
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      send({ kind: "level", level: Number(slider.value) });
+    });
+  });
+  // JupyterLab's shortcuts would take arrows and Enter away from the widget.
+  root.addEventListener("keydown", (event) => event.stopPropagation());
+
+  const save = ({ name, type }, [bytes]) => {
+    const link = Object.assign(document.createElement("a"), {
+      href: URL.createObjectURL(new Blob([bytes], { type })),
+      download: name,
+    });
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+  model.on("change:frame", update);
+  model.on("msg:custom", save);
+  await update();
+  return () => {
+    model.off("change:frame", update);
+    model.off("msg:custom", save);
+  };
+}
+
+export default { render };

@@ -1,0 +1,399 @@
+"""Grad-CAM on the graph: against finite differences, against captum, and what must hold whatever the weights are."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from captum.attr import LayerGradCam
+from matplotlib.figure import Figure
+from torch import nn
+
+from dgmlib import presets, viz
+from dgmlib.broden import Vocabulary
+from dgmlib.explain import gradcam, gradcam_benchmark
+from dgmlib.explain.gradcam import class_score, node_cam, predicted_as, to_pixels, to_superpixels
+from dgmlib.explain.measured import add_rows
+from dgmlib.parsing import PerceptualParser
+from dgmlib.regions import RegionGrid
+
+VOCABULARY = Vocabulary(
+    objects=("-", "cat", "sky", "car"),
+    parts=("-", "head", "leg", "wheel"),
+    scenes=("field", "street", "room"),
+    materials=("-", "fur", "metal"),
+    textures=("dotted", "striped"),
+    object_parts={1: (0, 1, 2), 3: (0, 3)},
+)
+
+
+def blocks(height: int, width: int, size: int) -> torch.Tensor:
+    """Square superpixels of ``size`` pixels, (1, height, width)."""
+    rows, columns = torch.arange(height) // size, torch.arange(width) // size
+    return (rows[:, None] * (-(-width // size)) + columns)[None]
+
+
+def network(dgm="full", dtype=torch.float64, audible=True) -> PerceptualParser:
+    """A small model whose residual layers, which start at zero, have the weight of a trained network's."""
+    torch.manual_seed(0)
+    smoke = presets.get("smoke")
+    # Its random features lie further apart than those of a trained network.
+    preset = replace(smoke, model=replace(smoke.model, sigma2=0.5, em_gradient="all"))
+    model = PerceptualParser.from_preset(preset, dgm, VOCABULARY)
+    for module in model.modules():
+        if audible and isinstance(module, nn.BatchNorm1d):
+            nn.init.ones_(module.weight)
+    return model.to(dtype).eval()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return network()
+
+
+@pytest.fixture(scope="module")
+def image():
+    return torch.rand(1, 3, 64, 96, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+LABELS = blocks(64, 96, 16)  # 24 superpixels
+EVERYWHERE = torch.ones(1, 4, 4)
+#: Task, target and mask; in an untrained network hardly a pixel is predicted as what one asks for.
+TARGETS = [
+    ("scene", None, None),
+    ("scene", 1, None),
+    ("object", 2, EVERYWHERE),
+    ("part", (1, 2), EVERYWHERE),
+    ("material", 1, EVERYWHERE),
+    ("texture", 0, None),
+]
+
+
+@pytest.mark.parametrize("dgm", ["full", "no_top_down"])
+@pytest.mark.parametrize(("task", "target", "mask"), TARGETS[1:4])
+def test_weights_and_maps_are_those_of_finite_differences(dgm, task, target, mask, image):
+    """alpha_k is how much y changes per node when channel k of all nodes of the level changes."""
+    model, step = network(dgm), 1e-5
+    cam = gradcam(model, image, LABELS, task, target, mask)
+    tasks = ("object", "part") if task == "part" else (task,)
+    level = 2  # the level whose nodes are moved
+    layer, caught = model.dgm.projections[0], []
+    hook = layer.register_forward_hook(lambda *call: caught.append(call[2]))
+    with torch.no_grad():
+        model(image, LABELS, tasks=tasks)
+    hook.remove()
+    nodes = caught[0][0]  # (N_2, D)
+    alpha = torch.zeros(nodes.shape[1], dtype=nodes.dtype)
+    for k in range(len(alpha)):
+        sides = []
+        for sign in (1, -1):
+            bump = torch.zeros_like(alpha)
+            bump[k] = sign * step
+            hook = layer.register_forward_hook(lambda *call, bump=bump: call[2] + bump)
+            with torch.no_grad():
+                parsed = model(image, LABELS, tasks=tasks)
+                sides.append(class_score(parsed, VOCABULARY, task, target, mask).item())
+            hook.remove()
+        alpha[k] = (sides[0] - sides[1]) / (2 * step) / len(nodes)
+    expected = [max(float(sum(alpha * node)), 0.0) for node in nodes]
+    assert max(map(abs, alpha.tolist())) > 1e-6
+    torch.testing.assert_close(cam.nodes[level - 1][0], torch.tensor(expected, dtype=nodes.dtype), atol=1e-8, rtol=1e-4)
+
+
+def test_every_level_speaks_for_a_scene_and_the_nodes_after_message_passing_would_not(model, image):
+    images = image.clone().requires_grad_()
+    parsed = model(images, LABELS, tasks=("scene",))
+    after = torch.autograd.grad(parsed["scene"].sum(), parsed.grouping.nodes, allow_unused=True, materialize_grads=True)
+    assert after[0].abs().max() == 0  # V^1 as `Grouping.nodes` holds it: no path to the scene
+    # Whether a map is zero depends on the label; that all are, for every label, would be no accident.
+    maps = [gradcam(model, image, LABELS, "scene", target).nodes for target in range(3)]
+    assert all(max(cam[level].max() for cam in maps) > 0 for level in range(4))
+
+
+def test_a_node_cam_by_hand():
+    nodes = torch.tensor([[[1.0, 0.0], [0.0, 2.0], [3.0, 1.0]], [[1.0, 1.0], [9.0, 9.0], [9.0, 9.0]]])
+    gradients = torch.tensor([[[1.0, 0.0], [2.0, -3.0], [3.0, 0.0]], [[1.0, 2.0], [5.0, 5.0], [5.0, 5.0]]])
+    mask = torch.tensor([[True, True, True], [True, False, False]])
+    # Image 0: alpha = (2, -1), cam = (2, -2, 5); image 1 has one real node: alpha = (1, 2), cam = 3.
+    expected = torch.tensor([[2.0, 0.0, 5.0], [3.0, 0.0, 0.0]])
+    torch.testing.assert_close(node_cam(nodes, gradients, mask), expected)
+
+
+class Convolutional(nn.Module):
+    """A plain CNN, and the same whose features go through a graph with one node for each cell."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.features = nn.Sequential(
+            nn.Conv2d(3, 7, 3, padding=1), nn.ReLU(), nn.Conv2d(7, 6, 3, padding=1), nn.Tanh()
+        )
+        self.head = nn.Sequential(nn.Conv2d(6, 6, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 4))
+
+    def forward(self, images):
+        return 100 * self.head(self.features(images))
+
+
+@pytest.mark.parametrize("target", range(4))
+def test_with_one_node_for_each_cell_it_is_captums_grad_cam(target):
+    net, images = Convolutional(), torch.rand(2, 3, 9, 12)
+    expected = LayerGradCam(net, net.features).attribute(images, target, relu_attributions=True)[:, 0]  # (2, 9, 12)
+    cells = torch.arange(9 * 12).view(9, 12)
+    labels = torch.stack([cells, cells.flip(0, 1)])  # each cell its own superpixel, whatever their numbers
+    grid = RegionGrid(labels, [(9, 12)])
+    nodes = grid.pool(net.features(images), 0)  # (2, 108, 6)
+    logit = 100 * net.head(grid.unpool(nodes, 0))[:, target]
+    (gradients,) = torch.autograd.grad(logit.sum(), nodes)
+    assert expected.max() > 1e-3
+    torch.testing.assert_close(to_pixels(node_cam(nodes, gradients, grid.mask), labels), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("task", "target", "mask"), TARGETS)
+def test_the_map_on_the_features_is_captums(model, image, task, target, mask):
+    class Score(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, images):
+            parsed = self.model(images, LABELS, tasks=("object", "part") if task == "part" else (task,))
+            return class_score(parsed, VOCABULARY, task, target, mask)[:, None]
+
+    layer = model.decoder.ppm_last_conv  # gives F^4 of UPerNet
+    expected = LayerGradCam(Score(), layer).attribute(image, 0, relu_attributions=True)[:, 0]
+    cam = gradcam(model, image, LABELS, task, target, mask)
+    torch.testing.assert_close(cam.feature_map, expected, atol=1e-9, rtol=1e-5)
+
+
+def test_an_images_maps_do_not_depend_on_its_batch(model, image):
+    other = torch.rand(1, 3, 64, 96, dtype=torch.float64)
+    labels = torch.full((1, 64, 96), -1)
+    labels[:, :40, :60] = blocks(40, 60, 20)  # 6 superpixels and padding
+    alone = gradcam(model, other, labels, "object", 2, EVERYWHERE)
+    both = torch.cat([image, other]), torch.cat([LABELS, labels])
+    together = gradcam(model, *both, "object", 2, EVERYWHERE.expand(2, -1, -1))
+    for one, two in zip(alone.pixels, together.pixels, strict=True):
+        torch.testing.assert_close(one[0], two[1], atol=1e-10, rtol=1e-6)
+        assert (two[1][labels[0] < 0] == 0).all()
+    for cam, mask in zip(together.nodes, (6, 3, 2, 1), strict=True):
+        assert (cam[1, mask:] == 0).all()
+    torch.testing.assert_close(alone.feature_map[0], together.feature_map[1])
+
+
+def test_maps_do_not_depend_on_the_numbers_of_the_superpixels(model, image):
+    numbers = torch.randperm(24, generator=torch.Generator().manual_seed(2))
+    first, second = (gradcam(model, image, labels, "scene", 1) for labels in (LABELS, numbers[LABELS]))
+    for one, two in zip(first.pixels, second.pixels, strict=True):
+        torch.testing.assert_close(one, two, atol=1e-12, rtol=1e-6)
+
+
+def test_superpixels_take_the_mean_of_their_nodes_and_level_1_is_itself(model, image):
+    with torch.no_grad():
+        grouping = model(image, LABELS, tasks=("scene",)).grouping
+    for level, mask in enumerate(grouping.masks, 1):
+        constant = to_superpixels(mask.double() * 0.7, grouping, level)
+        torch.testing.assert_close(constant, torch.full((1, 24), 0.7, dtype=torch.float64))
+    cam = gradcam(model, image, LABELS)
+    torch.testing.assert_close(cam.superpixels[0], cam.nodes[0])
+    membership = grouping.membership(3)[0]
+    expected = [sum(w * c for w, c in zip(row, cam.nodes[2][0], strict=True)) / sum(row) for row in membership]
+    torch.testing.assert_close(cam.superpixels[2][0], torch.stack(expected))
+
+
+def test_a_superpixel_of_no_node_gets_zero(model, image):
+    with torch.no_grad():
+        grouping = model(image, LABELS, tasks=("scene",)).grouping
+    grouping.assignments[0][:, 3] = 0
+    values = to_superpixels(torch.ones(1, 12, dtype=torch.float64), grouping, 2)
+    assert values[0, 3] == 0
+    assert values[0, 4] == pytest.approx(1)
+
+
+def test_an_untrained_network_gives_zero_maps(image):
+    cams = [gradcam(network(audible=False), image, LABELS, "scene", target) for target in range(3)]
+    assert all((pixels == 0).all() for cam in cams for pixels in cam.pixels)  # and no NaN
+    assert max(cam.feature_map.max() for cam in cams) > 0  # the logits do not depend on the graph, but on the features
+
+
+def test_a_class_that_is_predicted_nowhere_gives_zero_maps(model, image):
+    with torch.no_grad():
+        parsed = model(image, LABELS)
+    absent = next(i for i in range(4) if not predicted_as(parsed, VOCABULARY, "object", i).any())
+    cam = gradcam(model, image, LABELS, "object", absent)
+    assert cam.logit.item() == 0
+    assert all((x == 0).all() for x in (*cam.pixels, cam.feature_map))
+
+
+def test_by_default_the_pixels_predicted_as_the_class_are_explained(model, image):
+    with torch.no_grad():
+        parsed = model(image, LABELS)
+    best = parsed["object"].argmax(1)  # (1, 16, 24)
+    common = int(best.flatten().mode().values)
+    expected = parsed["object"][:, common][best == common].mean()
+    torch.testing.assert_close(gradcam(model, image, LABELS, "object", common).logit[0], expected)
+    part = parsed["part"][:, VOCABULARY.part_slices[1]]
+    here = (best == 1) & (part.argmax(1) == 2)
+    assert torch.equal(predicted_as(parsed, VOCABULARY, "part", (1, 2)), here)
+
+
+def test_a_probability_competes_within_its_group(model, image):
+    with torch.no_grad():
+        parsed = model(image, LABELS)
+    scores = [
+        class_score(parsed, VOCABULARY, "part", (1, index), EVERYWHERE, probability=True).item() for index in range(3)
+    ]
+    assert sum(scores) == pytest.approx(1)
+    scenes = [class_score(parsed, VOCABULARY, "scene", index, probability=True).item() for index in range(3)]
+    assert sum(scenes) == pytest.approx(1)
+    assert class_score(parsed, VOCABULARY, "scene", probability=True).item() == pytest.approx(max(scenes))
+
+
+def test_mode_and_gradients_stay_and_frozen_networks_are_explained(image):
+    model = network().train()
+    expected = gradcam(model, image, LABELS, "scene", 0).nodes
+    assert model.training
+    assert all(p.grad is None for p in model.parameters())
+    model.requires_grad_(False)
+    with torch.no_grad():
+        frozen = gradcam(model, image, LABELS, "scene", 0).nodes
+    for one, two in zip(expected, frozen, strict=True):
+        torch.testing.assert_close(one, two)
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("task", "target", "mask", "message"),
+    [
+        ("object", None, None, "needs a class id"),
+        ("object", 4, None, "target must be 0 to 3"),
+        ("part", 1, None, "must be \\(object id, index"),
+        ("part", (2, 0), None, "must be \\(object id, index"),
+        ("part", (3, 2), None, "target must be 0 to 1"),
+        ("scene", 0, EVERYWHERE, "label of the whole image"),
+    ],
+)
+def test_unusable_targets_are_refused(model, image, task, target, mask, message):
+    with pytest.raises(ValueError, match=message):
+        gradcam(model, image, LABELS, task, target, mask)
+
+
+def test_a_model_without_a_graph_is_refused(image):
+    with pytest.raises(ValueError, match="no graph to explain with"):
+        gradcam(network(None), image, LABELS)
+
+
+def test_pointing_by_hand():
+    cam = np.array([[3.0, 3.0, 9.0], [3.0, 1.0, 0.0]])
+    truth = np.array([[True, False, False], [True, False, False]])
+    labelled = np.array([[True, True, False], [True, True, True]])  # the largest value lies where nothing is labelled
+    assert gradcam_benchmark.pointing(cam, truth, labelled) == pytest.approx(2 / 3)
+    assert gradcam_benchmark.pointing(np.zeros((2, 3)), truth, labelled) == pytest.approx(2 / 5)  # the object's share
+
+
+def test_pixels_go_by_value_and_equal_ones_region_by_region():
+    regions = np.arange(12).reshape(3, 4) // 2  # six regions of two pixels
+    cam = np.where(regions == 4, 1.0, 0.0)
+    order = gradcam_benchmark.removal_order(cam, regions, seed=0)
+    assert sorted(order) == list(range(12))
+    went = regions.ravel()[order]
+    assert went[0] == went[1] == 4
+    assert (went[::2] == went[1::2]).all()
+    random = [tuple(gradcam_benchmark.removal_order(0 * cam, regions, seed)) for seed in range(5)]
+    assert len(set(random)) > 1
+    assert random[0] == tuple(gradcam_benchmark.removal_order(0 * cam, regions, 0))
+
+
+class Brightness(nn.Module):
+    """Scene 1's logit is the mean of the left half over that of a mean-coloured image, scene 0's is zero."""
+
+    vocabulary = VOCABULARY
+
+    def __init__(self):
+        super().__init__()
+        self.mean = torch.full((3, 1, 1), 0.5, dtype=torch.float64)
+
+    def forward(self, images, labels, tasks):
+        assert len(images) == len(labels)
+        logit = 20 * (images[..., :10].mean((1, 2, 3)) - 0.5)
+        return {"scene": torch.stack([torch.zeros_like(logit), logit, torch.full_like(logit, -1e9)], 1)}
+
+
+def test_deletion_and_insertion_by_hand():
+    image = torch.ones(1, 3, 10, 20, dtype=torch.float64)
+    image[..., 10:] = 0
+    regions, left = blocks(10, 20, 10), np.arange(20) < 10
+    good = np.broadcast_to(np.where(left, 1.0, 0.0), (10, 20))
+    scores = gradcam_benchmark.curves(Brightness(), image, regions, good, "scene", 1)
+    # The left half, which alone matters, has gone after half of the steps.
+    remaining = np.clip(1 - 2 * np.linspace(0, 1, gradcam_benchmark.STEPS + 1), 0, None)
+    np.testing.assert_allclose(scores["deletion"], 1 / (1 + np.exp(-10 * remaining)), atol=1e-9)
+    assert scores["insertion"][-1] == pytest.approx(scores["deletion"][0])
+    assert scores["insertion"][gradcam_benchmark.STEPS // 2] == pytest.approx(scores["insertion"][-1])
+    bad = gradcam_benchmark.curves(Brightness(), image, regions, 1 - good, "scene", 1)
+    area = gradcam_benchmark.area_under
+    assert area(bad["deletion"]) > area(scores["deletion"]) + 0.1
+    assert area(bad["insertion"]) < area(scores["insertion"])
+    assert area(np.ones(5)) == pytest.approx(1)
+    assert area(np.linspace(0, 1, 5)) == pytest.approx(0.5)
+
+
+def test_classes_are_matched_by_name():
+    data = Vocabulary(objects=("-", "car", "lamp", "cat"))
+    assert gradcam_benchmark.model_ids(data, VOCABULARY).tolist() == [0, 3, 0, 1]
+    with pytest.raises(ValueError, match="Moon has no object class that the model knows"):
+        gradcam_benchmark.model_ids(Vocabulary(objects=("-", "crater")), VOCABULARY, "Moon")
+
+
+@pytest.fixture(scope="module")
+def measured(smoke_data):
+    from dgmlib.broden import BrodenPlus
+
+    dataset = BrodenPlus(smoke_data, "val", ("object",))
+    torch.manual_seed(0)
+    model = PerceptualParser.from_preset("smoke", "full", dataset.vocabulary).eval()
+    return gradcam_benchmark.gradcam_benchmark(model, {"Broden-mini (smoke)": dataset}, 64, images=2)
+
+
+def test_the_table_has_every_map_and_the_controls(measured):
+    scenes = measured[measured["target"] == gradcam_benchmark.SCENE]
+    assert set(scenes["measure"]) == {"deletion", "insertion"}
+    maps = {"level 1", "level 2", "level 3", "level 4", "F^L", "F^L over superpixels", "constant"}
+    assert set(scenes["map"]) == maps
+    assert measured["value"].between(0, 1).all()
+    assert (measured.loc[measured["map"] == "constant", "silent"] == 1).all()
+    # Untrained levels are silent, and then score exactly as the control does.
+    silent = scenes[scenes["silent"] == 1].groupby("measure")["value"]
+    assert (silent.max() - silent.min() < 1e-6).all()
+    assert silent.size().min() >= 5
+
+
+def test_tables_keep_the_rows_of_other_data_and_replace_their_own(measured, tmp_path):
+    table = measured.assign(model="smoke")
+    add_rows(table, "gradcam", tmp_path, steps=3)
+    other = add_rows(table.assign(data="other"), "gradcam", tmp_path)
+    assert len(other) == 2 * len(table)
+    again = add_rows(table.assign(value=0.5), "gradcam", tmp_path)
+    assert len(again) == 2 * len(table)
+    assert (again.loc[again["data"] == "Broden-mini (smoke)", "value"] == 0.5).all()
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "gradcam.csv"), again, check_exact=False, check_dtype=False)
+    text = gradcam_benchmark.render(again)
+    assert "**other**, model smoke" in text
+    assert "0.500 ± " in text
+
+
+def test_heat_maps_run_from_blue_to_red_inside_sharp_outlines():
+    photo, labels = np.full((20, 30, 3), 0.5), blocks(20, 30, 10)[0]
+    values = torch.tensor([0.0, 1, 2, 4, 2, 2])
+    figure = viz.heat_maps(photo, labels, {"sharp": values, "smooth": values.view(2, 3), "none": torch.zeros(6)})
+    assert isinstance(figure, Figure)
+    sharp, smooth, none = (np.asarray(axis.images[0].get_array()) for axis in figure.axes[:3])
+    low, high = sharp[10, 10], sharp[30, 10]  # twice the size; superpixels 0 and 3
+    assert low[2] > low[0]
+    assert high[0] > high[2]
+    assert (sharp[8:12, 8:12] == low).all()  # one colour inside
+    assert sharp[19, 10].sum() < 0.6 * low.sum()  # and a dark line around
+    assert smooth.shape == (20, 30, 3)
+    assert (none[10, 10] == low).all()
+    titles = [axis.get_title() for axis in figure.axes[:3]]
+    assert titles == ["sharp, largest 4", "smooth, largest 4", "none: zero everywhere"]
