@@ -15,29 +15,26 @@ that image; and beside one single group. A difference to a control is taken imag
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
 from numpy.typing import ArrayLike
 from scipy.cluster.hierarchy import cut_tree, ward
 from scipy.stats import entropy
 from skimage.color import rgb2lab
 from skimage.metrics import contingency_table
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from dgmlib import presets, superpixels
-from dgmlib.broden import BrodenPlus, FolderDataset, Vocabulary
+from dgmlib.broden import Vocabulary
 from dgmlib.checkpoints import load_model
-from dgmlib.experiments import data_root
-from dgmlib.explain.click_benchmark import untrained
 from dgmlib.explain.clicks import ClickSession
-from dgmlib.explain.measured import add_rows
+from dgmlib.explain.measured import each_image, open_sets, publish, untrained
 from dgmlib.parsing import PerceptualParser
-from dgmlib.paths import RESULTS, write_atomic
+from dgmlib.paths import RESULTS
 from dgmlib.provenance import markdown
 from dgmlib.viz.nodes import region_colours
 
@@ -133,12 +130,8 @@ def compare(
     """
     rows = []
     for name, dataset in sets.items():
-        chosen = np.unique(np.linspace(0, len(dataset) - 1, min(images, len(dataset))).round().astype(int)).tolist()
-        bar = tqdm(total=len(chosen), unit="image", desc=name, disable=None)
-        with bar, Parallel(workers, return_as="generator") as pool:
-            for part in pool(delayed(_image)(models, dataset, index, short_side) for index in chosen):
-                rows += [{"data": name} | row for row in part]
-                bar.update()
+        measured = partial(_image, models, short_side=short_side)
+        rows += [{"data": name} | row for row in each_image(measured, dataset, images, workers, name)]
     if not rows:
         raise ValueError(f"no image of {', '.join(sets)} has two labels, so there is nothing to compare groups with.")
     return pd.DataFrame(rows)
@@ -231,20 +224,12 @@ def measure(
         workers: processes.
         out: where the table goes.
     """
-    preset = presets.get(profile)
-    if folders:
-        sets = {folder.name: FolderDataset(folder, "val") for folder in folders}
-    else:
-        sets = {preset.data: BrodenPlus(data_root(preset, data, workers), "val", ("object", "part"))}
-    short_side = short_side or preset.testing.short_side
+    sets = open_sets(folders, "val", ("object", "part"), profile, data, workers)
+    short_side = short_side or presets.get(profile).testing.short_side
     network = load_model(model).float()
     models = {model.name: network, f"{model.name} untrained": untrained(network)}
     table = summarise(compare(models, sets, short_side, images, workers))
-    table = add_rows(table, "grouping", out, images=images, short_side=short_side)
-    text = render(table)
-    with write_atomic(out / "grouping.md") as temporary:
-        temporary.write_text(text)
-    return text
+    return publish(table, "grouping", out, render, images=images, short_side=short_side)
 
 
 def render(table: pd.DataFrame) -> str:

@@ -10,22 +10,17 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from tiny import PHOTO
 
 from dgmlib import BrodenPlus, Grouping, PerceptualParser, save_model
 from dgmlib.broden.folder import FolderDataset
 from dgmlib.explain import Click, ClickSession
 from dgmlib.explain import click_benchmark as bench
 from dgmlib.explain.clicks import unit_memberships
+from dgmlib.explain.measured import untrained
 from dgmlib.explain.simulated_clicks import ColourFlood, best_choice, centre, next_click, objects, simulate
 
 RNG = np.random.default_rng(0)
-PHOTO = RNG.integers(0, 256, (48, 72, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(0)
-    return PerceptualParser.from_preset("smoke").eval()
 
 
 @pytest.fixture
@@ -296,7 +291,7 @@ def test_the_best_setting_is_chosen_for_every_method_and_level():
 
 def test_random_weights_are_other_weights_and_leave_the_random_state_alone(model):
     state = torch.get_rng_state()
-    other = bench.untrained(model, seed=3)
+    other = untrained(model, seed=3)
     assert torch.equal(torch.get_rng_state(), state)
     assert other.recipe == model.recipe
     assert not torch.equal(other.dgm.first.linear.weight, model.dgm.first.linear.weight)

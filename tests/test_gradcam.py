@@ -8,6 +8,7 @@ import pytest
 import torch
 from captum.attr import LayerGradCam
 from matplotlib.figure import Figure
+from tiny import VOCABULARY
 from torch import nn
 
 from dgmlib import presets, viz
@@ -17,15 +18,6 @@ from dgmlib.explain.gradcam import class_score, node_cam, predicted_as, to_pixel
 from dgmlib.explain.measured import add_rows
 from dgmlib.parsing import PerceptualParser
 from dgmlib.regions import RegionGrid
-
-VOCABULARY = Vocabulary(
-    objects=("-", "cat", "sky", "car"),
-    parts=("-", "head", "leg", "wheel"),
-    scenes=("field", "street", "room"),
-    materials=("-", "fur", "metal"),
-    textures=("dotted", "striped"),
-    object_parts={1: (0, 1, 2), 3: (0, 3)},
-)
 
 
 def blocks(height: int, width: int, size: int) -> torch.Tensor:

@@ -4,19 +4,12 @@ import math
 
 import pytest
 import torch
+from tiny import VOCABULARY
 
 from dgmlib import presets
 from dgmlib.broden import TASKS, Vocabulary
 from dgmlib.parsing import PerceptualParser, part_loss, perceptual_loss
 
-VOCABULARY = Vocabulary(
-    objects=("-", "cat", "sky", "car"),
-    parts=("-", "head", "leg", "wheel"),
-    scenes=("field", "street", "room"),
-    materials=("-", "fur", "metal"),
-    textures=("dotted", "striped"),
-    object_parts={1: (0, 1, 2), 3: (0, 3)},
-)
 WEIGHTS = presets.TrainingConfig().loss_weights
 
 

@@ -5,20 +5,12 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
+from tiny import PHOTO
 
-from dgmlib import PerceptualParser, paths, viz
+from dgmlib import paths, viz
 from dgmlib.explain import Click, ClickSession
 from dgmlib.widgets import FILL, ClickWidget, overlay
-
-PHOTO = np.random.default_rng(0).integers(0, 256, (48, 72, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(0)
-    return PerceptualParser.from_preset("smoke").eval()
 
 
 @pytest.fixture

@@ -12,20 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-from joblib import Parallel, delayed
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
-from dgmlib import experiments, presets
-from dgmlib.broden import BrodenPlus
-from dgmlib.broden.folder import FolderDataset
 from dgmlib.checkpoints import load_model
 from dgmlib.explain.clicks import ClickSession
-from dgmlib.explain.measured import add_rows
+from dgmlib.explain.measured import each_image, open_sets, publish, untrained
 from dgmlib.explain.simulated_clicks import SMALLEST, ColourFlood, best_choice, objects, simulate
 from dgmlib.parsing import PerceptualParser
-from dgmlib.paths import RESULTS, write_atomic
+from dgmlib.paths import RESULTS
 from dgmlib.provenance import markdown
 from dgmlib.superpixels.partition import lab_image
 
@@ -85,15 +79,6 @@ def click_benchmark(
     return pd.concat(tables, ignore_index=True)
 
 
-def untrained(model: PerceptualParser, seed: int = 0) -> PerceptualParser:
-    """Build the same network with random weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        config = presets.ModelConfig(**model.recipe["model"])
-        other = PerceptualParser.from_config(config, model.vocabulary, model.recipe["dgm"], model.recipe["tasks"])
-    return other.to(model.mean.device).eval()
-
-
 def choose(tried: pd.DataFrame) -> list[Setting]:
     """Of every method and level, the setting with the highest mean IoU."""
     means = tried.groupby(["method", "level", "setting"], sort=False, dropna=False)["IoU"].mean().reset_index()
@@ -122,18 +107,12 @@ def measure(
         workers: processes.
         out: where the table goes.
     """
-    if folders:
-        sets = {folder.name: tuple(FolderDataset(folder, split) for split in ("train", "val")) for folder in folders}
-    else:
-        root = experiments.data_root(presets.get("mini"), workers=workers)
-        sets = {"Broden-mini": tuple(BrodenPlus(root, split, ("object",)) for split in ("train", "val"))}
+    train, val = (open_sets(folders, split, ("object",), workers=workers) for split in ("train", "val"))
+    sets = {name: (train[name], val[name]) for name in val}
     table = click_benchmark(load_model(model), sets, short_side, images, training_images, workers)
     table.insert(1, "model", model.name)
     facts = {"short_side": short_side, "training_images": training_images, "smallest_object": SMALLEST}
-    text = render(add_rows(table, "clicks", out, **facts))
-    with write_atomic(out / "clicks.md") as temporary:
-        temporary.write_text(text)
-    return text
+    return publish(table, "clicks", out, render, **facts)
 
 
 def render(table: pd.DataFrame) -> str:
@@ -178,15 +157,10 @@ def _candidates(levels: int) -> list[Setting]:
 
 def _measure(models, dataset, images, settings, short_side, workers, title) -> pd.DataFrame:
     """One row per image, object, setting and number of clicks."""
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(images, len(dataset))).round().astype(int)).tolist()
-    rows = []
-    bar = tqdm(total=len(chosen), unit="image", desc=title, disable=None)
-    with bar, Parallel(workers, return_as="generator") as pool:
-        for part in pool(delayed(_image)(models, dataset, index, settings, short_side) for index in chosen):
-            rows += part
-            bar.update()
+    measured = partial(_image, models, settings=settings, short_side=short_side)
+    rows = list(each_image(measured, dataset, images, workers, title))
     if not rows:
-        raise ValueError(f"{title}: no object covers {SMALLEST:.0%} of one of {len(chosen)} images; take more images.")
+        raise ValueError(f"{title}: no object covers {SMALLEST:.0%} of one of {images} images; take more images.")
     return pd.DataFrame(rows)
 
 

@@ -13,26 +13,26 @@ constant map is the control of a random order.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from joblib import Parallel, delayed
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.utils.data import Dataset
-from tqdm import tqdm
 
 from dgmlib import superpixels
 from dgmlib.broden.loading import nearest
 from dgmlib.broden.vocabulary import Vocabulary
+from dgmlib.checkpoints import load_model
 from dgmlib.evaluation import view
 from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels
-from dgmlib.explain.measured import add_rows
+from dgmlib.explain.measured import each_image, open_sets, publish
 from dgmlib.parsing import PerceptualParser
-from dgmlib.paths import RESULTS, write_atomic
+from dgmlib.paths import RESULTS
 from dgmlib.provenance import markdown
 from dgmlib.regions import RegionGrid
 
@@ -81,12 +81,8 @@ def gradcam_benchmark(
     tables = []
     for name, dataset in sets.items():
         ids = model_ids(dataset.vocabulary, model.vocabulary, name)
-        chosen = np.unique(np.linspace(0, len(dataset) - 1, min(images, len(dataset))).round().astype(int)).tolist()
-        rows, bar = [], tqdm(total=len(chosen), unit="image", desc=name, disable=None)
-        with bar, Parallel(workers, return_as="generator") as pool:
-            for part in pool(delayed(_image)(model, dataset, i, ids, short_side, max_size, seed) for i in chosen):
-                rows += part
-                bar.update()
+        measured = partial(_image, model, ids=ids, short_side=short_side, max_size=max_size, seed=seed)
+        rows = each_image(measured, dataset, images, workers, name)
         tables.append(_average(pd.DataFrame(rows)).assign(data=name))
     table = pd.concat(tables, ignore_index=True)
     return table[["data", *table.columns.drop("data")]]
@@ -111,22 +107,10 @@ def measure(
         workers: processes.
         out: where the table goes.
     """
-    from dgmlib import load_model
-    from dgmlib.broden import BrodenPlus, mini
-    from dgmlib.broden.folder import FolderDataset
-    from dgmlib.paths import DATA
-
-    if folders:
-        sets = {folder.name: FolderDataset(folder, "val") for folder in folders}
-    else:
-        sets = {"Broden-mini": BrodenPlus(mini.generate(DATA / "broden-mini", workers=workers), "val", ("object",))}
+    sets = open_sets(folders, "val", ("object",), workers=workers)
     table = gradcam_benchmark(load_model(model), sets, short_side, images, workers=workers)
     table.insert(1, "model", model.name)
-    table = add_rows(table, "gradcam", out, short_side=short_side, steps=STEPS, blur=round(BLUR, 4))
-    text = render(table)
-    with write_atomic(out / "gradcam.md") as temporary:
-        temporary.write_text(text)
-    return text
+    return publish(table, "gradcam", out, render, short_side=short_side, steps=STEPS, blur=round(BLUR, 4))
 
 
 def model_ids(data: Vocabulary, model: Vocabulary, name: str = "the data") -> np.ndarray:
