@@ -123,6 +123,8 @@ def test_masks_are_drawn_over_the_photograph_with_clicks_of_two_shapes():
     np.testing.assert_array_equal(positive.get_offsets(), [[30, 20]])
     np.testing.assert_array_equal(negative.get_offsets(), [[5, 5]])
     assert len(positive.get_paths()[0].vertices) != len(negative.get_paths()[0].vertices)  # circle and square
+    step = viz.click_masks(PHOTO, [Click(30, 20), Click(5, 5, False)], {"mask": mask}, drawn=[[Click(30, 20)]])
+    assert [len(axis.collections) for axis in step.axes] == [4, 3]  # two marks a click, and the outline
 
 
 def test_curves_have_a_line_per_method_and_level():

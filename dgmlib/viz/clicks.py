@@ -23,7 +23,12 @@ class Clicked(Protocol):
     positive: bool
 
 
-def click_masks(photo: ArrayLike, clicks: Sequence[Clicked], masks: Mapping[str, ArrayLike]) -> Figure:
+def click_masks(
+    photo: ArrayLike,
+    clicks: Sequence[Clicked],
+    masks: Mapping[str, ArrayLike],
+    drawn: Sequence[Sequence[Clicked]] | None = None,
+) -> Figure:
     """Clicks on the photograph, then masks on its grey version: the more blue, the more selected.
 
     A positive click is a blue circle with a plus, a negative one an orange square with a minus.
@@ -32,6 +37,7 @@ def click_masks(photo: ArrayLike, clicks: Sequence[Clicked], masks: Mapping[str,
         photo: (H, W, 3).
         clicks: as in `dgmlib.explain.Click`.
         masks: title -> (H, W) bool, or weights in [0, 1]; weights of one half and more are outlined.
+        drawn: the clicks to draw on every mask; by default all on each.
     """
     photo = img_as_float(np.asarray(photo))
     grey = 0.25 + 0.6 * rgb2gray(photo)[..., None]
@@ -43,8 +49,8 @@ def click_masks(photo: ArrayLike, clicks: Sequence[Clicked], masks: Mapping[str,
         axis.imshow((1 - cover) * grey + cover * np.array(to_rgb(PALETTE[0])))
         if mask.min() < 0.5 <= mask.max():
             axis.contour((mask >= 0.5).astype(float), levels=[0.5], colors=PALETTE[6], linewidths=1.2)
-    for axis in axes:
-        draw_clicks(axis, clicks)
+    for axis, shown in zip(axes, [clicks, *(drawn or [clicks] * len(masks))], strict=True):
+        draw_clicks(axis, shown)
     return figure
 
 
