@@ -153,7 +153,7 @@ def _renew_checkpoint(preset: presets.Preset, root: Path, runs: Path, results: P
 
 
 def _execute(name: str, parameters: dict, results: Path, began: float) -> None:
-    """Execute a notebook into results/notebooks, unless the copy there came from the same notebook and tables."""
+    """Execute a notebook into results/notebooks, unless the copy there came from the same inputs."""
     source, copy = paths.NOTEBOOKS / f"{name}.ipynb", results / "notebooks" / f"{name}.ipynb"
     stamp = copy.with_suffix(".json")
     state = {"parameters": parameters, "inputs": _fingerprint(source, results)}
@@ -175,10 +175,11 @@ def _execute(name: str, parameters: dict, results: Path, began: float) -> None:
 
 
 def _fingerprint(notebook: Path, results: Path) -> str:
-    """A number of the notebook, the package and the tables: what an executed copy depends on."""
+    """A number of the notebook, the package, the tables and the checkpoints: what an executed copy depends on."""
     digest = hashlib.sha256(notebook.read_bytes())
     package = Path(__file__).parent
-    for path in [*sorted(package.rglob("*.py")), *sorted(results.glob("*.csv"))]:
+    code = [*package.rglob("*.py"), *package.rglob("*.js")]
+    for path in [*sorted(code), *sorted(results.glob("*.csv")), *sorted(results.glob("checkpoints/*.safetensors"))]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -136,6 +136,11 @@ class TestDriver:
         assert "01_tiny: unchanged" in capsys.readouterr().out
         reproduce._execute("01_tiny", {"profile": "smoke"}, paths.RESULTS, began=0)
         assert len(executed) == 2
+        checkpoint = paths.RESULTS / "checkpoints" / "mini-dgm.safetensors"
+        checkpoint.parent.mkdir(parents=True)
+        checkpoint.write_bytes(b"new weights")  # that the notebook may show
+        reproduce._execute("01_tiny", {"profile": "smoke"}, paths.RESULTS, began=0)
+        assert len(executed) == 3
 
     def test_a_failing_notebook_leaves_the_last_good_copy(self, notebook, monkeypatch):
         copy = notebook / "results/notebooks/01_tiny.ipynb"
