@@ -24,6 +24,7 @@ GROUPS = {
         "compute": "dgmlib.__main__:compute_superpixels",
         "fit": "dgmlib.superpixels:fit",
         "benchmark": "dgmlib.superpixels.benchmark:benchmark",
+        "kept-aside": "dgmlib.superpixels.benchmark:kept_aside",
     },
     "broden": {
         "check": "dgmlib.__main__:check_broden",

@@ -25,7 +25,7 @@ def save_model(model: PerceptualParser, path: str | Path, **facts) -> None:
         **facts: anything worth remembering with the weights (data, iterations, seed); json-serialisable.
     """
     path = Path(path)
-    recipe = {**model.recipe, "vocabulary": asdict(model.vocabulary), "facts": facts}
+    recipe = model.recipe | {"vocabulary": asdict(model.vocabulary), "facts": facts}
     save_tensors(model.state_dict(), path.with_name(path.name + ".safetensors"))
     with write_atomic(path.with_name(path.name + ".json")) as temporary:
         temporary.write_text(json.dumps(recipe, indent=1) + "\n")
@@ -37,6 +37,9 @@ def load_model(path: str | Path, device: str = "cpu") -> PerceptualParser:
     Args:
         path: what `save_model` was given, e.g. "results/checkpoints/mini-dgm".
         device: where to put it.
+
+    Returns:
+        The model; its ``recipe`` holds the facts that were saved with it.
 
     Raises:
         FileNotFoundError: if a file is missing.
@@ -53,6 +56,7 @@ def load_model(path: str | Path, device: str = "cpu") -> PerceptualParser:
         )
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{recipe_path} is not a dgmlib recipe ({error!r}); copy or train the model again.") from error
+    model.recipe["facts"] = recipe.get("facts", {})
     load_checked(model, load_tensors(path.with_name(path.name + ".safetensors"))[0], str(path))
     return model.to(device).eval()
 

@@ -151,7 +151,8 @@ def train_cell(
     out = cell_folder(preset, system, setting, seed, data, runs)
     dataset = open_data(data, "train", SETTINGS[setting])
     network = build(own, system, dataset.vocabulary, SETTINGS[setting], seed)
-    train(network, dataset, own.training, out, seed, own.model.max_regions, device, progress, on_log, data=own.data)
+    facts = {"data": own.data, "short_side": own.testing.short_side}
+    train(network, dataset, own.training, out, seed, own.model.max_regions, device, progress, on_log, **facts)
     return out
 
 

@@ -55,8 +55,9 @@ class Comparison:
     names: tuple[str, ...]
 
     def right(self, model: str) -> float:
-        """Share of the labelled pixels that a model names rightly."""
-        return float((self.predictions[model] == self.truth)[self.truth > 0].mean())
+        """Share of the labelled pixels that a model names rightly; who draws no part earns nothing by "no part"."""
+        named = self.truth > (1 if self.task == "part" else 0)
+        return float((self.predictions[model] == self.truth)[named].mean())
 
 
 def compare(

@@ -148,8 +148,9 @@ def _renew_checkpoint(preset: presets.Preset, root: Path, runs: Path, results: P
     iterations = SHOWN_ITERATIONS if preset.name == "mini" else preset.training.iterations
     longer = replace(preset, training=replace(preset.training, iterations=iterations))
     cell = experiments.train_cell(longer, "DGM", "O+P+S+M+T", 0, root, runs)
-    facts = {"data": preset.data, "setting": "O+P+S+M+T", "seed": 0, "iterations": iterations}
-    save_model(load_model(cell / "model").half(), results / "checkpoints" / f"{preset.name}-dgm", **facts)
+    network = load_model(cell / "model").half()
+    facts = network.recipe["facts"] | {"setting": "O+P+S+M+T"}
+    save_model(network, results / "checkpoints" / f"{preset.name}-dgm", **facts)
 
 
 def _execute(name: str, parameters: dict, results: Path, began: float) -> None:

@@ -14,18 +14,23 @@ async function picture(bytes, type) {
 }
 
 // A click is told apart by its shape and its sign, not by its colour alone.
-function mark(context, x, y, positive) {
+// `unit` is a pixel of the screen: a large photograph is shown smaller, its marks are not.
+function mark(context, x, y, positive, unit) {
+  context.save();
+  context.translate(x, y);
+  context.scale(unit, unit);
   context.beginPath();
-  if (positive) context.arc(x, y, 8, 0, 2 * Math.PI);
-  else context.rect(x - 7, y - 7, 14, 14);
+  if (positive) context.arc(0, 0, 8, 0, 2 * Math.PI);
+  else context.rect(-7, -7, 14, 14);
   context.fillStyle = positive ? COLOURS.positive : COLOURS.negative;
   context.fill();
   context.strokeStyle = "white";
   context.lineWidth = 2;
   context.stroke();
   context.fillStyle = "white";
-  context.fillRect(x - 4, y - 1, 8, 2);
-  if (positive) context.fillRect(x - 1, y - 4, 2, 8);
+  context.fillRect(-4, -1, 8, 2);
+  if (positive) context.fillRect(-1, -4, 2, 8);
+  context.restore();
 }
 
 async function render({ model, el }) {
@@ -70,16 +75,17 @@ async function render({ model, el }) {
 
   function paint() {
     if (!drawn) return;
+    const unit = Math.max(1, canvas.width / (canvas.clientWidth || canvas.width));
     context.drawImage(photo, 0, 0, canvas.width, canvas.height);
     context.imageSmoothingEnabled = false;
     context.drawImage(drawn.overlay, 0, 0, canvas.width, canvas.height);
-    for (const { x, y, positive } of drawn.clicks) mark(context, (x + 0.5) * zoom, (y + 0.5) * zoom, positive);
+    for (const { x, y, positive } of drawn.clicks) mark(context, (x + 0.5) * zoom, (y + 0.5) * zoom, positive, unit);
     if (cross && document.activeElement === canvas) {
       const [x, y] = [(cross.x + 0.5) * zoom, (cross.y + 0.5) * zoom];
-      for (const [colour, thick] of [["black", 4], ["white", 2]]) {
+      for (const [colour, thick] of [["black", 4 * unit], ["white", 2 * unit]]) {
         context.fillStyle = colour;
-        context.fillRect(x - 12, y - thick / 2, 24, thick);
-        context.fillRect(x - thick / 2, y - 12, thick, 24);
+        context.fillRect(x - 12 * unit, y - thick / 2, 24 * unit, thick);
+        context.fillRect(x - thick / 2, y - 12 * unit, thick, 24 * unit);
       }
     }
   }
@@ -115,7 +121,7 @@ async function render({ model, el }) {
     const x = place(event.clientX, box.left, box.width, width);
     const y = place(event.clientY, box.top, box.height, height);
     cross = null;
-    click(x, y, event.button === 0 && !event.shiftKey);
+    click(x, y, event.button === 0 && !event.shiftKey && !event.ctrlKey); // a Mac's right button may be Control
   });
   canvas.addEventListener("contextmenu", (event) => {
     event.preventDefault();
@@ -141,6 +147,8 @@ async function render({ model, el }) {
     paint();
   });
   canvas.addEventListener("blur", paint);
+  const resized = new ResizeObserver(paint);
+  resized.observe(canvas);
 
   let waiting = false; // a drag gives more events than there are frames
   slider.addEventListener("input", () => {
@@ -161,12 +169,13 @@ async function render({ model, el }) {
       download: name,
     });
     link.click();
-    URL.revokeObjectURL(link.href);
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000); // Safari reads it after the click
   };
   model.on("change:frame", update);
   model.on("msg:custom", save);
   await update();
   return () => {
+    resized.disconnect();
     model.off("change:frame", update);
     model.off("msg:custom", save);
   };

@@ -25,6 +25,7 @@ from dgmlib.explain.clicks import ClickSession
 
 FILL, OUTLINE = viz.PALETTE[0], viz.PALETTE[6]
 OPACITY = 0.45  # of the mask
+SHOWN = 1000  # longest side of the masks on their way to the page, in pixels: a click is answered in time
 
 
 class ClickWidget(anywidget.AnyWidget):
@@ -56,6 +57,8 @@ class ClickWidget(anywidget.AnyWidget):
             raise ValueError(f"level must be 1 (superpixels) to {session.levels}, not {level}.")
         self.session = session
         height, width = session.labels.shape
+        step = -(-max(height, width) // SHOWN)
+        self._shown, self._areas = session.labels[::step, ::step], np.bincount(session.labels.ravel())
         super().__init__(
             photo=_jpeg(session.image), width=width, height=height, levels=session.levels, level=level, frame={"seq": 0}
         )
@@ -94,9 +97,10 @@ class ClickWidget(anywidget.AnyWidget):
         return self._show(message["seq"])
 
     def _show(self, seq: int) -> None:
-        mask = self.session.mask
+        selected = self.session.selected
+        pixels = int(self._areas[selected].sum())
         clicks = [{"x": click.x, "y": click.y, "positive": click.positive} for click in self.session.clicks]
-        self.frame = {"seq": seq, "clicks": clicks, "selected": int(mask.sum()), "png": overlay(mask)}
+        self.frame = {"seq": seq, "clicks": clicks, "selected": pixels, "png": overlay(selected[self._shown])}
 
     def _save(self, what: str) -> None:
         """Hand a file to the browser, which saves it."""

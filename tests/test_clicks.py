@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from tiny import PHOTO
 
-from dgmlib import BrodenPlus, Grouping, PerceptualParser, save_model
+from dgmlib import BrodenPlus, Grouping, PerceptualParser, load_model, save_model
 from dgmlib.broden.folder import FolderDataset
 from dgmlib.explain import Click, ClickSession
 from dgmlib.explain import click_benchmark as bench
@@ -176,6 +176,12 @@ def test_labels_are_the_nodes_of_level_one(model):
 def test_the_model_sees_the_size_asked_for(model):
     assert ClickSession(model, PHOTO, short_side=32).grouping.labels.shape == (1, 32, 64)  # sides: multiples of 32
     assert ClickSession(model, PHOTO, short_side=64, max_size=64).grouping.labels.shape == (1, 64, 64)
+
+
+def test_a_checkpoint_knows_the_size_it_was_tested_at(model, tmp_path):
+    save_model(model, tmp_path / "model", short_side=32)
+    assert ClickSession(load_model(tmp_path / "model"), PHOTO).grouping.labels.shape == (1, 32, 64)
+    assert ClickSession(model, PHOTO, max_size=640).grouping.labels.shape == (1, 448, 640)  # 450 by default
 
 
 def test_the_model_s_mode_makes_no_difference_and_is_left_alone(model, session):

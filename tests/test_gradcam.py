@@ -69,13 +69,14 @@ def test_weights_and_maps_are_those_of_finite_differences(dgm, task, target, mas
     model, step = network(dgm), 1e-5
     cam = gradcam(model, image, LABELS, task, target, mask)
     tasks = ("object", "part") if task == "part" else (task,)
-    level = 2  # the level whose nodes are moved
-    layer, caught = model.dgm.projections[0], []
+    level = 2  # the level whose nodes are moved: V^2 of the way up, or Uhat^2 that the labels of pixels read
+    layer, caught = model.dgm.projections[0] if task == "scene" else model.dgm.reprojections[1].gconv, []
     hook = layer.register_forward_hook(lambda *call: caught.append(call[2]))
     with torch.no_grad():
         model(image, LABELS, tasks=tasks)
     hook.remove()
-    nodes = caught[0][0]  # (N_2, D)
+    nodes = caught[0][0]  # (N_2, D), or (N, D)
+    assert len(nodes) == (12 if task == "scene" else 24)
     alpha = torch.zeros(nodes.shape[1], dtype=nodes.dtype)
     for k in range(len(alpha)):
         sides = []
@@ -158,18 +159,22 @@ def test_the_map_on_the_features_is_captums(model, image, task, target, mask):
     torch.testing.assert_close(cam.feature_map, expected, atol=1e-9, rtol=1e-5)
 
 
-def test_an_images_maps_do_not_depend_on_its_batch(model, image):
+@pytest.mark.parametrize(
+    ("task", "target", "mask", "real"),
+    [("scene", 1, None, (6, 3, 2, 1)), ("object", 2, EVERYWHERE, (6, 6, 6, 6))],
+)
+def test_an_images_maps_do_not_depend_on_its_batch(model, image, task, target, mask, real):
     other = torch.rand(1, 3, 64, 96, dtype=torch.float64)
     labels = torch.full((1, 64, 96), -1)
     labels[:, :40, :60] = blocks(40, 60, 20)  # 6 superpixels and padding
-    alone = gradcam(model, other, labels, "object", 2, EVERYWHERE)
+    alone = gradcam(model, other, labels, task, target, mask)
     both = torch.cat([image, other]), torch.cat([LABELS, labels])
-    together = gradcam(model, *both, "object", 2, EVERYWHERE.expand(2, -1, -1))
+    together = gradcam(model, *both, task, target, None if mask is None else mask.expand(2, -1, -1))
     for one, two in zip(alone.pixels, together.pixels, strict=True):
         torch.testing.assert_close(one[0], two[1], atol=1e-10, rtol=1e-6)
         assert (two[1][labels[0] < 0] == 0).all()
-    for cam, mask in zip(together.nodes, (6, 3, 2, 1), strict=True):
-        assert (cam[1, mask:] == 0).all()
+    for cam, count in zip(together.nodes, real, strict=True):
+        assert (cam[1, count:] == 0).all()
     torch.testing.assert_close(alone.feature_map[0], together.feature_map[1])
 
 
@@ -350,14 +355,27 @@ def measured(smoke_data):
 def test_the_table_has_every_map_and_the_controls(measured):
     scenes = measured[measured["target"] == gradcam_benchmark.SCENE]
     assert set(scenes["measure"]) == {"deletion", "insertion"}
-    maps = {"level 1", "level 2", "level 3", "level 4", "F^L", "F^L over superpixels", "constant"}
-    assert set(scenes["map"]) == maps
+    levels = {f"level {level}{suffix}" for level in range(1, 5) for suffix in ("", ", shuffled")}
+    assert set(scenes["map"]) == {*levels, "F^L", "F^L over superpixels", "constant"}
     assert measured["value"].between(0, 1).all()
     assert (measured.loc[measured["map"] == "constant", "silent"] == 1).all()
     # Untrained levels are silent, and then score exactly as the control does.
     silent = scenes[scenes["silent"] == 1].groupby("measure")["value"]
     assert (silent.max() - silent.min() < 1e-6).all()
     assert silent.size().min() >= 5
+
+
+def test_a_level_is_compared_with_itself_shuffled_and_all_else_with_the_constant():
+    scored = {"level 2": (0.5, 0.9), "level 2, shuffled": (0.2, 0.4), "F^L": (0.7, 0.3), "constant": (0.1, 0.2)}
+    rows = [
+        {"image": i, "target": "t", "map": name, "silent": False, "measure": "pointing", "value": value}
+        for name, values in scored.items()
+        for i, value in enumerate(values)
+    ]
+    table = gradcam_benchmark._average(pd.DataFrame(rows)).set_index("map")
+    expected = {"level 2": 0.4, "level 2, shuffled": 0.15, "F^L": 0.35, "constant": 0.0}
+    assert table["gain"].to_dict() == pytest.approx(expected)
+    assert table.loc["level 2", "gain_error"] == pytest.approx(0.1)  # of 0.3 and 0.5
 
 
 def test_tables_keep_the_rows_of_other_data_and_replace_their_own(measured, tmp_path):

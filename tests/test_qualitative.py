@@ -58,6 +58,14 @@ def test_every_task_is_compared_at_the_image_s_own_size(compared):
             assert 0 <= one.right(model) <= 1
 
 
+def test_no_part_is_right_only_where_there_is_a_part():
+    truth = np.array([[0, 1, 1, 2, 3]])
+    nothing = np.array([[1, 1, 1, 1, 3]])
+    for task, expected in (("part", 1 / 2), ("object", 3 / 4)):
+        one = qualitative.Comparison(task, "a", np.zeros((1, 5, 3)), truth, {"m": nothing}, ())
+        assert one.right("m") == expected
+
+
 def test_what_is_stored_comes_back(compared, tmp_path):
     qualitative.save(compared, tmp_path, data="drawn")
     again, facts = qualitative.load(tmp_path)

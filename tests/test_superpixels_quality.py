@@ -11,6 +11,7 @@ from skimage import data
 from skimage.measure import label as connected
 
 from dgmlib import superpixels
+from dgmlib.superpixels import benchmark as benchmarks
 from dgmlib.superpixels import fitting, merge, quality
 from dgmlib.superpixels.baselines import felzenszwalb_at, seeds_like, slic_at, watershed_at
 from dgmlib.superpixels.benchmark import benchmark
@@ -106,6 +107,21 @@ def test_benchmark_writes_the_table_with_its_origin(small_bsds, tmp_path):
     assert (table["regions"] <= table["max_regions"]).all()
     assert "| 512 | ours |" in (out / "superpixels.md").read_text()
     assert '"commit"' in (out / "superpixels.json").read_text()
+
+
+def test_training_images_are_segmented_with_constants_of_the_other_folds(small_bsds, tmp_path, monkeypatch):
+    fitted = []
+
+    def fit_images(items, workers):
+        fitted.append(len(items))
+        return fitting.fit_images(items, rounds=1)
+
+    monkeypatch.setattr(benchmarks, "fit_images", fit_images)
+    table = benchmarks.kept_aside(small_bsds, tmp_path / "results", folds=2)
+    assert fitted == [1, 1]  # of two images
+    assert table["max_regions"].tolist() == [512, 256, 128, 64]
+    assert table["ASA"].is_monotonic_decreasing
+    assert "in 2 folds" in (tmp_path / "results" / "superpixels_kept_aside.md").read_text()
 
 
 @pytest.mark.parametrize("method", [slic_at, felzenszwalb_at, watershed_at, seeds_like])

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tiny import PHOTO
 
-from dgmlib import paths, viz
+from dgmlib import paths, viz, widgets
 from dgmlib.explain import Click, ClickSession
 from dgmlib.widgets import FILL, ClickWidget, overlay
 
@@ -45,6 +45,17 @@ def test_a_frame_is_the_session_s_mask(widget):
     assert widget.frame["clicks"] == [{"x": 30, "y": 20, "positive": True}]
     picture = np.asarray(Image.open(io.BytesIO(widget.frame["png"])).convert("RGBA"))
     np.testing.assert_array_equal(picture[..., 3] > 0, mask)
+
+
+def test_masks_of_a_large_photograph_travel_small(model, monkeypatch):
+    monkeypatch.setattr(widgets, "SHOWN", 40)
+    widget = ClickWidget(ClickSession(model, PHOTO, short_side=64))
+    send(widget, kind="click", seq=1, x=30, y=20, positive=True)
+    mask, step = widget.session.mask, -(-max(PHOTO.shape[:2]) // 40)
+    assert step > 1
+    assert widget.frame["selected"] == mask.sum()  # of all pixels
+    picture = np.asarray(Image.open(io.BytesIO(widget.frame["png"])).convert("RGBA"))
+    np.testing.assert_array_equal(picture[..., 3] > 0, mask[::step, ::step])
 
 
 def test_clicks_from_python_show_after_redraw(widget):

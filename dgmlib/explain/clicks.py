@@ -48,7 +48,7 @@ class Click:
 class ClickSession:
     """A photograph, encoded once, and the clicks on it.
 
-    >>> session = ClickSession(load_model("results/checkpoints/mini-dgm"), photo, short_side=128)
+    >>> session = ClickSession(load_model("results/checkpoints/mini-dgm"), photo)
     >>> session.click(120, 80)
     >>> session.click(30, 200, positive=False)
     >>> session.mask  # (H, W) bool
@@ -57,7 +57,7 @@ class ClickSession:
         model: with a Deep Grouping Model; its mode is left as it was.
         image: (H, W, 3) bytes or floats in [0, 1]; grey and RGBA too.
         short_side: the photograph is scaled to it for the model, as in `dgmlib.evaluation.evaluate`. Groups are best at
-            the size the model was tested at: 450, or 128 for preset mini.
+            the size the model was tested at, which is taken where its checkpoint says it, else 450.
         max_size: the longest side likewise.
         threshold: superpixels that weigh less are not in the mask.
 
@@ -77,7 +77,7 @@ class ClickSession:
         self,
         model: PerceptualParser,
         image: ArrayLike,
-        short_side: int = 450,
+        short_side: int | None = None,
         max_size: int = 1000,
         threshold: float = 0.5,
     ):
@@ -86,8 +86,9 @@ class ClickSession:
                 "model has no Deep Grouping Model, so a click has no groups to climb to; "
                 'build or load one with dgm="full" or "no_top_down".'
             )
-        recipe = getattr(model, "recipe", {}).get("model", {})
-        regions = superpixels.segment(image, recipe.get("max_regions", 512))
+        recipe = getattr(model, "recipe", {})
+        regions = superpixels.segment(image, recipe.get("model", {}).get("max_regions", 512))
+        short_side = short_side or recipe.get("facts", {}).get("short_side", 450)
         self.image, self.threshold, self.clicks = _rgb(image), threshold, []
         self.grouping, self.labels = _encode(model, self.image, regions, short_side, max_size)
         self.levels = len(self.grouping.nodes)
@@ -144,12 +145,17 @@ class ClickSession:
     @property
     def soft_mask(self) -> np.ndarray:
         """(H, W) float64 in [0, 1]: the strongest positive weight where it beats every negative one, elsewhere 0."""
-        return self._selected()[self.labels]
+        return self._strongest()[self.labels]
+
+    @property
+    def selected(self) -> np.ndarray:
+        """(N,) bool: the superpixels of the mask."""
+        return self._strongest() >= self.threshold
 
     @property
     def mask(self) -> np.ndarray:
         """(H, W) bool: where the strongest positive weight reaches the threshold and beats every negative one."""
-        return (self._selected() >= self.threshold)[self.labels]
+        return self.selected[self.labels]
 
     def mask_png(self) -> bytes:
         """Return the mask as a PNG of 0 and 255."""
@@ -178,7 +184,7 @@ class ClickSession:
         self.clicks = [*before, click]
         return self.mask
 
-    def _selected(self) -> np.ndarray:
+    def _strongest(self) -> np.ndarray:
         """(N,) weight of every superpixel after all clicks."""
         nothing = np.zeros(len(self._memberships[0]))
         positive, negative = (

@@ -9,13 +9,16 @@ and the same on a feature map, whose cells are its nodes, is the Grad-CAM of Sel
 
 The paper says little; inferred are:
 
-- **V^l are the nodes of the way up** (Eq. 6), before message passing. After it, V^1 reaches the scene logit by no path
-  at all, and V^2 and V^3 through the weights Ptilde alone; before it, every node of every level reaches every logit.
+- **For a scene, V^l are the nodes of the way up** (Eq. 6), before message passing. After it, V^1 reaches the scene
+  logit by no path at all, and V^2 and V^3 through the weights Ptilde alone; before it, every level reaches it.
 - **From nodes to superpixels**: a superpixel takes the mean of the nodes it is part of, weighted by its row of
   P^1 ... P^{l-1} (`Grouping.membership`). Rows are normalised, so that a large group, whose column is spread over many
   superpixels, does not count for less. Pixels copy their superpixel.
-- **Objects, parts, materials** (beyond the paper): y is the mean logit over the pixels predicted as the class, as in
-  Vinogradova et al. (AAAI 2020), or over a mask.
+- **Labels of pixels** (beyond the paper): y is the mean logit over the pixels predicted as the class, as in Vinogradova
+  et al. (AAAI 2020), or over a mask; for a texture, that of the whole image. In place of V^l stands Uhat^l of Eq. 11,
+  a node for every superpixel at every level: what those logits read of the graph. V^l reaches them only through it,
+  and on training images pointed no better than chance. Uhat^l holds the level's pooled features U^l too, so part of
+  what it points at, the CNN has found.
 
 Where EMGP back-propagates through its last iteration only (`em_gradient`), so does Grad-CAM.
 """
@@ -44,7 +47,7 @@ class GraphCAM:
 
     Attributes:
         logit: (B,) y.
-        nodes: for every level (B, N_l), zero for padded nodes.
+        nodes: for every level (B, N_l), for labels of pixels (B, N); zero for padded nodes.
         superpixels: for every level (B, N), likewise.
         pixels: for every level (B, H, W), zero in padding.
         feature_map: (B, h_L, w_L), the ordinary Grad-CAM on F^L before the grouping adds to it.
@@ -88,7 +91,7 @@ def gradcam(
     was_training = model.training
     model.eval()
     try:
-        with torch.enable_grad(), _record(model) as (levels, maps):
+        with torch.enable_grad(), _record(model, task) as (levels, maps):
             # Gradients are wanted also of a network whose parameters are frozen.
             parsed = model(images.detach().requires_grad_(), labels, tasks=_needed(task))
             logit = class_score(parsed, model.vocabulary, task, target, mask)
@@ -98,8 +101,11 @@ def gradcam(
         model.train(was_training)
     with torch.no_grad():
         grouping, grid = parsed.grouping, maps[-1]
-        nodes = [node_cam(*level) for level in zip(levels, gradients[:-1], grouping.masks, strict=True)]
-        superpixels = [to_superpixels(cam, grouping, level) for level, cam in enumerate(nodes, 1)]
+        masks = grouping.masks if task == "scene" else [grouping.masks[0]] * len(levels)
+        nodes = [node_cam(*level) for level in zip(levels, gradients[:-1], masks, strict=True)]
+        superpixels = nodes
+        if task == "scene":
+            superpixels = [to_superpixels(cam, grouping, level) for level, cam in enumerate(nodes, 1)]
         pixels = [to_pixels(cam, labels) for cam in superpixels]
         cells = node_cam(grid.flatten(2).mT, gradients[-1].flatten(2).mT)  # (B, h w)
     return GraphCAM(logit.detach(), nodes, superpixels, pixels, cells.unflatten(1, grid.shape[2:]))
@@ -204,10 +210,13 @@ def _needed(task: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def _record(model: PerceptualParser) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
-    """Lists that a forward pass fills: V^1 ... V^L of the way up, and F^1 ... F^L as the grouping receives them."""
+def _record(model: PerceptualParser, task: str) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
+    """Lists that a forward pass fills: the nodes that speak for a task's labels, and the feature maps that come in.
+
+    The nodes are V^1 ... V^L of the way up for a scene, Uhat^1 ... Uhat^L else; the maps are F^1 ... F^L.
+    """
     dgm, nodes, maps = model.dgm, [], []
-    layers = (dgm.first, *dgm.projections)
+    layers = (dgm.first, *dgm.projections) if task == "scene" else [step.gconv for step in dgm.reprojections]
     hooks = [layer.register_forward_hook(lambda _, inputs, output: nodes.append(output)) for layer in layers]
     hooks.append(dgm.register_forward_pre_hook(lambda _, inputs: maps.extend(inputs[0])))
     try:

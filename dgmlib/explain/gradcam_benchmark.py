@@ -9,7 +9,8 @@ object's share of the area.
 into the blurred image, the most important first, in `STEPS` equal steps; the area under the curve of the label's
 softmax probability is low for a good order of deletion, high for one of insertion. The superpixels stay those of the
 whole image. Pixels of one value go superpixel by superpixel, in a random order that all maps of an image share. So a
-constant map is the control of a random order.
+constant map is the control of a random order. A level of the graph has a control of its own, its values shuffled among
+its nodes: it removes pieces of the same sizes.
 """
 
 from collections.abc import Mapping
@@ -29,7 +30,7 @@ from dgmlib.broden.loading import nearest
 from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.checkpoints import load_model
 from dgmlib.evaluation import view
-from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels
+from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels, to_superpixels
 from dgmlib.explain.measured import each_image, open_sets, publish
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS
@@ -41,6 +42,8 @@ BLUR = 1 / 6  # of the short side: standard deviation of insertion's Gaussian. N
 
 #: What is explained: the predicted scene; the mean logit of an object over the pixels predicted as it, or over all.
 SCENE, PREDICTED, ANYWHERE = "scene", "object, where predicted", "object, all pixels"
+#: What is added to a level's name for its control.
+SHUFFLED = ", shuffled"
 #: Maps beside the levels of the graph: Grad-CAM on F^L up-sampled bilinearly; that, averaged over superpixels; the
 #: pixels predicted as the object, which the logit was told; and a constant.
 FEATURES, POOLED, TOLD, CONSTANT = "F^L", "F^L over superpixels", "predicted pixels", "constant"
@@ -72,8 +75,9 @@ def gradcam_benchmark(
 
     Returns:
         one row per data, target, measure and map: "value", averaged over the objects of an image and then over images;
-        "error", the standard error of that mean; "gain" and "gain_error", the same for the difference from the constant
-        map on the same image; "silent", the share of maps that are zero everywhere; "trials" and "images".
+        "error", the standard error of that mean; "gain" and "gain_error", the same for the difference from the map's
+        control on the same image, a level shuffled or else the constant; "silent", the share of maps that are zero
+        everywhere; "trials" and "images".
 
     Raises:
         ValueError: for a model without Deep Grouping Model, or data without a class that the model knows.
@@ -193,8 +197,9 @@ def render(table: pd.DataFrame) -> str:
         "Grad-CAM on the levels of the graph and on F^L, with standard errors over images. Pointing: share of the\n"
         "maxima on the object, higher is better. Deletion (lower is better) and insertion (higher is better): area\n"
         "under the softmax probability while pixels go to the mean colour, or come back into a blurred image, in\n"
-        f'{STEPS} steps. "{CONSTANT}" is the control: the share of the area, a random order. "{TOLD}" is what the\n'
-        "logit was told."
+        f"{STEPS} steps. Controls: a level's own values shuffled over its nodes, and the constant map: the share of\n"
+        f'the area, or a random order of superpixels. "{TOLD}" is what the logit was told. For scenes levels are\n'
+        "nodes of the way up, for objects the re-projected nodes of Eq. 11, which hold the CNN's own features too."
     ]
     for (data, model), rows in table.groupby(["data", "model"], sort=False):
         parts.append(f"**{data}**, model {model}, {rows['images'].max()} images.\n\n{markdown(wide(rows))}")
@@ -219,7 +224,8 @@ def _average(rows: pd.DataFrame) -> pd.DataFrame:
     scores = scores.rename(columns={"mean": "value", "sem": "error", "size": "images"})
     # Images differ much more than maps do: the difference from the control is taken image by image.
     by_map = per_image.unstack("map")
-    gains = by_map.sub(by_map[CONSTANT], axis=0).stack("map").groupby(level=keys).agg(["mean", "sem"])
+    controls = [name + SHUFFLED if name + SHUFFLED in by_map else CONSTANT for name in by_map]
+    gains = by_map.sub(by_map[controls].to_numpy()).stack("map").groupby(level=keys).agg(["mean", "sem"])
     scores = scores.join(gains.rename(columns={"mean": "gain", "sem": "gain_error"}))
     trials = rows.groupby(keys, sort=False)["silent"].agg(["mean", "size"])
     return scores.join(trials.rename(columns={"mean": "silent", "size": "trials"})).reset_index()
@@ -242,7 +248,8 @@ def _image(model, dataset, index, ids, short_side, max_size, seed) -> list[dict]
         trials += [(PREDICTED, "object", thing, mask), (ANYWHERE, "object", thing, torch.ones_like(mask))]
     rows = []
     for name, task, target, mask in trials:
-        for map_name, cam in _maps(model, image, regions, task, target, mask, told=name == PREDICTED).items():
+        maps = _maps(model, image, regions, parsed.grouping, task, target, mask, name == PREDICTED, seed + index)
+        for map_name, cam in maps.items():
             values = {"pointing": pointing(cam, truth == target, truth > 0)} if task == "object" else {}
             if name == SCENE or (name == PREDICTED and target == drawn):
                 scores = curves(model, image, regions, cam, task, target, mask, seed + index)
@@ -252,13 +259,17 @@ def _image(model, dataset, index, ids, short_side, max_size, seed) -> list[dict]
     return rows
 
 
-def _maps(model, image, regions, task, target, mask, told) -> dict[str, np.ndarray]:
+def _maps(model, image, regions, grouping, task, target, mask, told, seed) -> dict[str, np.ndarray]:
     """Every map of one label, (H, W)."""
-    size = regions.shape[1:]
+    size, generator = regions.shape[1:], torch.Generator().manual_seed(seed)
     cam = gradcam(model, image, regions, task, target, mask)
     features = F.interpolate(cam.feature_map[:, None], size, mode="bilinear", align_corners=False)  # (1, 1, H, W)
     pooled = RegionGrid(regions, [size]).pool(features, 0)[..., 0]  # (1, N)
     maps = {f"level {level}": pixels for level, pixels in enumerate(cam.pixels, 1)}
+    for level, nodes in enumerate(cam.nodes, 1):  # of one image, so none is padding
+        values = nodes[:, torch.randperm(nodes.shape[1], generator=generator).to(nodes.device)]
+        values = to_superpixels(values, grouping, level) if task == "scene" else values
+        maps[f"level {level}{SHUFFLED}"] = to_pixels(values, regions)
     maps |= {FEATURES: features[:, 0], POOLED: to_pixels(pooled, regions)}
     if told:
         maps[TOLD] = F.interpolate(mask[:, None].float(), size, mode="nearest")[:, 0]

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from skimage.color import rgb2gray
 from skimage.util import img_as_float
 
-from dgmlib.viz.classes import class_colours, handles, paint
+from dgmlib.viz.classes import GREYS, class_colours, handles, paint
 from dgmlib.viz.style import panels
 
 WRONG = "#ff0090"  # in no palette
@@ -21,8 +21,8 @@ def comparison(
 ) -> Figure:
     """Image, truth and predictions side by side; below every prediction its difference to the truth.
 
-    Titles below say how many of the labelled pixels are right; unlabelled ones are pale. The legend names the classes
-    that occur.
+    Titles below say how many of the labelled pixels are right, those labelled "no part" aside; unlabelled ones are
+    pale. The legend names the classes that occur.
 
     Args:
         photo: (H, W, 3).
@@ -33,7 +33,8 @@ def comparison(
     """
     photo, truth = img_as_float(np.asarray(photo)), np.asarray(truth)
     maps = [np.asarray(ids) for ids in predictions.values()]
-    right = [f"{(ids == truth)[truth > 0].mean():.0%} right" for ids in maps]
+    named = ~np.isin(truth, [i for i, name in enumerate(names) if name in GREYS])
+    right = [f"{(ids == truth)[named].mean():.0%} right" for ids in maps]
     figure, axes = panels(
         ["image", "truth", *predictions, "", "", *right], photo.shape, columns=2 + len(maps), width=2.1
     )
