@@ -229,7 +229,7 @@ def measure(
     network = load_model(model).float()
     models = {model.name: network, f"{model.name} untrained": untrained(network)}
     table = summarise(compare(models, sets, short_side, images, workers))
-    return publish(table, "grouping", out, render, images=images, short_side=short_side)
+    return publish(table, model, "grouping", out, render, images=images, short_side=short_side)
 
 
 def render(table: pd.DataFrame) -> str:

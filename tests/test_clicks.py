@@ -363,6 +363,7 @@ def test_measuring_writes_and_adds(model, measured, tmp_path, monkeypatch):
     assert len(pd.read_csv(tmp_path / "results" / "clicks.csv")) == 2 * len(measured)
     facts = json.loads((tmp_path / "results" / "clicks.json").read_text())["measured"]
     assert facts["mine on street"]["smallest_object"] == 0.01
+    assert len(facts["mine on street"]["weights"]) == 16  # digits of the weights' hash
 
 
 def test_benchmark_says_what_is_missing(model, smoke_data, monkeypatch):

@@ -112,7 +112,7 @@ def measure(
     table = click_benchmark(load_model(model), sets, short_side, images, training_images, workers)
     table.insert(1, "model", model.name)
     facts = {"short_side": short_side, "training_images": training_images, "smallest_object": SMALLEST}
-    return publish(table, "clicks", out, render, **facts)
+    return publish(table, model, "clicks", out, render, **facts)
 
 
 def render(table: pd.DataFrame) -> str:

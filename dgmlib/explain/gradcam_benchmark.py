@@ -114,7 +114,7 @@ def measure(
     sets = open_sets(folders, "val", ("object",), workers=workers)
     table = gradcam_benchmark(load_model(model), sets, short_side, images, workers=workers)
     table.insert(1, "model", model.name)
-    return publish(table, "gradcam", out, render, short_side=short_side, steps=STEPS, blur=round(BLUR, 4))
+    return publish(table, model, "gradcam", out, render, short_side=short_side, steps=STEPS, blur=round(BLUR, 4))
 
 
 def model_ids(data: Vocabulary, model: Vocabulary, name: str = "the data") -> np.ndarray:

@@ -1,5 +1,6 @@
 """What the measurements of groups, clicks and heat maps share: images, a control, and tables that grow by data set."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,9 +86,12 @@ def add_rows(table: pd.DataFrame, name: str, results: Path, **facts) -> pd.DataF
     return table
 
 
-def publish(table: pd.DataFrame, name: str, results: Path, render: Callable[[pd.DataFrame], str], **facts) -> str:
-    """Add rows to a table (see `add_rows`) and write all of it as ``name.md`` too; return that text."""
-    text = render(add_rows(table, name, results, **facts))
+def publish(
+    table: pd.DataFrame, model: Path, name: str, results: Path, render: Callable[[pd.DataFrame], str], **facts
+) -> str:
+    """Add a model's rows to a table (see `add_rows`) and write all of it as ``name.md`` too; return that text."""
+    weights = hashlib.sha256(model.with_name(f"{model.name}.safetensors").read_bytes()).hexdigest()
+    text = render(add_rows(table, name, results, weights=weights[:16], **facts))
     with write_atomic(results / f"{name}.md") as temporary:
         temporary.write_text(text)
     return text
