@@ -3,9 +3,13 @@
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Literal, get_args
 
 import tyro
 
+#: As `dgmlib.broden.TASKS`, whose import takes seconds.
+Task = Literal["scene", "object", "part", "material", "texture"]
+TASKS: tuple[Task, ...] = get_args(Task)
 #: Command -> where its function is. A function's docstring and signature are its help text and options; what it
 #: returns is printed.
 COMMANDS = {
@@ -55,11 +59,11 @@ def main(arguments: list[str] | None = None) -> None:
         else:
             result = _call("dgmlib", COMMANDS, arguments)
     except KeyboardInterrupt:
-        sys.exit("interrupted; the same command goes on from here")
+        sys.exit("interrupted; run the same command again")
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"dgmlib: {error}")
     if result is not None:
-        print(result)
+        print(result.to_string(index=False) if hasattr(result, "to_string") else result)  # all columns of a table
     sys.exit(not getattr(result, "ok", True))
 
 
@@ -103,7 +107,7 @@ def train(
         if value not in known:
             raise ValueError(f"there is no {value!r}; choose one of {', '.join(known)}.")
     preset = presets.with_weights(presets.get(profile), pretrained)
-    root = experiments.data_root(preset, data)
+    root = _data_root(preset, data)
     out = experiments.train_cell(preset, model, setting, seed, root, device=device)
     print(f"trained: {out / 'model'}")
 
@@ -119,12 +123,20 @@ def evaluate(model: Path, /, profile: str = "mini", data: Path | None = None) ->
     from dgmlib import experiments, load_model, presets
 
     preset, network = presets.get(profile), load_model(model)
-    root = experiments.data_root(preset, data)
+    root = _data_root(preset, data)
     preset = experiments.settings_for(preset, tuple(network.heads), root)
     metrics = experiments.score(network, preset, root)
     print(f"{model} on {preset.data}, validation split")
     for name, value in metrics.items():
         print(f"{name:30s} {100 * value:6.2f}")
+
+
+def _data_root(preset, data: Path | None) -> Path:
+    from dgmlib import experiments
+
+    if data is not None and not data.is_dir():  # else Broden-mini would be drawn there
+        raise ValueError(f"there is no folder {data}; --data names one that exists.")
+    return experiments.data_root(preset, data)
 
 
 def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mini", workers: int = 2) -> Path:
@@ -142,7 +154,14 @@ def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mi
     return mini.generate(root or paths.DATA / f"broden-{size}", seed, size, workers=workers)
 
 
-def check_broden(root: Path, /, sample: int | None = None, workers: int = 2) -> object:
+def check_broden(
+    root: Path,
+    /,
+    sample: int | None = None,
+    workers: int = -1,
+    tasks: tuple[Task, ...] = TASKS,
+    report: Path | None = None,
+) -> object:
     """Check a Broden+ folder: what is there, missing or broken, and where each piece is published.
 
     Exits with status 1 if training may not start.
@@ -150,23 +169,26 @@ def check_broden(root: Path, /, sample: int | None = None, workers: int = 2) -> 
     Args:
         root: the folder.
         sample: check only so many records of each list.
-        workers: processes.
+        workers: processes, -1 for one per core.
+        tasks: what will be trained; sources without any of these labels are left out.
+        report: a csv file for every problem; without it, five examples of each kind are printed.
     """
     from dgmlib.broden.check import check
 
-    return check(root, sample, workers)
+    return check(root, sample, workers, tasks, report=report)
 
 
-def prepare_broden(root: Path, /, workers: int = 2) -> object:
+def prepare_broden(root: Path, /, workers: int = -1, tasks: tuple[Task, ...] = TASKS) -> object:
     """Apply Broden+'s size rule and cache label maps; originals stay as they are, a second run continues.
 
     Args:
         root: the folder.
-        workers: processes.
+        workers: processes, -1 for one per core.
+        tasks: what will be trained; sources without any of these labels are left out.
     """
     from dgmlib.broden.prepare import prepare
 
-    return prepare(root, workers)
+    return prepare(root, workers, tasks)
 
 
 def compute_superpixels(folder: Path, /, out: Path, workers: int = 1, max_regions: int = 512) -> None:

@@ -64,12 +64,18 @@ def data_root(preset: presets.Preset, root: str | Path | None = None, workers: i
     """Return the folder of a preset's data set; Broden-mini is generated there if it is not complete.
 
     Raises:
-        ValueError: for a preset on Broden+ or ADE20K without ``root``.
+        ValueError: for a preset on Broden+ or ADE20K without ``root``, or one on Broden-mini with another data set.
     """
     if root is not None and _layout(Path(root)) is not BrodenPlus:
         return Path(root)
     if preset.mini:
-        return mini.generate(root or paths.DATA / f"broden-{preset.mini}", counts=preset.mini, workers=workers)
+        root = Path(root or paths.DATA / f"broden-{preset.mini}")
+        if root.is_dir() and any(root.iterdir()) and not (root / mini.MANIFEST).is_file():
+            raise ValueError(
+                f"{root} holds something else than Broden-mini; choose an empty folder for it, or, if these are "
+                "pictures of your own, add names.txt, or, if this is Broden+, pass --profile paper."
+            )
+        return mini.generate(root, counts=preset.mini, workers=workers)
     if root is None:
         raise ValueError(f"preset {preset.name!r} runs on {preset.data}, which you bring: pass the folder as data=.")
     return Path(root)

@@ -1,6 +1,8 @@
 """A tiny Broden+ tree in the official layouts, written by hand: every label is known pixel by pixel."""
 
 import json
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +32,19 @@ def write(path: Path, text: str) -> None:
 def picture(path: Path, pixels: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels.astype(np.uint8)).save(path)
+
+
+def deep_picture(path: Path, pixels: np.ndarray) -> None:
+    """Write (H, W, 3) as a PNG of 16 bits per channel, which Pillow cannot."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    height, width, _ = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    chunks = {b"IHDR": header, b"IDAT": zlib.compress(rows), b"IEND": b""}
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*item) for item in chunks.items()))
 
 
 def photo(path: Path, shape: tuple[int, int], seed: int) -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+import struct
 
 import numpy as np
 import pytest
@@ -304,6 +305,31 @@ def test_photographs_of_a_turned_camera_stand_upright(tmp_path, orientation):
     np.testing.assert_array_equal(dataset[0]["image"], upright)
     assert (dataset.records[0].height, dataset.records[0].width) == (8, 12)
     np.testing.assert_array_equal(read_image(tmp_path / "train" / "images" / "a.png"), upright)
+
+
+UPRIGHT_6 = struct.pack(">HHIHH", ExifTags.Base.Orientation, 3, 1, 6, 0)
+
+
+@pytest.mark.parametrize(
+    ("tags", "turns"),
+    [
+        ([UPRIGHT_6, struct.pack(">HHIf", ExifTags.Base.DateTime, 11, 1, 3)], True),  # a date that is a float
+        ([UPRIGHT_6, struct.pack(">HHI4s", ExifTags.Base.XResolution, 2, 4, b"a b")], True),  # a number that is text
+        (None, False),  # no tags at all in the chunk for them
+    ],
+)
+def test_photographs_with_broken_tags_are_read(tmp_path, tags, turns):
+    stored = np.random.default_rng(0).integers(0, 256, (8, 12, 3), dtype=np.uint8)
+    exif = b"nonsense"
+    if tags:
+        exif = b"MM\0*\0\0\0\x08" + struct.pack(">H", len(tags)) + b"".join(tags) + b"\0\0\0\0"
+    path = tmp_path / "train" / "images" / "a.png"
+    path.parent.mkdir(parents=True)
+    Image.fromarray(stored).save(path, exif=b"Exif\0\0" + exif)
+    expected = np.rot90(stored, -1) if turns else stored
+    picture(tmp_path / "train" / "labels" / "a.png", np.ones(expected.shape[:2]))
+    np.testing.assert_array_equal(FolderDataset(tmp_path, "train", names=("-", "road"))[0]["image"], expected)
+    np.testing.assert_array_equal(read_image(path), expected)
 
 
 def test_labels_drawn_on_the_picture_as_stored_keep_it_so(tmp_path):

@@ -1,5 +1,6 @@
 """Whatever can be wrong on disk is told in one sentence that names the file and the remedy."""
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -12,6 +13,7 @@ from broden_tree import (
     OS_SHAPE,
     PASCAL_SHAPE,
     box,
+    deep_picture,
     encode,
     photo,
     picture,
@@ -24,6 +26,7 @@ from PIL import Image
 
 from dgmlib.broden import BrodenError, BrodenPlus, FolderDataset, SceneParse150, Vocabulary, train_loader
 from dgmlib.broden.files import LabelRangeError, MissingFileError, UnreadableFileError, WrongSizeError
+from dgmlib.broden.pascal import read_part_names
 
 ADE = "ade20k/ADE20K_2016_07_26/images/training/s/street/ADE_train_00000001"
 CONTEXT = "pascal/context/trainval/2008_000002.mat"
@@ -111,13 +114,43 @@ def test_folder_in_place_of_a_file(root):
 def test_label_picture_that_is_not_rgb(root, mode):
     path = root / "opensurfaces/photos-labels/15.png"
     Image.new(mode, OS_SHAPE[::-1]).save(path)
-    assert_told(root, UnreadableFileError, "15.png", f"mode {mode}.*not 8-bit RGB.*rebuild")
+    assert_told(root, UnreadableFileError, "15.png", f"(mode {mode}.*not 8-bit RGB|16 bits per channel).*rebuild")
 
 
-@pytest.mark.parametrize("path", [f"{ADE}.jpg", "opensurfaces/photos/15.jpg"])
-def test_image_that_was_not_resized_yet(root, path):
-    photo(root / path, (600, 840), 0)
-    assert_told(root, WrongSizeError, path, r"600 x 840 .* record says .*; run `dgmlib broden prepare \S+`")
+def test_pictures_of_16_bits_per_channel(root):
+    path = root / "opensurfaces/photos-labels/15.png"
+    deep_picture(path, np.full((*OS_SHAPE, 3), 256 * 3 + 1))
+    assert_told(root, UnreadableFileError, "15.png", "16 bits per channel where 8 are expected.*rebuild")
+    Image.new("I;16", OS_SHAPE[::-1]).save(root / "opensurfaces/photos/907.jpg", "png")
+    assert_told(root, UnreadableFileError, "907.jpg", "16 bits per channel where 8 are expected.*restore", split="val")
+    write_pairs(root / "own", {"a": np.zeros((20, 24))})
+    Image.new("I;16", (24, 20)).save(root / "own/train/images/a.jpg", "png")
+    with pytest.raises(UnreadableFileError, match=r"a\.jpg cannot be decoded \(16 bits per channel"):
+        FolderDataset(root / "own", "train", names=("road",))[0]
+
+
+@pytest.mark.parametrize(
+    ("shape", "remedy"), [((512, 717), r"run `dgmlib broden prepare \S+`"), ((512, 718), "restore it from http")]
+)
+@pytest.mark.parametrize(
+    ("number", "path", "labels"),
+    [
+        (0, f"{ADE}.jpg", None),
+        (0, f"{ADE}_seg.png", (600, 840)),
+        (4, "opensurfaces/photos/15.jpg", None),
+        (4, "opensurfaces/photos-labels/15.png", (600, 800)),  # it takes its photograph's size
+    ],
+)
+def test_prepare_is_the_remedy_only_where_it_helps(root, shape, remedy, number, path, labels):
+    for name in (f"{ADE}.jpg", "opensurfaces/photos/15.jpg"):
+        photo(root / name, (600, 840), 0)
+    dataset = BrodenPlus(root, "train")
+    item = dataclasses.replace(dataset.records[number], height=shape[0], width=shape[1])
+    if labels:
+        picture(root / path, np.zeros((*labels, 3)))
+    read = dataset.sources.maps if labels else dataset.sources.image
+    with pytest.raises(WrongSizeError, match=rf"{path} has 600 x \d+ .* record says 512 x \d+; {remedy}"):
+        read(item)
 
 
 def test_image_of_another_size(root):
@@ -150,6 +183,28 @@ def test_annotation_without_its_fields(root):
     assert_told(root, UnreadableFileError, PART, "lacks a field.*restore")
 
 
+@pytest.mark.parametrize("content", ["text", {"a": 1}, np.ones(3), np.array([["a"]], dtype=object)])
+def test_context_that_is_no_map(root, content):
+    scipy.io.savemat(root / CONTEXT, {"LabelMap": content})
+    assert_told(root, UnreadableFileError, CONTEXT, "no map of labels; restore")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("mask", 1, r"part mask of \(\) pixels"),
+        ("mask", "text", r"part mask of \(\) pixels"),
+        ("part_name", np.arange(3), "part_name is no text"),
+        ("part_name", np.zeros((0, 0)), "part_name is no text"),
+    ],
+)
+def test_part_of_another_kind(root, field, value, told):
+    part = {"part_name": "head", "mask": box(PASCAL_SHAPE, 0, 4, 0, 4)} | {field: value}
+    thing = {"class": "person", "class_ind": 15, "mask": 0, "parts": structs([part])}
+    scipy.io.savemat(root / PART, {"anno": {"imname": "x", "objects": structs([thing])}})
+    assert_told(root, BrodenError, PART, f"{told}.*restore")
+
+
 def test_unknown_part_name(root):
     parts = structs([{"part_name": "fin", "mask": box(PASCAL_SHAPE, 0, 4, 0, 4)}])
     thing = {"class": "car", "class_ind": 7, "mask": box(PASCAL_SHAPE, 0, 9, 0, 9), "parts": parts}
@@ -168,6 +223,7 @@ def test_image_without_annotated_objects(root):
         (f"{ADE}_seg.png", lambda path: picture(path, encode(np.full(ADE_SHAPE, 601))), "601"),
         ("opensurfaces/photos-labels/15.png", lambda path: picture(path, np.full((*OS_SHAPE, 3), 46)), "46"),
         (CONTEXT, lambda path: scipy.io.savemat(path, {"LabelMap": np.full(PASCAL_SHAPE, 460)}), "460"),
+        (CONTEXT, lambda path: scipy.io.savemat(path, {"LabelMap": np.full(PASCAL_SHAPE, -1)}), "-1"),
     ],
 )
 def test_label_beyond_the_names(root, path, write, label):
@@ -184,11 +240,21 @@ def test_duplicate_record(root):
 
 
 @pytest.mark.parametrize(
-    ("source", "path"), [("ade20k", TRAIN), ("pascal", TRAIN), ("os", f"{JOINT}/broden_os_train.json")]
+    ("source", "path", "told"),
+    [
+        ("ade20k", TRAIN, "entry 99 of ade20k"),
+        ("pascal", TRAIN, "holds 2 .mat files where the lists count 100"),
+        ("os", f"{JOINT}/broden_os_train.json", "entry 99 of os"),
+    ],
 )
-def test_index_past_the_end(root, source, path):
+def test_index_past_the_end(root, source, path, told):
     change_json(root / path, lambda rows: [*rows, record(source, 99, (10, 10))])
-    assert_told(root, BrodenError, f"entry 99 of {source}", "restore")
+    assert_told(root, BrodenError, told, "restore")
+
+
+def test_one_annotation_too_many_shifts_all_that_follow(root):
+    (root / PART).with_name("2008_000005.mat").write_bytes((root / PART).read_bytes())
+    assert_told(root, BrodenError, "Annotations_Part holds 3 .mat files where the lists count 2", "restore exactly")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +266,11 @@ def test_broken_record_line(root, line):
 
 
 @pytest.mark.parametrize(
-    "change", [{"dataset": "os"}, {"dataset": "imagenet"}, {"file_index": -1}, {"height": 0}, {"width": "wide"}]
+    "change",
+    [
+        *({"dataset": "os"}, {"dataset": "imagenet"}, {"height": 0}, {"width": "wide"}),
+        *({"file_index": index} for index in (-1, 0.7, float("inf"), float("nan"))),
+    ],
 )
 def test_impossible_record(root, change):
     change_json(root / TRAIN, lambda rows: [rows[0] | change])
@@ -257,6 +327,43 @@ def test_metadata_that_contradicts_itself(root, name, old, new):
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
     assert_told(root, BrodenError, name, "copy")
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "told"),
+    [
+        ("ade20k/scene_categories.txt", "00000001 street", "00000001", "does not list the images .* in the same order"),
+        ("pascal/context_labels.txt", r"[\s\S]+", "", "names no label"),
+        ("pascal/context_labels.txt", "1: boat", "boat", "'boat' where a whole number is expected"),
+        ("pascal/context_labels.txt", "1: boat", "7000000000: boat", "label 7000000000, but label maps hold 65535"),
+        ("opensurfaces/label-substance-colors.csv", r"\n[\s\S]+", "\n", "names no label"),
+        ("opensurfaces/photos.csv", "15,", "907,", "lists photo_id 907 twice"),
+        ("joint_dataset/label_assignment.csv", ",2,car", ",-1,car", r"object label outside object\.csv"),
+        ("joint_dataset/label_assignment.csv", ",520,car", ",7000000000,car", "label 7000000000, but label maps hold"),
+        ("joint_dataset/label_assignment.csv", ",520,car", ",7,car", "raw label 7 of ade20k object twice"),
+        ("joint_dataset/object_part_hierarchy.csv", "3,person", "2,person", "object 2 must be .* listed once"),
+    ],
+)
+def test_metadata_with_an_odd_entry(root, path, old, new, told):
+    path = root / "meta_file" / path
+    changed = re.sub(old, new, path.read_text(), count=1)
+    assert changed != path.read_text()
+    path.write_text(changed)
+    assert_told(root, BrodenError, str(path), f"{told}.*(copy|rebuild)")
+
+
+def test_index_with_fewer_folders_than_files(root):
+    path = root / "meta_file/ade20k/index_ade20k.mat"
+    index = scipy.io.loadmat(path, simplify_cells=True)["index"]
+    index["folder"] = index["folder"][1:]
+    scipy.io.savemat(path, {"index": index})
+    assert_told(root, BrodenError, "index_ade20k.mat has 3 file names but 2 folders", "copy")
+
+
+def test_part2ind_that_copies_from_nowhere(tmp_path):
+    (tmp_path / "part2ind.m").write_text("% [car]\nkeySet = keys(pimap{6});\n")
+    with pytest.raises(BrodenError, match=r"part2ind\.m copies parts of object '6', which it never names; copy"):
+        read_part_names(tmp_path)
 
 
 def test_binary_metadata(root):
@@ -333,6 +440,34 @@ def test_folder_faults(tmp_path):
         FolderDataset(tmp_path, "val", names=("road",))
     (tmp_path / "train" / "images" / "d.jpg").write_text("not an image")
     with pytest.raises(UnreadableFileError, match=r"d\.jpg cannot be decoded"):
+        FolderDataset(tmp_path, "train", names=("road",))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"road\n\ncar\n", r"names\.txt, line 2, is blank; name the label 1 there"),
+        (b"", r"names\.txt, line 1, is blank"),
+        ("stra\u00dfe\n".encode("latin-1"), r"names\.txt is not a text in UTF-8; save it"),
+    ],
+)
+def test_faulty_names(tmp_path, content, told):
+    write_pairs(tmp_path, {"a": np.zeros((20, 24))})
+    (tmp_path / "names.txt").write_bytes(b"road\r\ncar\r\n \r\n\r\n")
+    assert FolderDataset(tmp_path, "train").vocabulary.objects == (
+        "-",
+        "road",
+        "car",
+    )  # blank at the end is fine
+    (tmp_path / "names.txt").write_bytes(content)
+    with pytest.raises(BrodenError, match=told):
+        FolderDataset(tmp_path, "train")
+
+
+def test_two_images_cannot_share_their_labels(tmp_path):
+    write_pairs(tmp_path, {"a": np.zeros((20, 24))})
+    photo(tmp_path / "train/images/a.png", (20, 24), 1)
+    with pytest.raises(BrodenError, match=r"a\.jpg and a\.png beside it share one label picture; rename"):
         FolderDataset(tmp_path, "train", names=("road",))
 
 

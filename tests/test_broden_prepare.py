@@ -1,10 +1,12 @@
 import dataclasses
+import inspect
 import os
 import re
 import signal
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.io
 from broden_tree import (
@@ -22,7 +24,8 @@ from broden_tree import (
 from PIL import Image
 from skimage import data
 
-from dgmlib.broden import BrodenError, BrodenPlus
+from dgmlib import __main__ as cli
+from dgmlib.broden import TASKS, BrodenError, BrodenPlus
 from dgmlib.broden.ade20k import Ade20k
 from dgmlib.broden.check import check
 from dgmlib.broden.opensurfaces import OpenSurfaces
@@ -157,6 +160,33 @@ def test_prepare_reports_what_it_cannot_do_and_does_the_rest(large):
     assert re.search(r"ADE_train_00000002_seg\.png has 9 x 9 pixels but its image 40 x 56", text)
 
 
+def test_prepare_goes_on_after_a_source_that_cannot_be_opened(root):
+    (root / "meta_file/opensurfaces/photos.csv").unlink()
+    result = prepare(root, workers=1, progress=False)
+    assert result.made == 5
+    assert [re.search(r"photos\.csv does not exist", text) is not None for text in result.failures] == [True]
+    assert prepare(root, workers=1, tasks=("object", "part"), progress=False).ok
+
+
+def test_prepare_removes_what_an_interruption_left_half_written(root):
+    left = root / "prepared" / "images" / "ade20k" / ".ADE_train_00000001-0-x1y2z3.jpg"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half")
+    prepare(root, workers=1, progress=False)
+    assert not left.exists()
+
+
+def test_an_odd_record_ends_neither_check_nor_prepare(root, monkeypatch):
+    monkeypatch.setattr(Pascal, "merge_parts", lambda *_: 1 / 0)
+    told = re.compile(r"pascal entry 0 cannot be processed \(ZeroDivisionError.*\); restore its files\.")
+    result = prepare(root, workers=1, progress=False)
+    assert (result.made, len(result.failures)) == (5, 2)
+    assert told.search(str(result))
+    result = check(root, workers=1, progress=False)
+    assert result.problems == {("pascal", "unreadable"): 2}
+    assert told.search(str(result))
+
+
 # --- Check
 
 
@@ -164,10 +194,10 @@ def test_a_complete_tree_may_train(root):
     result = check(root, workers=1, progress=False)
     assert result.ok
     assert result.records == {"ade20k": 3, "pascal": 2, "os": 2, "dtd": 4}
-    assert result.absent == {"object": [], "part": ["head"], "scene": [], "material": [], "texture": []}
+    assert result.absent == {"object": [], "part": ["head of person"], "scene": [], "material": [], "texture": []}
     text = str(result)
     assert re.search(r"^pascal +2 +2 +0 +0 +0 +0 +0$", text, re.MULTILINE)
-    assert "1 part classes occur nowhere in the data: head" in text
+    assert "1 part classes occur nowhere in the data: head of person" in text
     assert text.endswith("Training may start.")
 
 
@@ -191,7 +221,7 @@ def test_check_counts_every_kind_of_problem(root):
     for expected in [
         r"^os +2 +0 +1 +0 +0 +1 +0$",
         r"907\.jpg does not exist; restore it",
-        r"run `dgmlib broden prepare ",
+        r"600 x 900 pixels .* 40 x 56; restore it from http",
         r"77, but .*label-substance-colors\.csv names only 1\.\.3",
         r"^os is published at:\n  http://labelmaterial",
         r"^pascal is published at:\n(  http.*\n){3}",
@@ -219,6 +249,46 @@ def test_check_tells_of_a_photograph_what_reading_it_tells(root, progressive, ke
             told.append(str(error))
     assert told[0] == told[1]
     assert (told[0] == "sound") == (keep == 1 and shape == (480, 640))
+
+
+def test_a_part_counts_on_its_own_object(root):
+    path = root / JOINT / "object_part_hierarchy.csv"
+    path.write_text(path.read_text() + "4,sky,0;1,-;wheel\n")
+    assert check(root, workers=1, progress=False).absent["part"] == ["head of person", "wheel of sky"]
+
+
+def test_the_report_lists_every_problem_with_its_file(root, monkeypatch):
+    import dgmlib.broden.check as module
+
+    monkeypatch.setattr(module, "SHOWN", 1)
+    images = sorted((root / "dtd/dtd-r1.0.1/images").rglob("*.jpg"))
+    for path in images:
+        path.unlink()
+    (root / "meta_file/opensurfaces/photos.csv").unlink()
+    result = check(root, workers=1, progress=False, report=root / "new" / "report.csv")
+    assert "  and 3 more; --report FILE lists all of them" in str(result)
+    rows = pd.read_csv(root / "new" / "report.csv", keep_default_na=False, dtype=str)
+    assert list(rows) == ["source", "record", "file", "problem", "message"]
+    assert rows["source"].tolist() == ["os", *["dtd"] * 4]
+    assert rows["record"].tolist() == ["", "0", "1", "2", "3"]
+    assert rows["file"].tolist() == ["", *map(str, images)]
+    assert rows["message"].str.contains(r"does not exist; restore|rebuild").all()
+
+
+def test_many_photographs_of_other_sizes_hint_at_the_order_of_photos_csv(root):
+    path = root / "opensurfaces/photos/15.jpg"
+    photo(path, (600, 840), 0)
+    assert "15.jpg has 600 x 840" in str(check(root, workers=1, progress=False))
+    assert "photos.csv, whose rows the records count, is perhaps" in str(check(root, workers=1, progress=False))
+    records(root / JOINT / "broden_os_train.json", [record("os", 1, (512, 717))])
+    text = str(check(root, workers=1, progress=False))
+    assert "run `dgmlib broden prepare" in text  # not resized yet: nothing is wrong with the order
+    assert "perhaps" not in text
+
+
+def test_a_sample_of_nothing_is_refused(root):
+    with pytest.raises(ValueError, match="sample must be at least 1, not 0"):
+        check(root, sample=0)
 
 
 def test_check_goes_on_after_a_source_that_cannot_be_opened(root):
@@ -252,6 +322,22 @@ def test_a_sample_is_spread_over_every_source(root):
     result = check(root, sample=2, workers=1, progress=False)
     assert result.records == {"ade20k": 2, "pascal": 2, "os": 2, "dtd": 2}
     assert "in the sample" in str(result)
+
+
+def test_the_command_line_checks_and_prepares_what_the_tasks_need(root, capsys):
+    (root / "meta_file/opensurfaces/photos.csv").unlink()
+    assert cli.TASKS == TASKS
+    for command, printed in (("check", "Training may start."), ("prepare", "5 prepared, 0 ready before, 0 failed")):
+        with pytest.raises(SystemExit) as exit_:
+            cli.main(["broden", command, str(root), "--workers", "1", "--tasks", "object", "texture"])
+        assert exit_.value.code == 0
+        assert printed in capsys.readouterr().out
+    with pytest.raises(SystemExit) as exit_:
+        cli.main(["broden", "check", str(root), "--workers", "1", "--report", str(root / "report.csv")])
+    assert exit_.value.code == 1
+    assert "photos.csv does not exist" in (root / "report.csv").read_text()
+    for command in (cli.check_broden, cli.prepare_broden):
+        assert inspect.signature(command).parameters["workers"].default == -1  # as in the functions
 
 
 def _die_at_15(sources, item):

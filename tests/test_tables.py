@@ -185,6 +185,35 @@ class TestCommandLine:
         with pytest.raises(SystemExit, match=r"dgmlib: there is no model nowhere: nowhere\.json is missing"):
             cli.main(["evaluate", "nowhere", "--profile", "smoke"])
 
+    @pytest.mark.parametrize("command", [["train"], ["evaluate", "model"]])
+    def test_a_mistyped_folder_is_told_and_not_filled_with_broden_mini(self, command, tmp_path, monkeypatch):
+        monkeypatch.setattr("dgmlib.load_model", lambda path: None)
+        with pytest.raises(SystemExit, match=r"dgmlib: there is no folder .*brodn; --data names one that exists"):
+            cli.main([*command, "--data", str(tmp_path / "brodn")])
+        assert not (tmp_path / "brodn").exists()
+
+    def test_a_folder_of_something_else_is_told_with_what_may_be_meant(self, tmp_path):
+        (tmp_path / "precious.txt").write_text("mine")
+        with pytest.raises(SystemExit, match=r"something else .* an empty folder .* names\.txt, .* --profile paper"):
+            cli.main(["train", "--data", str(tmp_path)])
+
+    def test_all_of_a_table_is_printed(self, monkeypatch, capsys):
+        table = pd.DataFrame([[f"value {i}" for i in range(40)]] * 100, columns=[f"column {i}" for i in range(40)])
+        monkeypatch.setattr(cli, "_call", lambda *_: table)
+        with pytest.raises(SystemExit):
+            cli.main(["bench", "loader"])
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 101
+        assert [line.count("value") for line in lines[1:]] == [40] * 100
+
+    def test_an_interruption_promises_only_what_holds_for_every_command(self, monkeypatch):
+        def interrupted(*_):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(cli, "_call", interrupted)
+        with pytest.raises(SystemExit, match=r"^interrupted; run the same command again$"):
+            cli.main(["broden", "check", "ROOT"])
+
 
 def test_readme_shows_what_stands_in_results(tmp_path):
     for name in ("table1", "table2", "table3"):

@@ -33,6 +33,8 @@ def _read_index(path: Path, modified: int) -> tuple[tuple[str, ...], tuple[str, 
         folders, files, names = (np.atleast_1d(index[field]) for field in ("folder", "filename", "objectnames"))
     except (KeyError, TypeError, IndexError) as error:
         raise BrodenError(f"{path} lacks the field {error} of ADE20K's index; {META}.") from error
+    if len(folders) != len(files):
+        raise BrodenError(f"{path} has {len(files)} file names but {len(folders)} folders for them; {META}.")
     images = tuple(f"{folder}/{file}" for folder, file in zip(folders, files, strict=True))
     return images, tuple(str(name) for name in names)
 
@@ -50,7 +52,7 @@ class Ade20k:
         self.objects = assignment.table("ade20k", "object", len(names))
         self.parts = assignment.table("ade20k", "part", len(names))
         raw_scenes = _raw_scenes(meta / "scene_categories.txt", self.images)
-        self.scenes = assignment.table("ade20k", "scene", max(raw_scenes))[raw_scenes]
+        self.scenes = assignment.table("ade20k", "scene", max(raw_scenes, default=0))[raw_scenes]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -86,7 +88,7 @@ class Ade20k:
 def _raw_scenes(path: Path, images: tuple[str, ...]) -> list[int]:
     """Read scene_categories.txt into raw labels: 0 for misc, then 1, 2, ... in alphabetical order of the names."""
     pairs = [line.split() for line in read_lines(path)]
-    if [pair[0] for pair in pairs] != [Path(image).stem for image in images]:
+    if any(len(pair) < 2 for pair in pairs) or [pair[0] for pair in pairs] != [Path(image).stem for image in images]:
         raise BrodenError(f"{path} does not list the images of index_ade20k.mat in the same order; {META}.")
     names = [pair[1] for pair in pairs]
     ids = {name: number for number, name in enumerate(sorted(set(names) - {"misc"}), start=1)}

@@ -1,15 +1,19 @@
 """Reading single files of a data set, with errors that name the file and the remedy."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.io
-from PIL import ExifTags, Image, ImageOps
+from PIL import Image
+
+from dgmlib.pictures import orientation, upright
 
 META = "copy it from meta_file in https://github.com/CSAILVision/unifiedparsing"
+MAX_LABEL = 2**16 - 1  # label maps hold 16 bits
 
 
 class BrodenError(ValueError):
@@ -34,6 +38,10 @@ class WrongSizeError(BrodenError):
     """An image or label map has another size than its record or its image."""
 
     problem = "wrong size"
+
+
+class NotResizedError(WrongSizeError):
+    """An image or label map has its published size still; `dgmlib broden prepare` brings it to its record's."""
 
 
 class LabelRangeError(BrodenError):
@@ -78,6 +86,22 @@ def whole_number(text: str, path: str | Path) -> int:
         raise BrodenError(f"{path} has {text!r} where a whole number is expected; copy it again.") from error
 
 
+def label_number(text: str, path: str | Path) -> int:
+    """Read a label out of the metadata file ``path``."""
+    number = whole_number(text, path)
+    if number > MAX_LABEL:
+        raise LabelRangeError(f"{path} has the label {number}, but label maps hold {MAX_LABEL} at most; copy it again.")
+    return number
+
+
+def largest_label(texts: Iterable[str], path: str | Path) -> int:
+    """Find the largest of the labels that the metadata file ``path`` names."""
+    numbers = [label_number(text, path) for text in texts]
+    if not numbers:
+        raise BrodenError(f"{path} names no label; copy it again.")
+    return max(numbers)
+
+
 def read_lines(path: str | Path) -> list[str]:
     """Read the lines of a text list, without blank ones."""
     lines = require(path, META).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -117,7 +141,7 @@ def image_shape(path: str | Path, remedy: str, shape: tuple[int, int] | None = N
     try:
         with Image.open(path) as image:
             stored = image.height, image.width
-            lying = image.getexif().get(ExifTags.Base.Orientation) in (5, 6, 7, 8)  # height and width change places
+            lying = orientation(image) in (5, 6, 7, 8)  # height and width change places
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
     return stored[::-1] if lying and stored != shape else stored
@@ -135,8 +159,8 @@ def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = No
         shape: height and width of its labels, if they are known.
     """
     stored = _decode(path, remedy)
-    upright = ImageOps.exif_transpose(stored)
-    chosen = stored if stored.size[::-1] == shape != upright.size[::-1] else upright
+    turned = upright(stored)
+    chosen = stored if stored.size[::-1] == shape != turned.size[::-1] else turned
     return np.array(chosen.convert("RGB"))
 
 
@@ -157,7 +181,7 @@ def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:
 
 def read_label_gray(path: str | Path, remedy: str) -> np.ndarray:
     """Decode a label map of one value per pixel (gray or palette index), to (H, W) int64."""
-    image = _decode(path, remedy)
+    image = _decode(path, remedy, deep=True)
     if image.mode not in ("L", "P", "I", "I;16"):
         raise UnreadableFileError(f"{path} is a picture of mode {image.mode}, not one label per pixel; {remedy}.")
     return np.asarray(image).astype(np.int64)
@@ -168,11 +192,13 @@ def read_label_pair(path: str | Path, remedy: str) -> np.ndarray:
     return np.array(_decode(path, remedy)).view("<u2")
 
 
-def _decode(path: str | Path, remedy: str, coarse: bool = False) -> Image.Image:
+def _decode(path: str | Path, remedy: str, coarse: bool = False, deep: bool = False) -> Image.Image:
     """Open an image and decode all of it, so that a truncated file is told here."""
     path = require(path, remedy)
     try:
         with Image.open(path) as image:
+            if not deep and any(";16" in str(tile[3]) for tile in image.tile):
+                raise ValueError("16 bits per channel where 8 are expected")  # Pillow would keep half of each
             if coarse:
                 image.draft("L", (image.width // 8, image.height // 8))
             image.load()

@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 from .files import (
     BrodenError,
     LabelRangeError,
+    UnreadableFileError,
     WrongSizeError,
     image_shape,
     read_label_gray,
@@ -54,6 +55,12 @@ class PairDataset(Dataset):
         self.images = sorted(path for path in images.glob("*") if path.suffix.lower() in _SUFFIXES)
         if not self.images:
             raise BrodenError(f"{images} holds no .jpg or .png image; put the {split} images there.")
+        stems: dict[str, Path] = {}
+        for path in self.images:
+            if stems.setdefault(path.stem, path) is not path:
+                raise BrodenError(
+                    f"{stems[path.stem]} and {path.name} beside it share one label picture; rename one of them."
+                )
         self.labels = [labels / f"{path.stem}.png" for path in self.images]
         self.records = [
             Record("folder", i, *image_shape(path, "remove or restore it"), has_parts=False)
@@ -105,10 +112,24 @@ class FolderDataset(PairDataset):
     ):
         root = Path(root)
         if names is None:
-            path = require(root / "names.txt", "write one class name per line there, the first for label 0")
-            names = path.read_text(encoding="utf-8").split("\n")
-            names = [name.strip() for name in names if name.strip()]
+            names = _read_names(root / "names.txt")
         super().__init__(root, split, root / split / "images", root / split / "labels", names, cache)
+
+
+def _read_names(path: Path) -> list[str]:
+    """Read one class name per line; a line's number is the label, so none of them may be blank."""
+    require(path, "write one class name per line there, the first for label 0")
+    try:
+        lines = path.read_text(encoding="utf-8").rstrip().split("\n")
+    except UnicodeDecodeError as error:
+        raise UnreadableFileError(f"{path} is not a text in UTF-8; save it in that encoding.") from error
+    names = [line.strip() for line in lines]
+    if "" in names:
+        raise BrodenError(
+            f"{path}, line {names.index('') + 1}, is blank; name the label {names.index('')} there, "
+            '"-" if it does not count.'
+        )
+    return names
 
 
 class SceneParse150(PairDataset):

@@ -1,10 +1,11 @@
 """OpenSurfaces, release 0: materials."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from .files import read_csv, read_label_rgb, whole_number
+from .files import BrodenError, largest_label, read_csv, read_label_rgb, whole_number
 from .records import LabelAssignment, Record, translate
 
 ARCHIVE = "http://labelmaterial.s3.amazonaws.com/release/opensurfaces-release-0.zip"
@@ -23,10 +24,12 @@ class OpenSurfaces:
         if not photos.is_file() and (self.root / "photos.csv").is_file():
             photos = self.root / "photos.csv"  # where the release script leaves it
         self.ids = [whole_number(text, photos) for text in read_csv(photos, ("photo_id",), _REMEDY)["photo_id"]]
+        if len(set(self.ids)) < len(self.ids):
+            twice = Counter(self.ids).most_common(1)[0][0]
+            raise BrodenError(f"{photos} lists photo_id {twice} twice, which shifts all that follow; {_REMEDY}.")
         self.names_path = meta / "label-substance-colors.csv"
         reds = read_csv(self.names_path, ("substance_name", "red_color"))["red_color"]
-        num_raw = max(whole_number(text, self.names_path) for text in reds)
-        self.materials = assignment.table("os", "material", num_raw)
+        self.materials = assignment.table("os", "material", largest_label(reds, self.names_path))
 
     def __len__(self) -> int:
         return len(self.ids)

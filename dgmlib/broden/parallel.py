@@ -9,7 +9,7 @@ from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
-from .files import BrodenError
+from .files import BrodenError, UnreadableFileError
 from .records import Record
 from .sources import Sources
 
@@ -53,5 +53,10 @@ def _map_chunk(function: Callable, sources: Sources, records: list[Record], note
             pairs.append((record, function(sources, record)))
         except BrodenError as error:
             pairs.append((record, error))
+        except Exception as error:  # broken bytes surface as almost any: one record must not end the whole run
+            told = UnreadableFileError(
+                f"{record.source} entry {record.index} cannot be processed ({error!r}); restore its files."
+            )
+            pairs.append((record, told))
     note.unlink(missing_ok=True)
     return pairs

@@ -11,12 +11,12 @@ from .files import (
     MissingFileError,
     UnreadableFileError,
     WrongSizeError,
+    largest_label,
     read_csv,
     read_lines,
     read_mat,
-    require,
 )
-from .records import LabelAssignment, Record, translate
+from .records import SPLITS, LabelAssignment, Record, read_records, translate
 
 VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/VOCtrainval_03-May-2010.tar"
 PART = "http://www.stat.ucla.edu/~xianjie.chen/pascal_part_dataset/trainval.tar.gz"
@@ -58,17 +58,21 @@ def read_part_names(meta: Path) -> dict[tuple[str, str], str]:
         rows = read_csv(table, ("object", "key", "comment"))
         triples = zip(rows["object"], rows["key"], rows["comment"], strict=True)
     else:
-        triples = _parse_part2ind(require(meta / "part2ind.m", META).read_text())
+        function = meta / "part2ind.m"
+        try:
+            triples = _parse_part2ind(read_lines(function))
+        except KeyError as error:
+            raise BrodenError(f"{function} copies parts of object {error}, which it never names; {META}.") from error
     return {(name, key): part_name(key, comment) for name, key, comment in triples}
 
 
-def _parse_part2ind(text: str) -> list[tuple[str, str, str]]:
+def _parse_part2ind(lines: list[str]) -> list[tuple[str, str, str]]:
     """Read the (object, short name, comment) triples out of PASCAL-Part's MATLAB function."""
     entry = re.compile(r"\s*pimap\{(\d+)\}\((?:sprintf\()?'([^']+)'[^=]*=[^%]*%?[ \t]*([\w ]*)")
     thing, copied, repeats = "", "", 1
     things: dict[str, str] = {}  # the file's number of an object -> its name
     parts: dict[tuple[str, str], str] = {}
-    for line in text.splitlines():
+    for line in lines:
         if found := re.match(r"% \[(\w+)\]", line):
             thing = found[1]
         elif found := re.match(r"for ii = 1:(\d+)", line):
@@ -97,11 +101,22 @@ class Pascal:
         if not self.ids:
             raise MissingFileError(f"{annotations} holds no .mat file; restore it from {PART}.")
         self.names_path = meta / "context_labels.txt"
-        numbers = [int(line.split(":")[0]) for line in read_lines(self.names_path)]
-        self.objects = assignment.table("pascal", "object", max(numbers))
+        largest = largest_label((line.split(":")[0] for line in read_lines(self.names_path)), self.names_path)
+        self.objects = assignment.table("pascal", "object", largest)
+        self._check_count(annotations, root / "meta_file")
         # Names that the assignment does not list (silhouettes, the empty name) are no part.
         known = assignment.by_name("pascal", "part")
         self.parts = {pair: known.get(name, 0) for pair, name in read_part_names(meta).items()}
+
+    def _check_count(self, annotations: Path, meta: Path) -> None:
+        """Records count positions in a folder: one file less or more shifts all that follow."""
+        indices = [record.index for split in SPLITS for record in read_records(meta, split, ("pascal",))]
+        expected = max(indices, default=-1) + 1
+        if len(self.ids) != expected:
+            raise BrodenError(
+                f"{annotations} holds {len(self.ids)} .mat files where the lists count {expected}; "
+                f"restore exactly those of {PART}."
+            )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -122,8 +137,10 @@ class Pascal:
     def maps(self, record: Record) -> dict[str, np.ndarray]:
         """Read the label maps, (H, W) int64 each, in ids of the vocabulary. Objects come from Context only."""
         context, annotation = self.label_files(record)
-        raw = read_mat(context, "LabelMap", f"restore it from {CONTEXT}")
-        objects = translate(np.asarray(raw, dtype=np.int64), self.objects, context, self.names_path)
+        raw = np.asarray(read_mat(context, "LabelMap", f"restore it from {CONTEXT}"))
+        if raw.ndim != 2 or raw.dtype.kind not in "buif":
+            raise UnreadableFileError(f"{context} has a LabelMap that is no map of labels; restore it from {CONTEXT}.")
+        objects = translate(raw.astype(np.int64), self.objects, context, self.names_path)
         return {"object": objects, "part": self.merge_parts(annotation, objects.shape)}
 
     def merge_parts(self, path: Path, shape: tuple[int, int]) -> np.ndarray:
@@ -140,6 +157,8 @@ class Pascal:
         return merged
 
     def _cover(self, merged: np.ndarray, thing: str, part: str, mask: np.ndarray, path: Path) -> None:
+        if not isinstance(thing, str) or not isinstance(part, str):
+            raise TypeError("class or part_name is no text")
         if part == "silhouette":
             return
         if (thing, part) not in self.parts:
@@ -147,6 +166,7 @@ class Pascal:
                 f"{path} has the unknown part {part!r} of {thing!r}; add it to pascal_part_names.csv "
                 f"or restore the file from {PART}."
             )
+        mask = np.asarray(mask)
         if mask.shape != merged.shape:
             raise WrongSizeError(
                 f"{path} holds a part mask of {mask.shape} pixels but its image has {merged.shape}; "

@@ -26,7 +26,7 @@ class PrepareResult:
     Attributes:
         made: records whose copies were written now.
         kept: records that needed nothing.
-        failures: one sentence on each of the others.
+        failures: one sentence on each of the others, and on each source that cannot be opened.
     """
 
     made: int = 0
@@ -72,14 +72,20 @@ def prepare(
         counts, and what could not be prepared; ``ok`` tells whether everything is ready.
 
     Raises:
-        BrodenError: the metadata is missing or broken.
+        BrodenError: the vocabulary or the label assignment is missing or broken.
     """
     root = Path(root)
     meta = root / "meta_file"
     names = [name for name in sources_of(tuple(tasks)) if MAP_TASKS.get(name)]
-    records = [record for split in SPLITS for record in read_records(meta, split, names)]
-    sources = Sources(root, names, Vocabulary.from_folder(meta / "joint_dataset"), Path(cache or root))
-    result = PrepareResult()
+    sources = Sources(root, (), Vocabulary.from_folder(meta / "joint_dataset"), Path(cache or root))
+    sources.prepared.tidy()
+    result, records = PrepareResult(), []
+    for name in names:
+        try:
+            sources.open(name)
+            records += [record for split in SPLITS for record in read_records(meta, split, (name,))]
+        except BrodenError as error:  # the other sources can be prepared all the same
+            result.failures.append(str(error))
     for _, outcome in map_records(prepare_record, sources, records, workers, "prepare", progress):
         if isinstance(outcome, BrodenError):
             result.failures.append(str(outcome))

@@ -38,8 +38,14 @@ class Prepared:
         digest = hashlib.blake2b(digest_size=4)
         for path in (meta / name for name in _METADATA):
             digest.update(path.read_bytes() if path.is_file() else b"-")
+        self._folder = folder
         self._images = folder / "images"
         self._maps = folder / f"labels-{digest.hexdigest()}"
+
+    def tidy(self) -> None:
+        """Remove what an interrupted `prepare` left half-written."""
+        for path in [*self._folder.rglob(".*.png"), *self._folder.rglob(".*.jpg")]:
+            path.unlink(missing_ok=True)
 
     def image(self, key: str, original: Path) -> Path:
         """Locate the resized copy of an image."""

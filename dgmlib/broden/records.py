@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import BrodenError, LabelRangeError, read_csv, read_json_lines, whole_number
+from .files import BrodenError, LabelRangeError, label_number, read_csv, read_json_lines
 from .vocabulary import Vocabulary
 
 SPLITS = ("train", "val")
@@ -85,12 +85,12 @@ def _record(line: dict, group: tuple[str, ...], path: Path) -> Record:
     try:
         record = Record(
             source=line["dataset"],
-            index=int(line["file_index"]),
-            height=int(line["height"]),
-            width=int(line["width"]),
+            index=_whole(line["file_index"]),
+            height=_whole(line["height"]),
+            width=_whole(line["width"]),
             has_parts=bool(line.get("nr_part", 0)),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError) as error:
         raise BrodenError(
             f"{path}: the record {line} needs dataset, file_index, height and width as whole numbers; copy it again."
         ) from error
@@ -102,20 +102,32 @@ def _record(line: dict, group: tuple[str, ...], path: Path) -> Record:
     return record
 
 
+def _whole(value: object) -> int:
+    """Let whole numbers of JSON pass; 0.7 would else become record 0."""
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is not a whole number")
+    return value
+
+
 class LabelAssignment:
     """label_assignment.csv: which class of the vocabulary every raw label of every source becomes."""
 
     def __init__(self, path: str | Path, vocabulary: Vocabulary):
         self.path = Path(path)
         table = read_csv(path, ("dataset", "category", "raw_label", "raw_name", "broden_label"))
-        table["raw_label"] = [whole_number(text, path) for text in table["raw_label"]]
-        table["broden_label"] = [whole_number(text, path) for text in table["broden_label"]]
+        table["raw_label"] = [label_number(text, path) for text in table["raw_label"]]
+        table["broden_label"] = [label_number(text, path) for text in table["broden_label"]]
         for category, rows in table.groupby("category"):
             known = len(vocabulary.names(category))
-            if rows["broden_label"].max() >= known or rows["raw_label"].min() < 0:
+            least = -1 if category == "scene" else 0  # -1: unlabelled
+            if not rows["broden_label"].between(least, known - 1).all() or rows["raw_label"].min() < 0:
                 raise LabelRangeError(
                     f"{path} assigns a {category} label outside {category}.csv; copy both files again."
                 )
+        repeated = table[table.duplicated(["dataset", "category", "raw_label"])]
+        if len(repeated):
+            source, category, raw = repeated.iloc[0][["dataset", "category", "raw_label"]]
+            raise BrodenError(f"{path} assigns the raw label {raw} of {source} {category} twice; copy it again.")
         self._rows = table.set_index(["dataset", "category"]).sort_index()
 
     def table(self, source: str, category: str, num_raw: int) -> np.ndarray:
@@ -139,9 +151,10 @@ class LabelAssignment:
 
 def translate(raw: np.ndarray, lookup: np.ndarray, path: str | Path, names: str | Path) -> np.ndarray:
     """Look raw labels up, (H, W) -> (H, W) int64; raise LabelRangeError for labels beyond the source's own names."""
-    if raw.size and raw.max() >= len(lookup):
+    beyond = raw[(raw < 0) | (raw >= len(lookup))]
+    if beyond.size:
         raise LabelRangeError(
-            f"{path} holds the label {raw.max()}, but {names} names only 1..{len(lookup) - 1}; "
+            f"{path} holds the label {beyond[0]}, but {names} names only 1..{len(lookup) - 1}; "
             "restore it from the release these names belong to."
         )
     return lookup[raw]

@@ -94,9 +94,9 @@ def _hierarchy(path: Path, num_objects: int, num_parts: int) -> dict[int, tuple[
         object_id = whole_number(object_text, path)
         parts = tuple(whole_number(part, path) for part in parts_text.split(";"))
         known = 0 < object_id < num_objects and all(0 <= part < num_parts for part in parts)
-        if not known or parts[0] != 0 or len(set(parts)) < len(parts):
+        if not known or object_id in hierarchy or parts[0] != 0 or len(set(parts)) < len(parts):
             raise BrodenError(
-                f"{path}: object {object_id} must be in object.csv and its parts in part.csv, "
+                f"{path}: object {object_id} must be in object.csv and listed once, and its parts in part.csv, "
                 "each once and starting with 0; copy it again."
             )
         hierarchy[object_id] = parts

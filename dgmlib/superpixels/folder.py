@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
-from PIL import Image, ImageOps
+from PIL import Image
 from tqdm import tqdm
 
 from ..paths import write_atomic
+from ..pictures import upright
 from .segmentation import segment
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
@@ -21,7 +22,7 @@ def read_image(path: str | Path) -> np.ndarray:
     A picture with an EXIF orientation tag, as phones write it, is turned upright, as viewers show it.
     """
     with Image.open(path) as file:
-        image = ImageOps.exif_transpose(file)
+        image = upright(file)
         if image.mode.startswith("I"):
             return np.asarray(image).astype(np.uint16)
         return np.asarray(image.convert("RGB"))
