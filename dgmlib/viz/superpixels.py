@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
+from skimage.color import label2rgb
 from skimage.segmentation import find_boundaries
 from skimage.util import img_as_float
 
@@ -25,22 +26,22 @@ SCORES = {
 
 
 def partitions(pictures: Mapping[str, tuple[ArrayLike, ArrayLike | None]]) -> Figure:
-    """Photographs with the outlines of their regions, two in a row; paler, so that dark outlines show everywhere.
+    """Regions of photographs in the mean colours of their pixels, outlined, two in a row and large.
 
     Args:
         pictures: title -> ((H, W, 3) photograph, (H, W) labels, or None for the photograph as it is); all of about the
             same proportions.
     """
     first, _ = next(iter(pictures.values()))
-    figure, axes = panels(pictures, np.shape(first), columns=2, width=5.0)
+    figure, axes = panels(pictures, np.shape(first), columns=2, width=3.2)
     for axis, (photo, labels) in zip(axes, pictures.values(), strict=True):
         photo = img_as_float(np.asarray(photo))
         if labels is None:
             axis.imshow(photo)
             continue
-        picture, labels = enlarged(photo, np.asarray(labels))
+        means, labels = enlarged(label2rgb(np.asarray(labels), photo, kind="avg", bg_label=-1), np.asarray(labels))
         lines = find_boundaries(labels, mode="inner", background=-1)[..., None]
-        axis.imshow((0.3 + 0.7 * picture) * (1 - 0.9 * lines))
+        axis.imshow(means * (1 - 0.65 * lines))
     return figure
 
 
@@ -52,13 +53,13 @@ def adjacency_graph(graph: "Data") -> Figure:
     """
     picture = graph.x[graph.pixel_index].view(graph.height, graph.width, 3).numpy()
     places = graph.pos.numpy()
-    figure, (axis,) = panels([f"{len(places)} regions and their adjacency graph"], picture.shape, width=7.0)
+    figure, (axis,) = panels([f"{len(places)} regions and their adjacency graph"], picture.shape, width=4.2)
     axis.imshow(0.25 + 0.75 * picture)
     source, target = graph.edge_index.numpy()
     once = source < target  # edges stand in both directions
     ends = places[np.stack([source[once], target[once]], axis=1)]  # (E / 2, 2, 2)
     axis.add_collection(LineCollection(ends, colors="black", linewidths=0.8, alpha=0.8))
-    axis.scatter(*places.T, s=22, color=PALETTE[1], edgecolors="black", linewidths=0.8, zorder=2)
+    axis.scatter(*places.T, s=14, color=PALETTE[1], edgecolors="black", linewidths=0.8, zorder=2)
     return figure
 
 
