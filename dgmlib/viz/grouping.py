@@ -51,7 +51,7 @@ def hierarchy(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
     photo, maps = img_as_float(np.asarray(photo)), [np.asarray(labels) for labels in levels.values()]
     colours, parents = following_colours(maps), _parents(maps)
     titles = {"image": photo, **levels, f"levels 1-{len(maps)}: groups by area": None}
-    figure, axes = panels(titles, photo.shape, columns=3, width=2.8)
+    figure, axes = panels(titles, photo.shape, columns=3, width=2.7)
     axes[0].imshow(*enlarged(photo))
     for axis, labels, own in zip(axes[1:-1], maps, colours, strict=True):
         axis.imshow(tinted(photo, labels, own))

@@ -37,8 +37,6 @@ def png(figure: Figure) -> bytes:
     colours = np.reshape(palette.getpalette(), (-1, 3))
     colours[(colours > 240).all(1)] = 255  # the background is white, not a mean of it and what is next to it
     palette.putpalette(colours.ravel().tolist())
-    plain = picture.quantize(palette=palette, dither=Image.Dither.NONE).convert("RGB")
-    picture = Image.blend(plain, picture, 0.5)  # half of the error is diffused: no bands, little noise, small files
     picture = picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
     picture.save(small, "png", optimize=True)
     return small.getvalue()

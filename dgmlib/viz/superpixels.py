@@ -33,7 +33,7 @@ def partitions(pictures: Mapping[str, tuple[ArrayLike, ArrayLike | None]]) -> Fi
             same proportions.
     """
     first, _ = next(iter(pictures.values()))
-    figure, axes = panels(pictures, np.shape(first), columns=2, width=3.2)
+    figure, axes = panels(pictures, np.shape(first), columns=2, width=3.1)
     for axis, (photo, labels) in zip(axes, pictures.values(), strict=True):
         photo = img_as_float(np.asarray(photo))
         if labels is None:
