@@ -1,8 +1,10 @@
 """Figures: what they contain, that colours mean what the docstrings say, and degenerate inputs."""
 
+import io
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 
 import matplotlib
 import numpy as np
@@ -21,6 +23,21 @@ RNG = np.random.default_rng(0)
 PHOTO = RNG.random((20, 30, 3))
 QUARTERS = (np.arange(20)[:, None] // 10 * 2 + np.arange(30) // 15).astype(np.int32)  # (20, 30), regions 0..3
 NAMES = ["-", "wall", "sky", "floor", "tree", "house", "car", "dog", "cat", "bed", "sofa"]
+
+
+@dataclass
+class Click:
+    x: int
+    y: int
+    positive: bool = True
+
+
+@dataclass
+class ClickSession:
+    image: np.ndarray
+    labels: np.ndarray
+    clicks: list
+    mask: np.ndarray
 
 
 def titles(figure):
@@ -53,12 +70,13 @@ def test_a_region_that_is_not_merged_keeps_its_colour_and_a_merged_one_lies_betw
     assert ((low <= coarse[35, 5]) & (coarse[35, 5] <= high)).all()
 
 
-def test_borders_are_outlined_and_padding_is_white():
+def test_borders_are_outlined_and_what_has_no_label_is_pale_and_grey():
     padded = QUARTERS.copy()
     padded[:, 25:] = -1
     shown = picture(viz.grouping_levels(PHOTO, {"a": padded}).axes[0])
     assert (shown[10, 29] < 0.5 * shown[10, 10]).all()  # the last column of region 0
-    np.testing.assert_allclose(shown[10, 58], 1)
+    assert (shown[:, 50:].min(), len(np.unique(shown[10, 58]))) >= (0.65, 1)
+    assert np.ptp(shown[:, 50:, 0]) > 0.1  # the photograph can still be seen
 
 
 def test_five_levels_take_two_rows():
@@ -138,11 +156,23 @@ def test_every_task_has_a_legend_of_its_own():
     assert legend_of(figure.axes[2]) == ["none"]
 
 
-@pytest.mark.parametrize("count", [1, 8, 9, 20, 21, 60])
+def test_a_task_with_many_classes_shows_the_largest_and_calls_the_rest_others():
+    ids = np.repeat(np.arange(1, 11), np.arange(10, 110, 10))[None]  # class 10 covers most
+    figure = viz.parsing(PHOTO, {"object": (np.concatenate([ids, 0 * ids]), NAMES)})
+    axis = figure.axes[1]
+    assert legend_of(axis) == ["sofa", "bed", "cat", "dog", "car", "house", "tree", "others", "none"]
+    grey = matplotlib.colors.to_rgb(axis.get_legend().get_patches()[7].get_facecolor())
+    np.testing.assert_array_equal(np.unique(picture(axis)[0, :60], axis=0), [grey])  # classes 1 to 3
+    assert matplotlib.colors.to_hex(picture(axis)[0, -1]) == viz.PALETTE[0]
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 18, 19, 60])
 def test_colours_of_classes_differ(count):
     colours = viz.class_colours(range(count), [str(i) for i in range(count)])
     assert len(set(colours.values())) == count
     assert count > 8 or tuple(colours.values()) == viz.PALETTE[:count]
+    saturation = np.ptp([matplotlib.colors.to_rgb(colour) for colour in colours.values()], axis=1)
+    assert count == 8 or (saturation > 0.1).all()  # no greys, which are for what is no class; black comes last
 
 
 def records():
@@ -265,6 +295,7 @@ def test_saved_pictures_are_small_and_at_screen_resolution(tmp_path):
     viz.save(figure, tmp_path / "new" / "levels.png")
     with Image.open(tmp_path / "new" / "levels.png") as saved:
         assert saved.mode == "P"  # 256 colours
+        assert saved.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
         assert abs(saved.width - 12 * viz.DPI) < 30
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["levels.png"]
 
@@ -345,6 +376,14 @@ def test_hierarchy_shows_photograph_levels_and_areas():
     assert kept in ([True, False, False, False], [False, True, False, False])
 
 
+def test_a_small_picture_is_enlarged_pixel_by_pixel_and_titles_stand_at_one_height():
+    figure = viz.hierarchy(PHOTO, {"fine": QUARTERS})
+    np.testing.assert_array_equal(picture(figure.axes[0])[8::16, 8::16], PHOTO)  # 30 pixels -> 480
+    figure.draw_without_rendering()
+    tops = [axis.get_window_extent().y1 for axis in figure.axes]
+    np.testing.assert_allclose(tops, tops[0], atol=1)
+
+
 def test_few_groups_have_white_outlines_and_many_dark_ones():
     many = np.arange(600).reshape(20, 30) // 4
     few, lots = (picture(axis) for axis in viz.hierarchy(PHOTO, {"few": QUARTERS, "many": many}).axes[1:3])
@@ -396,9 +435,27 @@ def test_agreement_curves_have_a_panel_per_data_and_a_point_per_level():
     assert viz.png(figure).startswith(b"\x89PNG")
 
 
-def test_overview_has_a_row_for_every_image():
+def test_a_photograph_of_many_colours_has_no_bands():
+    across, down = np.meshgrid(np.linspace(0, 1, 450), np.linspace(0, 1, 300))
+    figure, full = viz.partitions({"a": (np.stack([across, down, 1 - across * down], 2), None)}), io.BytesIO()
+    figure.savefig(full, format="png", dpi=viz.DPI, bbox_inches="tight", pad_inches=0.05)
+    pictures = [
+        np.asarray(Image.open(file).convert("RGB"), dtype=float) for file in (full, io.BytesIO(viz.png(figure)))
+    ]
+    inside = (picture[30:174, 12:236].reshape(18, 8, 28, 8, 3).mean((1, 3)) for picture in pictures)
+    assert np.abs(np.subtract(*inside)).max() < 4  # 8 without diffused errors
+
+
+def test_overview_names_every_colour():
+    clicked = ClickSession(PHOTO, QUARTERS, [Click(3, 4), Click(25, 4, False)], QUARTERS == 0)
     levels = {"level 1": QUARTERS, "level 2": QUARTERS % 2}
-    parsed = {"objects": (QUARTERS + 1, NAMES)}
-    figure = viz.overview([(("a", PHOTO), levels, {}), (("b", PHOTO), dict([("level 1", QUARTERS)]), parsed)])
-    assert titles(figure) == ["a", "level 1", "level 2", "b", "level 1", "objects"]
-    assert legend_of(figure.axes[5]) == ["wall", "sky", "floor", "tree"]
+    ids = np.arange(600).reshape(20, 30) // 60 + 1
+    figure = viz.overview(clicked, levels, clicked, levels, {"objects": (ids, NAMES)}, {"heat": np.arange(4)})
+    axes = [axis for axis in figure.axes if axis.get_title()]
+    above = ["a photograph", "level 1", "level 2", "selected by clicks"]
+    assert titles(figure) == [*above, "a drawn scene", "level 1", "level 2", "objects", "heat"]
+    assert legend_of(axes[3]) == ["+ belongs", "− does not"]
+    assert legend_of(axes[7])[-1] == "others"
+    assert len(legend_of(axes[7])) == 8
+    assert legend_of(axes[8]) == ["nothing", "most"]
+    assert viz.png(figure).startswith(b"\x89PNG")

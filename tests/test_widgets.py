@@ -138,19 +138,27 @@ def test_masks_are_drawn_over_the_photograph_with_clicks_of_two_shapes():
     assert [len(axis.collections) for axis in step.axes] == [4, 3]  # two marks a click, and the outline
 
 
-def test_curves_have_a_line_per_method_and_level():
+def test_curves_have_a_colour_per_method_and_a_style_per_level():
     import pandas as pd
 
+    methods = {"superpixel only": (1,), "DGM": (2, 3), "DGM, corrected at level 1": (2,), "untrained DGM": (2, 3)}
     rows = [
         {"data": "Broden-mini", "model": "m", "method": method, "level": level, "clicks": clicks}
-        for method, level in (("superpixel only", 1), ("DGM", 2), ("DGM", 3))
+        for method, levels in (methods | {"flood by colour": (0,)}).items()
+        for level in levels
         for clicks in (1, 2)
     ]
-    figure = viz.click_curves(pd.DataFrame(rows).assign(IoU=0.5, error=0.1))
+    table = pd.DataFrame(rows)
+    figure = viz.click_curves(table.assign(IoU=0.5 + 0.1 * table["level"], error=0.1))
     (axis,) = figure.axes
     assert axis.get_title() == "Broden-mini\nm"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
         "superpixel only",
         "DGM, level 2",
         "DGM, level 3",
+        "untrained DGM, level 3 (its best)",
+        "flood by colour",
     ]
+    _, low, high, random, _ = axis.lines
+    assert low.get_color() == high.get_color() != random.get_color()
+    assert low.get_linestyle() != high.get_linestyle() == random.get_linestyle()

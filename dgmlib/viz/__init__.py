@@ -9,10 +9,11 @@
 `false_colours`     node features as colours, before and after a step
 `segmentation`      truth and predictions of one task beside the photograph, with a legend
 `comparison`        Fig. 4: several models beside the truth, and where they differ from it
-`parsing`           one label map per task, each with its own legend
+`parsing`           one label map per task, each with its own legend of the largest classes
 `click_masks`       clicks on a photograph and what they select; `click_curves` how well
 `heat_maps`         Fig. 7: Grad-CAM of superpixels, or of a feature map, over a photograph
-`overview`          image, levels and predictions in one strip
+`partitions`        superpixels' outlines; `adjacency_graph` which touch; `quality_curves` how good they are
+`overview`          groups, clicks, predictions and Grad-CAM in one picture
 `training_curve`    the losses of Eq. 12 as training goes; `LiveCurve` redraws it in place in Jupyter
 `table1` - `table3`  the tables as pictures
 ==================  =====================================================================================
@@ -31,6 +32,7 @@ from dgmlib.viz.grouping import following_colours, grouping_levels, hierarchy
 from dgmlib.viz.nodes import affinities, centres, false_colours, region_colours
 from dgmlib.viz.overview import overview
 from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, save
+from dgmlib.viz.superpixels import adjacency_graph, partitions, quality_curves
 from dgmlib.viz.tables import table1, table2, table3
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "PALETTE",
     "LiveCurve",
     "NotebookFigure",
+    "adjacency_graph",
     "affinities",
     "agreement_curves",
     "centres",
@@ -53,7 +56,9 @@ __all__ = [
     "hierarchy",
     "overview",
     "parsing",
+    "partitions",
     "png",
+    "quality_curves",
     "region_colours",
     "save",
     "segmentation",

@@ -13,7 +13,10 @@ from numpy.typing import ArrayLike
 from dgmlib.viz.style import NONE, PALETTE, panels
 
 #: Names that are no classes, and their greys.
-GREYS = {"-": NONE, "no part": "#b4b4b4"}
+OTHERS = "others"
+GREYS = {"-": NONE, "no part": "#b4b4b4", OTHERS: "#8a8a8a"}
+#: matplotlib's twenty colours but its two greys, which would look like `GREYS`.
+EIGHTEEN = tuple(to_hex(colour) for i, colour in enumerate(colormaps["tab20"].colors) if i // 2 != 7)
 
 
 def segmentation(photo: ArrayLike, maps: Mapping[str, ArrayLike], names: Sequence[str]) -> Figure:
@@ -36,7 +39,7 @@ def segmentation(photo: ArrayLike, maps: Mapping[str, ArrayLike], names: Sequenc
 
 
 def parsing(photo: ArrayLike, maps: Mapping[str, tuple[ArrayLike, Sequence[str]]]) -> Figure:
-    """One label map per task beside the photograph, each with the legend of its own classes below.
+    """One label map per task beside the photograph, each with the legend of its own classes below, see `largest`.
 
     Args:
         photo: (H, W, 3).
@@ -46,19 +49,41 @@ def parsing(photo: ArrayLike, maps: Mapping[str, tuple[ArrayLike, Sequence[str]]
     figure, axes = panels({"image": photo, **maps}, photo.shape, below=1.3)
     axes[0].imshow(photo)
     for axis, (ids, names) in zip(axes[1:], maps.values(), strict=True):
-        colours = class_colours(np.unique(ids), names)
-        paint(axis, np.asarray(ids), colours, photo.shape)
-        style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False, "fontsize": 8, "ncols": 2}
-        axis.legend(handles=handles(colours, names), columnspacing=1, handlelength=1.2, **style)
+        parse(axis, ids, names, photo.shape, fontsize=8)
     return figure
 
 
+def parse(axis: Axes, ids: ArrayLike, names: Sequence[str], shape: Sequence[int], fontsize: float) -> None:
+    """Draw the `largest` classes of a map over the extent of the photograph, and their legend below."""
+    ids, names, order = largest(ids, names)
+    colours = class_colours(order, names)
+    paint(axis, ids, colours, shape)
+    style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False, "fontsize": fontsize}
+    axis.legend(handles=handles(colours, names), ncols=2, columnspacing=1, handlelength=1.2, **style)
+
+
+def largest(ids: ArrayLike, names: Sequence[str], count: int = 7) -> tuple[np.ndarray, Sequence[str], list[int]]:
+    """Keep the classes that cover most, as many as Okabe and Ito's colours but black; the rest become `OTHERS`.
+
+    Returns:
+        ids, names by id, and the ids that occur: the largest class first, greys last.
+    """
+    ids = np.asarray(ids)
+    present, pixels = np.unique(ids, return_counts=True)
+    present = present[np.argsort(-pixels, kind="stable")].tolist()
+    real = [i for i in present if names[i] not in GREYS]
+    greys = [i for i in present if names[i] in GREYS]
+    if len(real) > count:
+        ids, names = np.where(np.isin(ids, real[count:]), len(names), ids), [*names, OTHERS]
+        greys = [len(names) - 1, *greys]
+    return ids, names, [*real[:count], *greys]
+
+
 def class_colours(ids: Sequence[int], names: Sequence[str]) -> dict[int, str]:
-    """Colours for the class ids that occur: Okabe-Ito while they last, then matplotlib's twenty, then a rainbow."""
+    """Colours for the class ids that occur: Okabe-Ito while they last, then matplotlib's `EIGHTEEN`, then a rainbow."""
     real = [int(i) for i in ids if names[i] not in GREYS]
-    palette = PALETTE
-    if len(real) > len(PALETTE):
-        palette = [to_hex(c) for c in colormaps["tab20" if len(real) <= 20 else "turbo"].resampled(len(real)).colors]
+    rainbow = [to_hex(colour) for colour in colormaps["turbo"].resampled(max(len(real), 1)).colors]
+    palette = next((few for few in (PALETTE, EIGHTEEN) if len(real) <= len(few)), rainbow)
     colours = dict(zip(real, palette, strict=False))
     return {int(i): colours.get(int(i)) or GREYS[names[i]] for i in ids}
 

@@ -4,40 +4,53 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from skimage.color import rgb2gray
+from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 from skimage.util import img_as_float
 
-from dgmlib.viz.style import outlined, panels
+from dgmlib.viz.style import enlarged, panels
+
+COLOURS = colormaps["RdYlBu_r"].resampled(12)  # steps: between two superpixels of one step there is no outline
 
 
 def heat_maps(photo: ArrayLike, labels: ArrayLike, maps: Mapping[str, ArrayLike]) -> Figure:
     """Grad-CAM over a photograph, from blue (nothing) to red (the panel's largest value).
 
+    Titles say how large a panel's largest value is beside that of the strongest panel, or that there is nothing.
+
     Args:
         photo: (H, W, 3).
         labels: (H, W) superpixels, -1 for none.
-        maps: title -> values that are not negative: (N,) of the superpixels, drawn with their sharp outlines, or
-            (h, w) of a feature map's cells, drawn smoothly. The title of a map that is zero everywhere says so.
+        maps: title -> values that are not negative: (N,) of the superpixels, drawn sharply and outlined where the
+            colour changes, or (h, w) of a feature map's cells, drawn smoothly.
     """
-    photo, labels = img_as_float(np.asarray(photo)), np.asarray(labels)
-    grey = rgb2gray(photo)[..., None]
-    colours = colormaps["RdYlBu_r"].resampled(12)  # steps survive the palette of a small PNG
-    figure, axes = panels(maps, photo.shape)
-    for axis, values in zip(axes, maps.values(), strict=True):
-        values = np.asarray(values, dtype=float)
-        largest = values.max()
-        share = values / (largest or 1)
-        sharp = share.ndim == 1
-        # Label -1 reads the appended zero.
-        share = np.append(share, 0)[labels] if sharp else resize(share, labels.shape, order=1, mode="edge")
-        picture = 0.4 * grey + 0.6 * colours(share)[..., :3]
-        picture = outlined(picture, labels, strength=0.5) if sharp else picture
-        # Drawn without smoothing, outlines stay crisp; those of a large photograph would break into dots.
-        axis.imshow(picture, interpolation="nearest" if sharp and labels.shape[1] <= 256 else None)
-        axis.set_title(axis.get_title() + (f", largest {largest:.2g}" if largest else ": zero everywhere"))
-    figure.colorbar(ScalarMappable(cmap=colours), ax=list(axes), shrink=0.7, pad=0.01, label="share of the largest")
+    arrays = [np.asarray(values, dtype=float) for values in maps.values()]
+    strongest = max(values.max() for values in arrays)
+    figure, axes = panels(maps, np.shape(photo))
+    for axis, values in zip(axes, arrays, strict=True):
+        heat(axis, photo, labels, values)
+        strength = values.max() / (strongest or 1)
+        times = "under 0.1%" if strength < 0.001 else f"{strength:.1%}" if strength < 0.0995 else f"{strength:.0%}"
+        said = ": zero everywhere" if strength == 0 else f", {times} as strong" if strength < 1 else ", the strongest"
+        axis.set_title(axis.get_title() + (said if len(maps) > 1 or strength == 0 else ""), fontsize=10)
+    figure.colorbar(ScalarMappable(cmap=COLOURS), ax=list(axes), shrink=0.7, pad=0.01, label="share of the largest")
     return figure
+
+
+def heat(axis: Axes, photo: ArrayLike, labels: ArrayLike, values: np.ndarray) -> None:
+    """Draw one map, see `heat_maps`."""
+    grey, labels = rgb2gray(img_as_float(np.asarray(photo)))[..., None], np.asarray(labels)
+    share = values / (values.max() or 1)
+    if share.ndim == 2:
+        share = resize(share, labels.shape, order=1, mode="edge")
+        axis.imshow(0.4 * grey + 0.6 * COLOURS(share)[..., :3])
+        return
+    share = np.append(share, 0)[labels]  # label -1 reads the appended zero
+    steps = np.minimum((share * COLOURS.N).astype(int), COLOURS.N - 1)
+    picture, steps = enlarged(0.4 * grey + 0.6 * COLOURS(share)[..., :3], steps)
+    axis.imshow(picture * (1 - 0.5 * find_boundaries(steps, mode="inner", background=-1)[..., None]))

@@ -14,7 +14,7 @@ from skimage.metrics import contingency_table
 from skimage.segmentation import find_boundaries
 from skimage.util import img_as_float
 
-from dgmlib.viz.style import PALETTE, outlined, panels
+from dgmlib.viz.style import PALETTE, enlarged, outlined, panels
 
 GOLDEN = np.pi * (3 - np.sqrt(5))  # steps of this angle never come back to the same hue
 
@@ -26,13 +26,15 @@ def grouping_levels(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure
 
     Args:
         photo: (H, W, 3).
-        levels: title -> (H, W) labels, e.g. ``grouping.label_map(level)[0]``; -1 is left white.
+        levels: title -> (H, W) labels, e.g. ``grouping.label_map(level)[0]``; -1 shows the photograph, pale and grey.
     """
     photo = img_as_float(np.asarray(photo))
+    pale = 0.65 + 0.3 * rgb2gray(photo)[..., None]
     figure, axes = panels(levels, photo.shape)
     for axis, labels in zip(axes, levels.values(), strict=True):
         labels = np.asarray(labels)
-        axis.imshow(outlined(label2rgb(labels, photo, kind="avg", bg_label=-1, bg_color=(1, 1, 1)), labels))
+        means = label2rgb(labels, photo, kind="avg", bg_label=-1)
+        axis.imshow(outlined(np.where(labels[..., None] < 0, pale, means), labels))
     return figure
 
 
@@ -49,11 +51,12 @@ def hierarchy(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
     photo, maps = img_as_float(np.asarray(photo)), [np.asarray(labels) for labels in levels.values()]
     colours, parents = following_colours(maps), _parents(maps)
     titles = {"image": photo, **levels, f"levels 1-{len(maps)}: groups by area": None}
-    figure, axes = panels(titles, photo.shape, columns=3, width=3.5)
-    axes[0].imshow(photo)
+    figure, axes = panels(titles, photo.shape, columns=3, width=2.7)
+    axes[0].imshow(*enlarged(photo))
     for axis, labels, own in zip(axes[1:-1], maps, colours, strict=True):
         axis.imshow(tinted(photo, labels, own))
     _icicle(axes[-1], maps, colours, parents)
+    axes[-1].set_box_aspect(photo.shape[0] / photo.shape[1])  # titles at one height
     return figure
 
 
@@ -101,8 +104,7 @@ def tinted(photo: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> np.nda
     cover = np.where((labels >= 0)[..., None], 0.72, 0)
     shaded = np.clip(colours[labels] * (0.55 + 0.75 * grey), 0, 1)  # the photograph's light and shade stay visible
     picture = photo * (1 - cover) + shaded * cover
-    times = max(2, 480 // labels.shape[1])  # outlines are as thin on a small image
-    picture, labels = (x.repeat(times, 0).repeat(times, 1) for x in (picture, labels))
+    picture, labels = enlarged(picture, labels)
     thick = find_boundaries(labels, mode="thick", background=-1)
     if len(np.unique(labels)) <= 40:  # few groups have room for a white line with black edges
         picture[ndimage.binary_dilation(thick)] *= 0.25

@@ -1,48 +1,89 @@
 """The picture that says what the model does, for the head of a page."""
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 from skimage.util import img_as_float
 
-from dgmlib.viz.classes import class_colours, handles, paint
+from dgmlib.viz.classes import parse
+from dgmlib.viz.clicks import Clicked, draw_clicks, draw_mask
+from dgmlib.viz.gradcam import COLOURS, heat
 from dgmlib.viz.grouping import following_colours, tinted
-from dgmlib.viz.style import DPI, NotebookFigure
+from dgmlib.viz.style import DPI, PALETTE, NotebookFigure, enlarged
 
-#: A row: (title, (H, W, 3) image); title -> (H, W) groups, finest first; title -> ((h, w) class ids, names by id).
-Row = tuple[tuple[str, ArrayLike], Mapping[str, ArrayLike], Mapping[str, tuple[ArrayLike, Sequence[str]]]]
+TEXT = 13  # points: legible where a page shows the picture at three quarters of its size
 
 
-def overview(rows: Sequence[Row], width: float = 15.0) -> Figure:
-    """Rows of an image, its groups in colours that follow them from level to level, and what was predicted in it.
+class Session(Protocol):
+    """What is drawn of a `dgmlib.explain.ClickSession`."""
+
+    image: np.ndarray  # (H, W, 3)
+    labels: np.ndarray  # (H, W)
+    clicks: Sequence[Clicked]
+    mask: np.ndarray  # (H, W)
+
+
+def overview(
+    photograph: Session,
+    levels: Mapping[str, ArrayLike],
+    scene: Session,
+    groups: Mapping[str, ArrayLike],
+    classes: Mapping[str, tuple[ArrayLike, Sequence[str]]],
+    heats: Mapping[str, ArrayLike],
+    width: float = 14.0,
+) -> Figure:
+    """A photograph, its groups and what clicks select; below it a scene, its groups, its classes and Grad-CAM.
 
     Args:
-        rows: see `Row`; all with as many pictures. Below a prediction stand the four classes that cover most.
+        photograph: with clicks.
+        levels: title -> (H, W) groups of the photograph, finest first; colours follow them from level to level.
+        scene: its clicks are not drawn.
+        groups: title -> (h, w) groups of the scene.
+        classes: title -> ((h, w) class ids, names by id) predicted in the scene.
+        heats: title -> (N,) Grad-CAM of the scene's superpixels.
         width: of the figure, in inches.
     """
-    columns = 1 + len(rows[0][1]) + len(rows[0][2])
-    shapes = [np.shape(image) for (_, image), _, _ in rows]
-    heights = [
-        width / columns * shape[0] / shape[1] + (0.8 if maps else 0.3)
-        for shape, (_, _, maps) in zip(shapes, rows, strict=True)
+    above = ["a photograph", *levels, "selected by clicks"]
+    below = ["a drawn scene", *groups, *classes, *heats]
+    tall = [
+        width / len(row) * session.image.shape[0] / session.image.shape[1] + legend
+        for row, session, legend in ((above, photograph, 0.8), (below, scene, 1.5))
     ]
-    figure = NotebookFigure(figsize=(width, sum(heights)), dpi=DPI, layout="constrained")
-    grid = figure.subplots(len(rows), columns, squeeze=False, height_ratios=heights)
-    for axes, ((title, image), levels, maps) in zip(grid, rows, strict=True):
-        image, groups = img_as_float(np.asarray(image)), [np.asarray(own) for own in levels.values()]
-        for axis, name in zip(axes, [title, *levels, *maps], strict=True):
-            axis.set_title(name, fontsize=11).axes.set_axis_off()
-        axes[0].imshow(image)
-        for axis, own, colours in zip(axes[1:], groups, following_colours(groups), strict=False):
-            axis.imshow(tinted(image, own, colours))
-        for axis, (ids, names) in zip(axes[1 + len(groups) :], maps.values(), strict=True):
-            ids = np.asarray(ids)
-            present, pixels = np.unique(ids, return_counts=True)
-            colours = class_colours(present, names)
-            paint(axis, ids, colours, image.shape)
-            most = [int(i) for i in present[np.argsort(-pixels, kind="stable")]][:4]
-            style = {"loc": "upper center", "bbox_to_anchor": (0.5, 0), "frameon": False, "fontsize": 9, "ncols": 2}
-            axis.legend(handles=handles({i: colours[i] for i in most}, names), columnspacing=1, handlelength=1, **style)
+    figure = NotebookFigure(figsize=(width, sum(tall)), dpi=DPI, layout="constrained")
+    strips = figure.subfigures(2, 1, height_ratios=tall)
+    top, bottom = (list(strip.subplots(1, len(row))) for strip, row in zip(strips, (above, below), strict=True))
+    for axis, name in zip([*top, *bottom], [*above, *below], strict=True):
+        axis.set_title(name, fontsize=TEXT).axes.set_axis_off()
+    _grouped(top, photograph.image, levels)
+    _grouped(bottom, scene.image, groups)
+    draw_mask(top[-1], img_as_float(photograph.image), photograph.mask)
+    draw_clicks(top[-1], photograph.clicks)
+    marks = (("o", PALETTE[0], "+ belongs"), ("s", PALETTE[5], "− does not"))
+    _legend(top[-1], [Line2D([], [], marker=m, color=c, ls="", ms=9, label=name) for m, c, name in marks])
+    rest = bottom[1 + len(groups) :]
+    for axis, (ids, names) in zip(rest, classes.values(), strict=False):
+        parse(axis, ids, names, scene.image.shape, TEXT - 1)
+    for axis, values in zip(rest[len(classes) :], heats.values(), strict=True):
+        heat(axis, scene.image, scene.labels, np.asarray(values, dtype=float))
+        _legend(axis, [Patch(color=COLOURS(0.0), label="nothing"), Patch(color=COLOURS(1.0), label="most")])
     return figure
+
+
+def _grouped(axes: Sequence[Axes], image: np.ndarray, levels: Mapping[str, ArrayLike]) -> None:
+    """Draw an image, and its groups beside it."""
+    image, maps = img_as_float(image), [np.asarray(labels) for labels in levels.values()]
+    axes[0].imshow(*enlarged(image))
+    for axis, labels, colours in zip(axes[1:], maps, following_colours(maps), strict=False):
+        axis.imshow(tinted(image, labels, colours))
+
+
+def _legend(axis: Axes, entries: Sequence) -> None:
+    """Two entries below a picture."""
+    style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False, "fontsize": TEXT - 1}
+    axis.legend(handles=entries, ncols=2, columnspacing=1, handlelength=1.2, **style)

@@ -29,10 +29,16 @@ class NotebookFigure(Figure):
 
 
 def png(figure: Figure) -> bytes:
-    """Render at screen resolution in 256 colours, which takes a third of the space of all colours."""
+    """Render at screen resolution in 256 colours, which take less space; diffused errors keep photographs smooth."""
     full, small = io.BytesIO(), io.BytesIO()
     figure.savefig(full, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
-    Image.open(full).convert("RGB").quantize(256).save(small, "png", optimize=True)
+    picture = Image.open(full).convert("RGB")
+    palette = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)  # a legend's rare colours, too
+    colours = np.reshape(palette.getpalette(), (-1, 3))
+    colours[(colours > 240).all(1)] = 255  # the background is white, not a mean of it and what is next to it
+    palette.putpalette(colours.ravel().tolist())
+    picture = picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    picture.save(small, "png", optimize=True)
     return small.getvalue()
 
 
@@ -69,7 +75,13 @@ def panels(
     return figure, axes[: len(titles)]
 
 
+def enlarged(*arrays: np.ndarray, width: int = 480) -> list[np.ndarray]:
+    """Repeat pixels, twice or more, until arrays (H, W, ...) of one size are so wide: outlines are as thin on all."""
+    times = max(2, width // arrays[0].shape[1])
+    return [array.repeat(times, 0).repeat(times, 1) for array in arrays]
+
+
 def outlined(picture: np.ndarray, labels: np.ndarray, strength: float = 0.75) -> np.ndarray:
     """Twice the size, with thin dark lines along the borders of the regions."""
-    picture, labels = (np.repeat(np.repeat(x, 2, 0), 2, 1) for x in (picture, labels))
+    picture, labels = enlarged(picture, labels, width=0)
     return picture * (1 - strength * find_boundaries(labels, mode="inner", background=-1)[..., None])
