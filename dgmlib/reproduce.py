@@ -163,6 +163,8 @@ def _execute(name: str, parameters: dict, results: Path, began: float) -> None:
         return
     _say(began, f"{name}: executing")
     options = {"kernel_name": "python3", "progress_bar": False, "store_widget_state": False}
+    # ipykernel 7 warns at every start that it talks over TCP, on this machine only.
+    options["extra_arguments"] = ["--IPKernelApp.log_level=ERROR"]
     try:
         with paths.write_atomic(copy) as temporary:
             papermill.execute_notebook(source, temporary, parameters, **options)
