@@ -192,6 +192,16 @@ def test_plain_python_gives_the_same_merges_as_numba(photo, monkeypatch):
     np.testing.assert_array_equal(merge.pair_features(*graph), features)
 
 
+def test_fitted_constants_can_take_the_place_of_ours(photo):
+    (ours,), (same,), (other,) = (
+        superpixels.segment_hierarchy(photo, (50,), weights)
+        for weights in (merge.WEIGHTS, list(merge.WEIGHTS), (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0))
+    )
+    np.testing.assert_array_equal(ours, same)
+    assert (ours != other).any()
+    assert other.max() + 1 == 50
+
+
 def test_cut_applies_the_first_merges_only():
     fine = np.array([[0, 1, 2, 3]], np.int32)
     merges = np.array([[2, 3], [0, 1], [0, 2]])

@@ -110,15 +110,23 @@ def test_benchmark_writes_the_table_with_its_origin(small_bsds, tmp_path):
 
 
 def test_training_images_are_segmented_with_constants_of_the_other_folds(small_bsds, tmp_path, monkeypatch):
-    fitted = []
+    constants, used = {}, []
 
     def fit_images(items, workers):
-        fitted.append(len(items))
-        return fitting.fit_images(items, rounds=1)
+        ((image, _),) = items  # of two
+        constants[image.tobytes()] = fitting.fit_images(items, rounds=1)
+        return constants[image.tobytes()]
+
+    def segment_hierarchy(image, counts, weights):
+        used.append((image.tobytes(), weights))
+        return superpixels.segment_hierarchy(image, counts, weights)
 
     monkeypatch.setattr(benchmarks, "fit_images", fit_images)
+    monkeypatch.setattr(benchmarks, "segment_hierarchy", segment_hierarchy)
     table = benchmarks.kept_aside(small_bsds, tmp_path / "results", folds=2)
-    assert fitted == [1, 1]  # of two images
+    (one, for_one), (other, for_other) = used
+    assert (for_one, for_other) == (list(constants[other].values()), list(constants[one].values()))
+    assert for_one != for_other
     assert table["max_regions"].tolist() == [512, 256, 128, 64]
     assert table["ASA"].is_monotonic_decreasing
     assert "in 2 folds" in (tmp_path / "results" / "superpixels_kept_aside.md").read_text()

@@ -13,10 +13,8 @@ from ..paths import RESULTS, write_atomic
 from ..provenance import markdown, write_table
 from .baselines import felzenszwalb_at, seeds_like, slic_at, watershed_at
 from .fitting import fit_images
-from .merge import cut, merge_order, region_graph
-from .partition import fine_partition, lab_image
 from .quality import read_split, scores
-from .segmentation import segment
+from .segmentation import segment, segment_hierarchy
 
 #: Method of the table -> function of an image and the most regions.
 METHODS = {
@@ -110,10 +108,8 @@ def _rows(image, human):
 
 
 def _fitted_rows(image, human, weights):
-    lab = lab_image(image)
-    fine = fine_partition(lab)
-    merges = merge_order(region_graph(fine, lab), min(COUNTS), weights)
-    return [{"max_regions": count} | scores(cut(fine, merges, count), human, image) for count in COUNTS]
+    maps = segment_hierarchy(image, COUNTS, weights)
+    return [{"max_regions": count} | scores(labels, human, image) for count, labels in zip(COUNTS, maps, strict=True)]
 
 
 def _markdown(table, name, ratio):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .merge import cut, merge_order, region_graph
+from .merge import WEIGHTS, cut, merge_order, region_graph
 from .partition import fine_partition, lab_image
 
 
@@ -25,15 +25,18 @@ def segment(image: np.ndarray, max_regions: int = 512) -> np.ndarray:
     return segment_hierarchy(image, (max_regions,))[0]
 
 
-def segment_hierarchy(image: np.ndarray, counts: Sequence[int] = (512, 256, 128, 64)) -> list[np.ndarray]:
+def segment_hierarchy(
+    image: np.ndarray, counts: Sequence[int] = (512, 256, 128, 64), weights: Sequence[float] = WEIGHTS
+) -> list[np.ndarray]:
     """Nested label maps, one per entry of ``counts``: every region of a coarser map is a union of finer ones.
 
     Args:
         image: as in `segment`.
         counts: the most regions of each map, each at least 1, in any order.
+        weights: of the merge cost, in the order in which `fit` gives them.
 
     Returns:
-        a list of (H, W) int32 label maps; map k equals ``segment(image, counts[k])``.
+        a list of (H, W) int32 label maps; map k equals ``segment(image, counts[k])`` with the same weights.
     """
     for count in counts:
         if count < 1:
@@ -41,5 +44,5 @@ def segment_hierarchy(image: np.ndarray, counts: Sequence[int] = (512, 256, 128,
     lab = lab_image(image)
     fine = fine_partition(lab)
     graph = region_graph(fine, lab)
-    merges = merge_order(graph, until=min(counts))
+    merges = merge_order(graph, min(counts), weights)
     return [cut(fine, merges, count) for count in counts]

@@ -9,11 +9,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from skimage.color import rgb2gray
-from skimage.segmentation import find_boundaries
 from skimage.transform import resize
 from skimage.util import img_as_float
 
-from dgmlib.viz.style import enlarged, panels
+from dgmlib.viz.style import outlined, panels
 
 COLOURS = colormaps["RdYlBu_r"].resampled(12)  # steps: between two superpixels of one step there is no outline
 
@@ -52,5 +51,4 @@ def heat(axis: Axes, photo: ArrayLike, labels: ArrayLike, values: np.ndarray) ->
         return
     share = np.append(share, 0)[labels]  # label -1 reads the appended zero
     steps = np.minimum((share * COLOURS.N).astype(int), COLOURS.N - 1)
-    picture, steps = enlarged(0.4 * grey + 0.6 * COLOURS(share)[..., :3], steps)
-    axis.imshow(picture * (1 - 0.5 * find_boundaries(steps, mode="inner", background=-1)[..., None]))
+    axis.imshow(outlined(0.4 * grey + 0.6 * COLOURS(share)[..., :3], steps, strength=0.5, width=480))

@@ -81,7 +81,7 @@ def enlarged(*arrays: np.ndarray, width: int = 480) -> list[np.ndarray]:
     return [array.repeat(times, 0).repeat(times, 1) for array in arrays]
 
 
-def outlined(picture: np.ndarray, labels: np.ndarray, strength: float = 0.75) -> np.ndarray:
-    """Twice the size, with thin dark lines along the borders of the regions."""
-    picture, labels = enlarged(picture, labels, width=0)
+def outlined(picture: np.ndarray, labels: np.ndarray, strength: float = 0.75, width: int = 0) -> np.ndarray:
+    """Twice the size, or to the width of `enlarged`, with thin dark lines along the borders of the regions."""
+    picture, labels = enlarged(picture, labels, width=width)
     return picture * (1 - strength * find_boundaries(labels, mode="inner", background=-1)[..., None])

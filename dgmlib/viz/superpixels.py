@@ -9,10 +9,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from skimage.color import label2rgb
-from skimage.segmentation import find_boundaries
 from skimage.util import img_as_float
 
-from dgmlib.viz.style import PALETTE, enlarged, panels, row
+from dgmlib.viz.style import PALETTE, outlined, panels, row
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -39,9 +38,8 @@ def partitions(pictures: Mapping[str, tuple[ArrayLike, ArrayLike | None]]) -> Fi
         if labels is None:
             axis.imshow(photo)
             continue
-        means, labels = enlarged(label2rgb(np.asarray(labels), photo, kind="avg", bg_label=-1), np.asarray(labels))
-        lines = find_boundaries(labels, mode="inner", background=-1)[..., None]
-        axis.imshow(means * (1 - 0.65 * lines))
+        means = label2rgb(np.asarray(labels), photo, kind="avg", bg_label=-1)
+        axis.imshow(outlined(means, np.asarray(labels), strength=0.65, width=480))
     return figure
 
 
