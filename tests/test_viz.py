@@ -407,6 +407,12 @@ def test_comparison_counts_labelled_pixels_and_marks_the_wrong_ones():
     assert figure.get_suptitle() == "object, a"
 
 
+def test_no_part_is_not_counted_as_right():
+    truth = np.where(QUARTERS < 2, QUARTERS, 2)  # a quarter unlabelled, one of no part, half a wheel
+    figure = viz.comparison(PHOTO, truth, {"UPerNet": np.ones_like(truth)}, ["-", "no part", "car: wheel"])
+    assert titles(figure) == ["image", "truth", "UPerNet", "0% right"]
+
+
 def test_pixels_of_no_part_are_grey():
     colours = viz.class_colours([0, 1, 2], ["-", "no part", "car: wheel"])
     assert colours == {0: viz.NONE, 1: "#b4b4b4", 2: viz.PALETTE[0]}
