@@ -149,7 +149,7 @@ def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mi
         workers: processes.
     """
     from dgmlib import paths
-    from dgmlib.broden import mini
+    from dgmlib import mini
 
     return mini.generate(root or paths.DATA / f"broden-{size}", seed, size, workers=workers)
 

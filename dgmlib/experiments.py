@@ -14,9 +14,9 @@ from time import perf_counter
 import torch
 from torch.utils.data import Dataset
 
-from dgmlib import paths, presets
+from dgmlib import mini, paths, presets
 from dgmlib.backbones.weights import load_backbone, load_imagenet
-from dgmlib.broden import BrodenPlus, FolderDataset, SceneParse150, Vocabulary, mini
+from dgmlib.broden import BrodenPlus, FolderDataset, SceneParse150, Vocabulary
 from dgmlib.checkpoints import load_model
 from dgmlib.evaluation import evaluate
 from dgmlib.parsing import PerceptualParser, Variant

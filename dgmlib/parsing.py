@@ -117,7 +117,7 @@ class PerceptualParser(nn.Module):
                     f"preset {preset.name!r} needs vocabulary=: for Broden+, "
                     'Vocabulary.from_folder("ROOT/meta_file/joint_dataset").'
                 )
-            from dgmlib.broden import mini
+            from dgmlib import mini
 
             vocabulary = mini.vocabulary()
         return cls.from_config(preset.model, vocabulary, dgm, tasks)

@@ -3,9 +3,9 @@
 import tempfile
 from pathlib import Path
 
-from dgmlib.broden.mini.metadata import write_vocabulary
-from dgmlib.broden.mini.tree import MANIFEST, PRESETS, MiniCounts, generate
 from dgmlib.broden.vocabulary import Vocabulary
+from dgmlib.mini.lists import write_vocabulary
+from dgmlib.mini.tree import MANIFEST, PRESETS, MiniCounts, generate
 
 __all__ = ["MANIFEST", "PRESETS", "MiniCounts", "generate", "vocabulary"]
 

@@ -1,0 +1,194 @@
+"""A painter's canvas for labelled scenes: flat shapes in a world in metres, seen by one pinhole camera.
+
+Scenes are painted from far to near. Every stroke carries its labels with it, so that the label maps show exactly
+what is visible. Colours are supersampled; a pixel's labels are those of the last shape that covers half of it.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter
+
+from dgmlib.mini.materials import Surface
+from dgmlib.mini.names import MATERIALS, OBJECTS, PARTS
+from dgmlib.mini.notation import Rng
+
+SCALE, FINE = 2, 2  # colour samples per pixel and axis; mask samples per colour sample and axis
+NEGLIGIBLE = 0.05  # square pixels: bounding boxes below are left out
+TINY = 6  # colour samples: shapes up to this size show no pattern
+
+
+class Plane(NamedTuple):
+    """A plane square to one axis: ``x`` (side walls), ``y`` (floors, tops) or ``z`` (facing the camera).
+
+    Points in it are given as (z, height), (x, z) and (x, height); all in metres, x to the right, z ahead.
+    """
+
+    axis: str
+    at: float
+
+
+class Light(NamedTuple):
+    """Sun or lamp light: where it comes from, its colours, and the haze far things fade into."""
+
+    towards: np.ndarray  # unit vector to the light: x right, y up, z towards the viewer
+    key: np.ndarray
+    ambient: np.ndarray
+    haze: np.ndarray
+    haze_depth: float  # metres at which haze covers 63 %, infinite for none
+    dark: bool = False  # windows and lamps are lit
+
+
+class Canvas:
+    """Colour and label maps of one picture.
+
+    Args:
+        width: of the finished picture in pixels.
+        height: of the finished picture in pixels.
+        zoom: 1 shows the whole scene; 2 shows a window of half its width and height.
+        centre: where in the scene that window lies, as fractions (0.5, 0.5 = the middle).
+        labels_only: leave the colours out, which is several times faster.
+    """
+
+    def __init__(self, width: int, height: int, zoom: float = 1.0, centre=(0.5, 0.5), labels_only: bool = False):
+        self.width, self.height, self.zoom, self.centre = width, height, zoom, centre
+        self.labels_only, self.objects = labels_only, 0  # objects painted so far
+        self.colour = np.zeros((height * SCALE, width * SCALE, 3), np.float32)
+        self.labels = {key: np.zeros((height, width), np.uint8) for key in ("object", "part", "material", "instance")}
+
+    def look(self, eye: float, horizon: float, focal: float, light: Light, shift: float = 0.0) -> None:
+        """Place the camera and the light.
+
+        Args:
+            eye: height of the camera in metres.
+            horizon: its place as a fraction of the scene's height, from the top.
+            focal: focal length in heights of the scene.
+            light: of all that is painted from now on.
+            shift: how far right of the middle the vanishing point lies, in heights of the scene.
+        """
+        full = self.height * self.zoom  # height in pixels of the scene the window is cut from
+        self.light, self.eye, self.focal = light, eye, focal * full
+        self.cx = self.width * self.zoom * 0.5 + shift * full - self.width * (self.zoom - 1) * self.centre[0]
+        self.cy = horizon * full - self.height * (self.zoom - 1) * self.centre[1]
+
+    def project(self, plane: Plane, points: np.ndarray) -> np.ndarray:
+        """Pixel coordinates (N, 2) of points (N, 2) in a plane."""
+        place = dict(zip({"x": "zy", "y": "xz", "z": "xy"}[plane.axis], points.T, strict=True)) | {plane.axis: plane.at}
+        right, down = place["x"] / place["z"], (self.eye - place["y"]) / place["z"]
+        return np.stack(np.broadcast_arrays(self.cx + self.focal * right, self.cy + self.focal * down), 1)
+
+    def unproject(self, plane: Plane, px: np.ndarray, py: np.ndarray) -> tuple[np.ndarray, ...]:
+        """In-plane coordinates, depth and size of a pixel in metres for pixel coordinates px (1, w), py (h, 1).
+
+        Each result has the least shape that broadcasts to (h, w): what varies along rows only is (1, w).
+        """
+        right, down = (px - self.cx) / self.focal, (py - self.cy) / self.focal
+        if plane.axis == "z":
+            z = np.full((1, 1), plane.at, np.float32)
+            return right * z, self.eye - down * z, z, z / self.focal
+        away, slope = (self.eye - plane.at, down) if plane.axis == "y" else (plane.at, right)
+        z = away / np.where(np.abs(slope) < 1e-3, np.float32(np.copysign(1e-3, away)), slope)
+        size = z * np.maximum(1, np.abs(z / away)) / self.focal
+        return (right * z, z, z, size) if plane.axis == "y" else (z, self.eye - down * z, z, size)
+
+    def _cover(self, plane: Plane, outlines: Sequence[np.ndarray], blur: float = 0.0):
+        """Samples that polygons touch, how far each is covered, and the box of pixels and which are half covered."""
+        corners = self.project(plane, np.concatenate(outlines))
+        low, high = corners.min(0), corners.max(0)
+        x0, y0 = np.maximum((low - 3 * blur - 0.5).astype(int), 0).tolist()
+        x1, y1 = np.minimum((high + 3 * blur + 1.5).astype(int), (self.width, self.height)).tolist()
+        if x0 >= x1 or y0 >= y1 or np.prod(high - low) < NEGLIGIBLE:
+            return None
+        fine = 1 if blur else FINE
+        step = SCALE * fine
+        mask = Image.new("L", ((x1 - x0) * step, (y1 - y0) * step))
+        draw, start = ImageDraw.Draw(mask), 0
+        # PIL fills whole samples; the half shift makes the outline run between them
+        corners = np.clip((corners - (x0, y0)) * step - 0.5, -1e5, 1e5)
+        for outline in outlines:
+            draw.polygon(corners[start : start + len(outline)].ravel().tolist(), fill=255)
+            start += len(outline)
+        if blur:
+            mask = mask.filter(ImageFilter.GaussianBlur(float(blur) * step))
+        samples = slice(y0 * SCALE, y1 * SCALE), slice(x0 * SCALE, x1 * SCALE)
+        half = np.asarray(mask.reduce(step)) >= 128
+        return samples, np.asarray(mask.reduce(fine), np.float32)[..., None] / 255, (slice(y0, y1), slice(x0, x1)), half
+
+    def _lit(self, plane: Plane) -> np.ndarray:
+        """Colour by which a matt plane is multiplied; ceilings get their light from the room below."""
+        above = (0.0, 1.0, 0.0) if plane.at < self.eye else (0.0, 0.6, 0.4)
+        normal = {"x": (-np.sign(plane.at), 0.0, 0.0), "y": above, "z": (0.0, 0.0, 1.0)}[plane.axis]
+        return self.light.ambient + self.light.key * max(0.0, float(np.dot(normal, self.light.towards)))
+
+    def paint(
+        self,
+        plane: Plane,
+        outlines: Sequence[np.ndarray],
+        surface: Surface,
+        labels: tuple[str, str, int] = ("-", "-", 0),
+        modulate: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
+        haze: bool = True,
+    ) -> None:
+        """Fill polygons of a plane with one surface.
+
+        Args:
+            plane: where the polygons lie.
+            outlines: (N, 2) corners of each in the plane's coordinates, metres.
+            surface: what they are made of.
+            labels: names of object and part, and the object's number.
+            modulate: factor on the colour as a function of the in-plane coordinates.
+            haze: whether the air between dims it.
+        """
+        found = self._cover(plane, outlines)
+        if found is None:
+            return
+        (rows, columns), alpha, box, inside = found
+        numbers = OBJECTS.index(labels[0]), PARTS.index(labels[1]), MATERIALS.index(surface.material), labels[2]
+        for layer, value in zip(self.labels.values(), numbers, strict=True):
+            layer[box][inside] = value
+        if self.labels_only:
+            return
+        px = (np.arange(columns.start, columns.stop, dtype=np.float32)[None] + 0.5) / SCALE
+        py = (np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5) / SCALE
+        first, second, depth, size = self.unproject(plane, px, py)
+        tint = (1 - surface.emission) * self._lit(plane) + surface.emission
+        colour = surface.colour * tint if max(alpha.shape) <= TINY else surface(first, second, size, tint)
+        if modulate is not None:
+            colour = colour * modulate(first, second).astype(np.float32)[..., None]
+        if haze and np.isfinite(self.light.haze_depth):
+            veil = 1 - np.exp(-np.maximum(depth, 0) / np.float32(self.light.haze_depth))[..., None]
+            colour = colour + (self.light.haze - colour) * veil
+        under = self.colour[rows, columns]
+        under += alpha * (colour - under)
+
+    def tint(self, plane: Plane, outlines: Sequence[np.ndarray], colour: Sequence[float], blur: float) -> None:
+        """Multiply soft-edged patches by a colour: shadows, sunlight; blur in metres."""
+        spread = min(blur * self.focal / max(plane.at if plane.axis == "z" else 6.0, 0.5), 12)
+        found = None if self.labels_only else self._cover(plane, outlines, spread)
+        if found is not None:
+            self.colour[found[0]] *= 1 + found[1] * (np.asarray(colour, np.float32) - 1)
+
+    def glow(self, x: float, y: float, z: float, radius: float, strength: float) -> None:
+        """Add a round halo of lamplight around a point in the world; radius in metres."""
+        if not self.labels_only:
+            (centre,) = self.project(Plane("z", z), np.array([[x, y]]))
+            rows, columns = (
+                (np.arange(length, dtype=np.float32) + 0.5) / SCALE - middle
+                for length, middle in zip(self.colour.shape, centre[::-1], strict=False)
+            )
+            distance = (rows[:, None] ** 2 + columns**2) / (radius * self.focal / z) ** 2
+            halo = strength * np.exp(-2.5 * distance)[..., None] * np.array([1.0, 0.83, 0.52], np.float32)
+            self.colour = 1 - (1 - self.colour) * (1 - np.clip(halo, 0, 1))
+
+    def picture(self, rng: Rng, grain: float = 0.008) -> np.ndarray:
+        """The finished picture (height, width, 3) uint8: exposed and graded, with soft corners and a sensor's grain."""
+        colour = self.colour.reshape(self.height, SCALE, self.width, SCALE, 3).mean((1, 3))
+        bright = float(np.quantile(colour.max(-1), 0.97))
+        colour = np.clip(colour * np.clip(0.95 / bright, 0.85, 1.15 if self.light.dark else 1.35), 0, 1)
+        colour = 0.7 * colour + 0.3 * colour**2 * (3 - 2 * colour)  # a little more contrast
+        grey = colour.mean(-1, keepdims=True)
+        y, x = np.ogrid[-1 : 1 : self.height * 1j, -1 : 1 : self.width * 1j]
+        colour = (grey + 1.14 * (colour - grey)) * (1 - 0.06 * (x**2 + y**2))[..., None]
+        colour = colour + grain * rng.standard_normal(colour.shape, np.float32)
+        return np.rint(np.clip(colour, 0, 1) * 255).astype(np.uint8)

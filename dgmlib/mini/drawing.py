@@ -1,0 +1,298 @@
+"""The artist who follows the descriptions of `things` and `scenes`; `notation` explains their words."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from dgmlib.mini import outlines
+from dgmlib.mini.canvas import Canvas, Plane
+from dgmlib.mini.materials import Surface, surface
+from dgmlib.mini.notation import Rng, Step, number, read
+from dgmlib.mini.scenes import SCENES
+from dgmlib.mini.textures import motif
+from dgmlib.mini.things import PAINTS, THINGS
+from dgmlib.mini.weather import daylight, lamplight, shading, sky
+
+BOOK = read(THINGS) | read(SCENES)
+PRINTS = ("banded", "chequered", "grid", "polka-dotted", "zigzagged")
+SHADES = {"shade": (0.50, 0.52, 0.56), "sun": (1.32, 1.26, 1.1)}  # multiply what is there
+
+#: Verb -> outline and its words: eXtent or Y extent, Point, Length, plain Number; * gives it the generator.
+OUTLINES = {
+    "rect": (outlines.rectangle, "XY"),
+    "round": (outlines.rounded, "XYL"),
+    "oval": (outlines.ellipse, "PPN"),
+    "limb": (outlines.capsule, "PPLL"),
+    "poly": (outlines.polygon, "P" * 16),
+    "puff": (outlines.blob, "*PPN"),
+    "ridge": (outlines.ridge, "*XYNNNL"),
+    "path": (outlines.path, "*LYLN"),
+    "frond": (outlines.frond, "PNLLN"),
+}
+
+
+class Frame(NamedTuple):
+    """Where a thing stands: the middle of its front edge on the ground, sizes in metres, -1 where it is mirrored."""
+
+    x: float
+    y: float
+    z: float
+    w: float
+    h: float
+    d: float
+    flip: float = 1.0
+
+
+class Face(NamedTuple):
+    """An area of a plane: the foot of its middle, sizes in metres, -1 where it is mirrored."""
+
+    plane: Plane
+    u: float
+    v: float
+    w: float
+    h: float
+    flip: float = 1.0
+
+
+def paint_scene(name: str, canvas: Canvas, rng: Rng) -> None:
+    """Paint a scene on an empty canvas: at once what it draws, then from far to near what it puts."""
+    sizes = [number(size, rng) for size in BOOK[name].sizes]
+    scene = Artist(canvas, rng, Frame(0, 0, 0, *(sizes * 3)[:3]))
+    scene.follow(name)
+    for _, artist, thing in sorted(scene.later, key=lambda item: -item[0]):
+        artist.follow(thing)
+
+
+class Artist:
+    """Draws one thing in its frame, or one detail in many cells of a size at once.
+
+    Args:
+        canvas: to paint on.
+        rng: of all chance.
+        where: the frame, or the cells.
+        parent: the artist of what this is a part of, whose paints and lengths are known here too.
+        flags: that hold from the beginning.
+    """
+
+    def __init__(self, canvas: Canvas, rng: Rng, where: Frame | list[Face], parent: "Artist | None" = None, flags=()):
+        self.canvas, self.rng, self.where, self.flags = canvas, rng, where, set(flags)
+        self.later: list[tuple[float, Artist, str]] = parent.later if parent else []  # what a scene puts: how far away
+        self.paints, self.object = (dict(parent.paints), parent.object) if parent else ({}, ("-", 0))
+        sizes = where if isinstance(where, Frame) else where[0]
+        self.units = (parent.units if parent else {"m": 1.0}) | {"w": sizes.w, "h": sizes.h}
+        if isinstance(where, Frame):
+            self.units |= {"d": where.d, "z": where.z, "hue": rng.uniform(0, 360)}
+
+    def follow(self, name: str) -> None:
+        """Draw a description."""
+        if BOOK[name].label != "^":
+            self._object(BOOK[name].label)
+        self._with(name)
+
+    def _with(self, name: str) -> None:
+        for step in BOOK[name].steps:
+            if all((flag[1:] not in self.flags) if flag[0] == "-" else flag in self.flags for flag in step.flags):
+                self._take(step)
+
+    def _take(self, step: Step) -> None:
+        options = dict(step.options)
+        chance, times = float(options.pop("p", 1)), number(options.pop("n", "1"), self.rng)
+        for words in step.words * int(times):
+            if chance == 1 or self.rng.random() < chance:
+                if step.verb in OUTLINES:
+                    self._outline(step.verb, *words, **options)
+                else:
+                    VERBS[step.verb](self, *words, **options)
+
+    def _number(self, text: str, size: float = 1.0) -> float:
+        self.units[""] = size
+        return number(text, self.rng, self.units)
+
+    def _extent(self, text: str, size: float) -> list[float]:
+        return sorted(self._number(end, size) for end in text.split(":"))
+
+    def _point(self, text: str, w: float, h: float) -> tuple[float, float]:
+        x, y = text.split(",")
+        return self._number(x, w), self._number(y, h)
+
+    # -- objects, flags, lengths, paints ---------------------------------------------------------------------------
+
+    def _object(self, name: str) -> None:
+        self.canvas.objects += name != "-"
+        self.object = (name, self.canvas.objects if name != "-" else 0)
+
+    def _either(self, *flags: str) -> None:
+        if not self.flags & set(flags):
+            self.flags.add(flags[self.rng.integers(len(flags))])
+
+    def _maybe(self, flag: str, chance: str, always: str = "") -> None:
+        if self.rng.random() < float(chance) or always in self.flags:
+            self.flags.add(flag)
+
+    def _let(self, *pairs: str) -> None:
+        for name, text in zip(pairs[::2], pairs[1::2], strict=True):
+            self.units[name] = self._number(text, self.where.w)
+
+    def _mix(self, name: str, recipe: str) -> None:
+        self.paints[name] = self._surface(recipe)
+
+    def _mix_unless_inherited(self, name: str, recipe: str) -> None:
+        if name not in self.paints:
+            self._mix(name, recipe)
+
+    def _surface(self, recipe: str) -> Surface:
+        """Mix one of the materials that " / " divides: a paint that has a name, one of `PAINTS`, or a new one."""
+        if recipe in self.paints:
+            return self.paints[recipe]
+        choices = recipe.split(" / ")
+        name, *words = choices[self.rng.integers(len(choices))].split()
+        options = {key: number(value, self.rng) for key, value in (word.split("=") for word in words if "=" in word)}
+        if name in self.paints or name in PAINTS:
+            found = self._surface(PAINTS.get(name, name))
+        else:
+            colour = [self._number(word) for word in words if "=" not in word]
+            found = surface(name, self.rng, *colour, emission=options.get("lit", 0))
+        if self.rng.random() < options.get("print", 0):
+            period, turn = options["period"] * self.rng.uniform(0.7, 1.5), self.rng.choice([0, 0, np.pi / 4])
+            figure, weave = motif(str(self.rng.choice(PRINTS)), self.rng, period, turn), found.pattern
+            found = replace(found, colour=np.ones(3), pattern=lambda *at: weave(*at)[..., None] * figure(*at))
+        return replace(found, colour=found.colour * options["tone"]) if "tone" in options else found
+
+    # -- things ----------------------------------------------------------------------------------------------------
+
+    def _mirror(self) -> None:
+        self.where = self.where._replace(flip=self.where.flip * self.rng.choice([-1.0, 1.0]))
+
+    def _draw(self, *words: str, **options: str) -> None:
+        name, artist = self._hire(*words, **options)
+        artist.follow(name)
+
+    def _put(self, *words: str, **options: str) -> None:
+        name, artist = self._hire(*words, **options)
+        self.later.append((artist.where.z + artist.where.d, artist, name))
+
+    def _hire(self, names: str, x: str, z: str, y: str = "0", **options: str) -> tuple[str, "Artist"]:
+        """Find one of the things its frame; an extent instead of a place decides its size too."""
+        name, frame = str(self.rng.choice(names.split("|"))), self.where
+        drawn = [number(size, self.rng) for size in BOOK[name].sizes]
+        size = {key: self._number(options[key]) if key in options else drawn[i % len(drawn)] for i, key in enumerate("whd")}
+        at = {"z": frame.z, "y": frame.y, "x": 0.0}
+        for axis, key, text, full in (("z", "d", z, frame.d), ("y", "h", y, frame.h), ("x", "w", x, frame.w)):
+            ends = self._extent(text, full)
+            if len(ends) == 2:
+                size[key] = ends[1] - ends[0]
+            at[axis] += sum(ends) / len(ends) if axis == "x" else ends[0]
+            self.units["z"] = at["z"]
+        self.units["z"] = frame.z
+        spot = Frame(frame.x + frame.flip * at["x"], at["y"], max(at["z"], 0.4), *size.values(), frame.flip)
+        flags = self.flags if BOOK[name].label == "^" else self.flags & {"dark"}
+        if "as" in options:
+            flags = flags | {str(self.rng.choice(options["as"].split("|")))}
+        return name, Artist(self.canvas, self.rng, spot, self, flags)
+
+    def _row(self, names: str, x: str, z: str, gap: str, **options: str) -> None:
+        at, end = self._extent(z, self.where.d)
+        while at < end:
+            self._put(names, x, f"{at:.3f}m", **options)
+            at = self.later[-1][0] + self._number(gap)
+
+    def _cells(self, names: str, x: str, y: str, size: str, **options: str) -> None:
+        cells: dict[str, list[Face]] = {name: [] for name in names.split("|")}
+        for face in self._faces(options):
+            (left, right), (low, high) = self._extent(x, face.w), self._extent(y, face.h)
+            about = self._point(size, face.w, face.h)
+            columns, rows = max(1, round((right - left) / about[0])), max(1, round((high - low) / about[1]))
+            w, h = (right - left) / columns, (high - low) / rows
+            for i, j in np.ndindex(columns, rows):
+                u, v = face.u + face.flip * (left + (i + 0.5) * w), face.v + low + j * h
+                cells[str(self.rng.choice(names.split("|")))].append(Face(face.plane, u, v, w, h, face.flip))
+        for name, chosen in cells.items():
+            if chosen:
+                Artist(self.canvas, self.rng, chosen, self, self.flags).follow(name)
+
+    # -- strokes ---------------------------------------------------------------------------------------------------
+
+    def _faces(self, options: dict[str, str]) -> list[Face]:
+        """Where an outline is drawn: the front of the frame, its ground, its flank, or some of the cells."""
+        f, some, on = self.where, float(options.get("some", 1)), options.get("on", "z")
+        if isinstance(f, list):
+            return [face for face in f if some == 1 or self.rng.random() < some]
+        up, ahead = self._number(options.get("up", "0"), f.h), self._number(options.get("z", "0"), f.d)
+        if on == "z":
+            return [Face(Plane("z", max(f.z + ahead, 0.3)), f.x, f.y + up, f.w, f.h, f.flip)]
+        if on == "y":
+            return [Face(Plane("y", f.y + up), f.x, f.z + ahead, f.w, f.d, f.flip)]
+        flank = max(f.x - f.w / 2, 0) + min(f.x + f.w / 2, 0)  # towards the middle of the picture; 0 if it is hidden
+        if "at" in options:
+            flank = f.x + f.flip * self._number(options["at"], f.w)
+        return [Face(Plane("x", flank), f.z, f.y, f.d, f.h)] if flank else []
+
+    def _outline(self, verb: str, paint: str, *words: str, **options: str) -> None:
+        faces = self._faces(options)
+        if faces:
+            (make, kinds), w, h = OUTLINES[verb], faces[0].w, faces[0].h
+            measure = {
+                "X": lambda word: self._extent(word, w),
+                "Y": lambda word: self._extent(word, h),
+                "P": lambda word: self._point(word, w, h),
+                "L": lambda word: self._number(word, w),
+                "N": self._number,
+            }
+            values = [measure[kind](word) for kind, word in zip(kinds.lstrip("*"), words, strict=False)]
+            shape = make(self.rng, *values) if kinds[0] == "*" else make(*values)
+            shapes = [shape * (face.flip, 1) + (face.u, face.v) for face in faces]
+            self._fill(faces[0].plane, shapes, paint, options)
+
+    def _fill(self, plane: Plane, shapes: list[np.ndarray], paint: str, options: dict[str, str]) -> None:
+        name, _, part = paint.partition(":")
+        if name in SHADES:
+            self.canvas.tint(plane, shapes, SHADES[name], self._number(options.get("blur", ".05m")))
+            return
+        found = self._surface(f"{name} tone={options['tone']}" if "tone" in options else name)
+        labels = (self.object[0], part.replace("_", " ") or "-", self.object[1])
+        self.canvas.paint(plane, shapes, found, labels, shading(options, shapes, self.canvas.light.towards))
+
+    def _box(self, paint: str, x: str, y: str, z: str, **options: str) -> None:
+        f, eye = self.where, self.canvas.eye
+        xs = sorted(f.x + f.flip * end for end in self._extent(x, f.w))
+        ys = [f.y + end for end in self._extent(y, f.h)]
+        zs = [max(f.z + end, 0.4 + 0.01 * i) for i, end in enumerate(self._extent(z, f.d))]
+        shapes = {"x": (zs, ys), "y": (xs, zs), "z": (xs, ys)}
+        sides = [("y", ys[1], ys[1] < eye), ("y", ys[0], ys[0] > eye), ("x", xs[0], xs[0] > 0), ("x", xs[1], xs[1] < 0)]
+        for axis, at, seen in (*sides, ("z", zs[0], True)):
+            if seen:
+                self._fill(Plane(axis, at), [outlines.rectangle(*shapes[axis])], paint, options)
+
+    def _shadow(self, rx: str, rz: str) -> None:
+        f, wide, deep = self.where, self._number(rx, self.where.w), self._number(rz, self.where.d)
+        shape = outlines.ellipse((f.x - 0.35 * self.canvas.light.towards[0] * wide, f.z + f.d / 2), (wide, deep))
+        self.canvas.tint(Plane("y", f.y), [np.maximum(shape, (-np.inf, 0.5))], SHADES["shade"], 0.2 * wide)
+
+    # -- light -----------------------------------------------------------------------------------------------------
+
+    def _glow(self, x: str, y: str, radius: str, strength: str) -> None:
+        f = self.where
+        at = f.x + f.flip * self._number(x, f.w), f.y + self._number(y, f.h), f.z
+        self.canvas.glow(*at, self._number(radius), float(strength))
+
+    def _camera(self, kind: str, *numbers: str) -> None:
+        light, self.heaven = daylight(self.rng) if kind == "sun" else (lamplight(self.rng), None)
+        self.canvas.look(*(number(text, self.rng) for text in numbers), light, self.rng.uniform(-0.15, 0.15))
+        self.flags |= {"dark"} if light.dark else set()
+
+    def _sky(self) -> None:
+        canvas, far = self.canvas, 400.0
+        air = sky(self.rng, *self.heaven, canvas.eye, canvas.eye + far * canvas.cy / canvas.focal, canvas.light.dark)
+        self._object("sky")
+        wall = outlines.rectangle((-3 * far, 3 * far), (-50, 3 * far))
+        canvas.paint(Plane("z", far), [wall], air, (self.object[0], "-", self.object[1]), haze=False)
+        if self.heaven[1][0] > self.heaven[1][2] and self.rng.random() < 0.6:  # a low sun
+            canvas.glow(self.rng.uniform(-150, 150), self.rng.uniform(15, 70), far, 130, 0.55)
+
+
+#: Verbs of `notation` besides `OUTLINES`.
+VERBS = {"=": Artist._mix, "?=": Artist._mix_unless_inherited} | {
+    verb: getattr(Artist, f"_{verb}")
+    for verb in "object with either maybe let mirror draw put row cells box shadow glow camera sky".split()
+}

@@ -1,0 +1,82 @@
+"""Outlines of shapes, (N, 2) corners each in metres, to be filled on a plane of a canvas."""
+
+import numpy as np
+
+from dgmlib.mini.notation import Rng
+
+Pair = tuple[float, float]
+
+
+def rectangle(x: Pair, y: Pair) -> np.ndarray:
+    """An upright rectangle between two x and two y."""
+    return np.array([(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])], float)
+
+
+def ellipse(centre: Pair, radii: Pair, corners: float = 28) -> np.ndarray:
+    """An ellipse, or with few corners a polygon in it."""
+    angle = np.linspace(0, 2 * np.pi, int(corners), endpoint=False)
+    return centre + np.stack([np.cos(angle), np.sin(angle)], 1) * radii
+
+
+def rounded(x: Pair, y: Pair, radius: float) -> np.ndarray:
+    """A rectangle with rounded corners."""
+    radius = min(radius, (x[1] - x[0]) / 2, (y[1] - y[0]) / 2)
+    angle = np.linspace(0, np.pi / 2, 6) + np.pi / 2 * np.arange(4)[:, None]
+    centres = np.array([(1, 1), (0, 1), (0, 0), (1, 0)])[:, None] * (np.ptp(x) - 2 * radius, np.ptp(y) - 2 * radius)
+    arcs = centres + radius * np.stack([np.cos(angle) + 1, np.sin(angle) + 1], -1)
+    return arcs.reshape(-1, 2) + (x[0], y[0])
+
+
+def capsule(start: Pair, end: Pair, r0: float, r1: float | None = None) -> np.ndarray:
+    """A limb: two round ends joined by straight sides."""
+    arc = np.linspace(np.pi / 2, 3 * np.pi / 2, 8) + np.arctan2(end[1] - start[1], end[0] - start[0])
+    turn = np.stack([np.cos(arc), np.sin(arc)], 1)
+    return np.concatenate([start + r0 * turn, end - (r0 if r1 is None else r1) * turn])
+
+
+def polygon(*points: Pair) -> np.ndarray:
+    """The polygon through points."""
+    return np.array(points, float)
+
+
+def blob(rng: Rng, centre: Pair, radii: Pair, rough: float = 0.15) -> np.ndarray:
+    """An irregular round shape: leaves of a tree, a bush, a stone."""
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    radius = np.ones_like(angle)
+    for wave in (2, 3, 5, 7, 11):
+        radius += rough / wave**0.5 * rng.uniform(0.3, 1) * np.sin(wave * angle + rng.uniform(0, 2 * np.pi))
+    return centre + np.stack([np.cos(angle), np.sin(angle)], 1) * radius[:, None] * radii
+
+
+def ridge(
+    rng: Rng, x: Pair, y: Pair, rough: float, sharp: float = 0, seed: float | None = None, cut: float | None = None
+) -> np.ndarray:
+    """What lies under a line of hills between two x: from y[0] up to y[1], uneven by a share; 1 makes peaks of them.
+
+    The same ``seed`` gives the same line, whatever its height; ``cut`` leaves only what lies above that height.
+    """
+    along, line = np.linspace(-1, 1, 110), np.zeros(110)
+    rng = rng if seed is None else np.random.default_rng(int(seed))
+    for wave in (1.5, 3.3, 7.0, 14.0, 28.0):
+        t = along * wave * 2 + rng.uniform(0, 9)
+        line += (2 * np.abs(t % 2 - 1) - 1 if sharp else np.sin(np.pi * t)) / wave**0.9 * rng.uniform(0.5, 1)
+    line = y[0] + (y[1] - y[0]) * (1 - rough / 2 + rough / 2 * line / np.abs(line).max())
+    foot = np.full(110, y[0]) if cut is None else np.minimum(line, cut + 0.1 * (y[1] - cut) * np.sin(50 * along))
+    along = (x[0] + x[1]) / 2 + along * (x[1] - x[0]) / 2
+    return np.concatenate([np.stack([along, line], 1), np.stack([along, foot], 1)[::-1]])
+
+
+def path(rng: Rng, half: float, y: Pair, start: float, bend: float) -> np.ndarray:
+    """A winding way of a half width, from y[0] on to y[1]: where it starts, and how far it leads aside per metre."""
+    along = np.linspace(*y, 60)
+    centre = start + bend * along + 2 * np.sin(along / rng.uniform(6, 20))
+    return np.concatenate([np.stack([centre - half, along], 1), np.stack([centre + half, along], 1)[::-1]])
+
+
+def frond(root: Pair, angle: float, reach: float, width: float, droop: float = 0) -> np.ndarray:
+    """A leaf that grows from a root at an angle in degrees and bends under its weight."""
+    t = np.linspace(0, 1, 9)
+    turn = np.radians(angle)
+    spine = reach * (t[:, None] * (np.cos(turn), np.sin(turn)) - droop * t[:, None] ** 2 * (0, 1))
+    side = (width * np.sin(np.pi * t**0.7) + 0.05 * width)[:, None] * (-np.sin(turn), abs(np.cos(turn)) + 0.3)
+    return root + np.concatenate([spine + 0.4 * side, (spine - side)[::-1]])

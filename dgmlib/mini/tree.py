@@ -1,0 +1,114 @@
+"""Broden-mini as a folder: procedural scenes with all five kinds of labels, in Broden+'s own layouts."""
+
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from dgmlib.mini.lists import write_lists
+from dgmlib.mini.names import SCENES
+from dgmlib.mini.sources import SOURCES
+
+MANIFEST = "broden_mini.json"
+
+
+@dataclass(frozen=True)
+class MiniCounts:
+    """How many pictures of every source to draw, as (train, val)."""
+
+    ade20k: tuple[int, int]
+    pascal: tuple[int, int]
+    os: tuple[int, int]
+    dtd: tuple[int, int]
+
+
+#: Name -> counts and short side in pixels.
+PRESETS = {
+    "mini": (MiniCounts((200, 60), (80, 20), (120, 40), (80, 40)), 160),
+    "smoke": (MiniCounts((12, 4), (4, 2), (8, 4), (8, 4)), 80),
+}
+
+
+def generate(
+    root: str | os.PathLike, seed: int = 0, counts: MiniCounts | str = "mini", size: int | None = None, workers: int = 2
+) -> Path:
+    """Draw Broden-mini into a folder, or return at once where it stands there already.
+
+    Every picture depends on the seed and its own number alone, so the files are the same for any number of workers.
+
+    Args:
+        root: the folder to fill; made where missing, replaced where it holds another Broden-mini.
+        seed: of all drawing.
+        counts: how many pictures, or the name of a preset ("mini", "smoke").
+        size: short side in pixels, about; by default the preset's, or 160.
+        workers: processes.
+
+    Returns:
+        The root, complete.
+
+    Raises:
+        ValueError: an unknown preset, too few or too small pictures, or a folder that holds something else.
+    """
+    if isinstance(counts, str):
+        if counts not in PRESETS:
+            raise ValueError(f"there is no preset {counts!r}; choose from {', '.join(PRESETS)}.")
+        counts, usual = PRESETS[counts]
+        size = usual if size is None else size
+    size = 160 if size is None else size
+    if counts.ade20k[0] < len(SCENES) or min(min(pair) for pair in asdict(counts).values()) < 1:
+        raise ValueError(f"counts needs at least {len(SCENES)} ADE20K pictures to train on and 1 of everything else.")
+    if size < 32:
+        raise ValueError(f"size must be at least 32 pixels, not {size}.")
+    root = Path(root)
+    settings = json.dumps({"seed": seed, "size": size, "counts": asdict(counts), "method": _method()}, indent=1) + "\n"
+    if (root / MANIFEST).is_file():
+        if (root / MANIFEST).read_text(encoding="utf-8") == settings:
+            return root
+    elif root.exists() and any(root.iterdir()):
+        raise ValueError(f"{root} holds something else than Broden-mini; choose an empty folder for it.")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    # Drawn beside the root and moved there whole, so that an interruption leaves nothing half-written.
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-", ignore_cleanup_errors=True) as folder:
+        tree = Path(folder) / "tree"
+        _draw(tree, seed, counts, size, workers)
+        (tree / MANIFEST).write_text(settings, encoding="utf-8")
+        if root.exists():
+            os.replace(root, Path(folder) / "old")
+        os.replace(tree, root)
+    return root
+
+
+@lru_cache(maxsize=1)
+def _method() -> str:
+    """A digest of the smallest Broden-mini, so that what another version has drawn is drawn anew."""
+    digest = hashlib.sha256()
+    with tempfile.TemporaryDirectory() as folder:
+        _draw(Path(folder), 0, MiniCounts((len(SCENES), 1), (1, 1), (1, 1), (1, 1)), 32, workers=1, hidden=True)
+        for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+            digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _draw(root: Path, seed: int, counts: MiniCounts, size: int, workers: int, hidden: bool | None = None) -> None:
+    """Draw all pictures, each from a generator of its own, and write the lists that name them."""
+    found: dict[str, list[dict]] = {source: [] for source in SOURCES}
+    tasks = [
+        (source, split, number, np.random.default_rng([seed, i, j, number]))
+        for i, source in enumerate(SOURCES)
+        for j, split in enumerate(("train", "val"))
+        for number in range(asdict(counts)[source][j])
+    ]
+    drawn = Parallel(n_jobs=workers, return_as="generator")(
+        delayed(SOURCES[source])(root, rng, size, split, number) for source, split, number, rng in tasks
+    )
+    bar = tqdm(drawn, total=len(tasks), desc="Broden-mini", unit="picture", disable=hidden)
+    for (source, split, *_), facts in zip(tasks, bar, strict=True):
+        found[source].append({**facts, "split": split})
+    write_lists(root / "meta_file", found)
