@@ -16,6 +16,7 @@ from dgmlib.mini.notation import Rng
 
 SCALE, FINE = 2, 2  # colour samples per pixel and axis; mask samples per colour sample and axis
 NEGLIGIBLE = 0.05  # square pixels: bounding boxes below are left out
+LAMPLIGHT = np.array([1.0, 0.83, 0.52], np.float32)
 TINY = 6  # colour samples: shapes up to this size show no pattern
 
 
@@ -44,8 +45,7 @@ class Canvas:
     """Colour and label maps of one picture.
 
     Args:
-        width: of the finished picture in pixels.
-        height: of the finished picture in pixels.
+        width: of the finished picture in pixels; ``height`` alike.
         zoom: 1 shows the whole scene; 2 shows a window of half its width and height.
         centre: where in the scene that window lies, as fractions (0.5, 0.5 = the middle).
         labels_only: leave the colours out, which is several times faster.
@@ -55,17 +55,13 @@ class Canvas:
         self.width, self.height, self.zoom, self.centre = width, height, zoom, centre
         self.labels_only, self.objects = labels_only, 0  # objects painted so far
         self.colour = np.zeros((height * SCALE, width * SCALE, 3), np.float32)
-        self.labels = {key: np.zeros((height, width), np.uint8) for key in ("object", "part", "material", "instance")}
+        self.labels = {key: np.zeros((height, width), np.uint8) for key in ("object", "instance", "part", "material")}
 
     def look(self, eye: float, horizon: float, focal: float, light: Light, shift: float = 0.0) -> None:
-        """Place the camera and the light.
+        """Place camera and light.
 
-        Args:
-            eye: height of the camera in metres.
-            horizon: its place as a fraction of the scene's height, from the top.
-            focal: focal length in heights of the scene.
-            light: of all that is painted from now on.
-            shift: how far right of the middle the vanishing point lies, in heights of the scene.
+        ``eye`` is in metres; ``horizon`` (from the top), ``focal`` length and ``shift`` of the vanishing point to the
+        right are in heights of the scene.
         """
         full = self.height * self.zoom  # height in pixels of the scene the window is cut from
         self.light, self.eye, self.focal = light, eye, focal * full
@@ -126,25 +122,20 @@ class Canvas:
         plane: Plane,
         outlines: Sequence[np.ndarray],
         surface: Surface,
-        labels: tuple[str, str, int] = ("-", "-", 0),
+        labels: tuple[str, int, str] = ("-", 0, "-"),
         modulate: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
         haze: bool = True,
     ) -> None:
-        """Fill polygons of a plane with one surface.
+        """Fill polygons of a plane, (N, 2) corners each in metres, with one surface.
 
-        Args:
-            plane: where the polygons lie.
-            outlines: (N, 2) corners of each in the plane's coordinates, metres.
-            surface: what they are made of.
-            labels: names of object and part, and the object's number.
-            modulate: factor on the colour as a function of the in-plane coordinates.
-            haze: whether the air between dims it.
+        ``labels`` are the object's name and number and the part's name, ``modulate`` a factor on the colour as a
+        function of the in-plane coordinates; ``haze`` is the air between.
         """
         found = self._cover(plane, outlines)
         if found is None:
             return
         (rows, columns), alpha, box, inside = found
-        numbers = OBJECTS.index(labels[0]), PARTS.index(labels[1]), MATERIALS.index(surface.material), labels[2]
+        numbers = OBJECTS.index(labels[0]), labels[1], PARTS.index(labels[2]), MATERIALS.index(surface.material)
         for layer, value in zip(self.labels.values(), numbers, strict=True):
             layer[box][inside] = value
         if self.labels_only:
@@ -173,13 +164,10 @@ class Canvas:
         """Add a round halo of lamplight around a point in the world; radius in metres."""
         if not self.labels_only:
             (centre,) = self.project(Plane("z", z), np.array([[x, y]]))
-            rows, columns = (
-                (np.arange(length, dtype=np.float32) + 0.5) / SCALE - middle
-                for length, middle in zip(self.colour.shape, centre[::-1], strict=False)
-            )
-            distance = (rows[:, None] ** 2 + columns**2) / (radius * self.focal / z) ** 2
-            halo = strength * np.exp(-2.5 * distance)[..., None] * np.array([1.0, 0.83, 0.52], np.float32)
-            self.colour = 1 - (1 - self.colour) * (1 - np.clip(halo, 0, 1))
+            rows, columns = np.ogrid[: self.height * SCALE, : self.width * SCALE]
+            distance = np.hypot((columns + 0.5) / SCALE - centre[0], (rows + 0.5) / SCALE - centre[1])
+            halo = strength * np.exp(-2.5 * (distance * z / radius / self.focal) ** 2).astype(np.float32)
+            self.colour = 1 - (1 - self.colour) * (1 - np.clip(halo[..., None] * LAMPLIGHT, 0, 1))
 
     def picture(self, rng: Rng, grain: float = 0.008) -> np.ndarray:
         """The finished picture (height, width, 3) uint8: exposed and graded, with soft corners and a sensor's grain."""

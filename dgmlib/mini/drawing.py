@@ -1,7 +1,8 @@
 """The artist who follows the descriptions of `things` and `scenes`; `notation` explains their words."""
 
+from collections import namedtuple
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -18,41 +19,15 @@ BOOK = read(THINGS) | read(SCENES)
 PRINTS = ("banded", "chequered", "grid", "polka-dotted", "zigzagged")
 SHADES = {"shade": (0.50, 0.52, 0.56), "sun": (1.32, 1.26, 1.1)}  # multiply what is there
 
-#: Verb -> outline and its words: eXtent or Y extent, Point, Length, plain Number; * gives it the generator.
 OUTLINES = {
-    "rect": (outlines.rectangle, "XY"),
-    "round": (outlines.rounded, "XYL"),
-    "oval": (outlines.ellipse, "PPN"),
-    "limb": (outlines.capsule, "PPLL"),
-    "poly": (outlines.polygon, "P" * 16),
-    "puff": (outlines.blob, "*PPN"),
-    "ridge": (outlines.ridge, "*XYNNNL"),
-    "path": (outlines.path, "*LYLN"),
-    "frond": (outlines.frond, "PNLLN"),
-}
-
-
-class Frame(NamedTuple):
-    """Where a thing stands: the middle of its front edge on the ground, sizes in metres, -1 where it is mirrored."""
-
-    x: float
-    y: float
-    z: float
-    w: float
-    h: float
-    d: float
-    flip: float = 1.0
-
-
-class Face(NamedTuple):
-    """An area of a plane: the foot of its middle, sizes in metres, -1 where it is mirrored."""
-
-    plane: Plane
-    u: float
-    v: float
-    w: float
-    h: float
-    flip: float = 1.0
+    "rect": outlines.rectangle, "round": outlines.rounded, "oval": outlines.ellipse, "limb": outlines.capsule,
+    "poly": lambda *points: np.array(points), "puff": outlines.blob, "ridge": outlines.ridge, "path": outlines.path,
+    "frond": outlines.frond,
+}  # fmt: skip
+#: Where a thing stands: the middle of its front edge on the ground, sizes in metres, -1 where it is mirrored.
+Frame = namedtuple("Frame", "x y z w h d flip", defaults=[1.0])
+#: An area of a plane: the foot of its middle, sizes in metres, -1 where it is mirrored.
+Face = namedtuple("Face", "plane u v w h flip", defaults=[1.0])
 
 
 def paint_scene(name: str, canvas: Canvas, rng: Rng) -> None:
@@ -67,12 +42,7 @@ def paint_scene(name: str, canvas: Canvas, rng: Rng) -> None:
 class Artist:
     """Draws one thing in its frame, or one detail in many cells of a size at once.
 
-    Args:
-        canvas: to paint on.
-        rng: of all chance.
-        where: the frame, or the cells.
-        parent: the artist of what this is a part of, whose paints and lengths are known here too.
-        flags: that hold from the beginning.
+    The parent draws what this is a part of; its paints and lengths are known here too. Flags hold from the beginning.
     """
 
     def __init__(self, canvas: Canvas, rng: Rng, where: Frame | list[Face], parent: "Artist | None" = None, flags=()):
@@ -109,14 +79,18 @@ class Artist:
         self.units[""] = size
         return number(text, self.rng, self.units)
 
-    def _extent(self, text: str, size: float) -> list[float]:
-        return sorted(self._number(end, size) for end in text.split(":"))
-
-    def _point(self, text: str, w: float, h: float) -> tuple[float, float]:
-        x, y = text.split(",")
-        return self._number(x, w), self._number(y, h)
-
-    # -- objects, flags, lengths, paints ---------------------------------------------------------------------------
+    def _values(self, words: Sequence[str], sizes: Sequence[float]) -> list:
+        """Evaluate extents, whose first is a share of the first size and so on, points, and plain numbers."""
+        found, along = [], iter(sizes)
+        for word in words:
+            if ":" in word:
+                size = next(along)
+                found.append(sorted(self._number(end, size) for end in word.split(":")))
+            elif "," in word:
+                found.append([self._number(part, size) for part, size in zip(word.split(","), sizes, strict=False)])
+            else:
+                found.append(self._number(word))
+        return found
 
     def _object(self, name: str) -> None:
         self.canvas.objects += name != "-"
@@ -134,12 +108,9 @@ class Artist:
         for name, text in zip(pairs[::2], pairs[1::2], strict=True):
             self.units[name] = self._number(text, self.where.w)
 
-    def _mix(self, name: str, recipe: str) -> None:
-        self.paints[name] = self._surface(recipe)
-
-    def _mix_unless_inherited(self, name: str, recipe: str) -> None:
-        if name not in self.paints:
-            self._mix(name, recipe)
+    def _mix(self, name: str, recipe: str, inherit: str = "") -> None:
+        if not (inherit and name in self.paints):
+            self.paints[name] = self._surface(recipe)
 
     def _surface(self, recipe: str) -> Surface:
         """Mix one of the materials that " / " divides: a paint that has a name, one of `PAINTS`, or a new one."""
@@ -159,8 +130,6 @@ class Artist:
             found = replace(found, colour=np.ones(3), pattern=lambda *at: weave(*at)[..., None] * figure(*at))
         return replace(found, colour=found.colour * options["tone"]) if "tone" in options else found
 
-    # -- things ----------------------------------------------------------------------------------------------------
-
     def _mirror(self) -> None:
         self.where = self.where._replace(flip=self.where.flip * self.rng.choice([-1.0, 1.0]))
 
@@ -174,34 +143,30 @@ class Artist:
 
     def _hire(self, names: str, x: str, z: str, y: str = "0", **options: str) -> tuple[str, "Artist"]:
         """Find one of the things its frame; an extent instead of a place decides its size too."""
-        name, frame = str(self.rng.choice(names.split("|"))), self.where
-        drawn = [number(size, self.rng) for size in BOOK[name].sizes]
-        size = {key: self._number(options[key]) if key in options else drawn[i % len(drawn)] for i, key in enumerate("whd")}
-        at = {"z": frame.z, "y": frame.y, "x": 0.0}
-        for axis, key, text, full in (("z", "d", z, frame.d), ("y", "h", y, frame.h), ("x", "w", x, frame.w)):
-            ends = self._extent(text, full)
-            if len(ends) == 2:
-                size[key] = ends[1] - ends[0]
-            at[axis] += sum(ends) / len(ends) if axis == "x" else ends[0]
+        name, f, at = str(self.rng.choice(names.split("|"))), self.where, {}
+        sizes = [number(size, self.rng) for size in BOOK[name].sizes] * 3
+        size = {key: self._number(options[key]) if key in options else sizes[i] for i, key in enumerate("whd")}
+        for axis, key, text in (("z", "d", z), ("y", "h", y), ("x", "w", x)):
+            ends = sorted(self._number(end, getattr(f, key)) for end in text.split(":"))
+            size[key] = ends[1] - ends[0] if len(ends) == 2 else size[key]
+            at[axis] = sum(ends) / len(ends) if axis == "x" else getattr(f, axis) + ends[0]
             self.units["z"] = at["z"]
-        self.units["z"] = frame.z
-        spot = Frame(frame.x + frame.flip * at["x"], at["y"], max(at["z"], 0.4), *size.values(), frame.flip)
+        self.units["z"] = f.z
         flags = self.flags if BOOK[name].label == "^" else self.flags & {"dark"}
-        if "as" in options:
-            flags = flags | {str(self.rng.choice(options["as"].split("|")))}
+        flags = flags | {str(self.rng.choice(flag.split("|"))) for key, flag in options.items() if key == "as"}
+        spot = Frame(f.x + f.flip * at["x"], at["y"], max(at["z"], 0.4), *size.values(), f.flip)
         return name, Artist(self.canvas, self.rng, spot, self, flags)
 
     def _row(self, names: str, x: str, z: str, gap: str, **options: str) -> None:
-        at, end = self._extent(z, self.where.d)
+        ((at, end),) = self._values([z], [self.where.d])
         while at < end:
             self._put(names, x, f"{at:.3f}m", **options)
             at = self.later[-1][0] + self._number(gap)
 
-    def _cells(self, names: str, x: str, y: str, size: str, **options: str) -> None:
+    def _cells(self, names: str, x: str = "-.5:.5", y: str = "0:1", size: str = "1,1", **options: str) -> None:
         cells: dict[str, list[Face]] = {name: [] for name in names.split("|")}
         for face in self._faces(options):
-            (left, right), (low, high) = self._extent(x, face.w), self._extent(y, face.h)
-            about = self._point(size, face.w, face.h)
+            (left, right), (low, high), about = self._values((x, y, size), (face.w, face.h))
             columns, rows = max(1, round((right - left) / about[0])), max(1, round((high - low) / about[1]))
             w, h = (right - left) / columns, (high - low) / rows
             for i, j in np.ndindex(columns, rows):
@@ -211,18 +176,15 @@ class Artist:
             if chosen:
                 Artist(self.canvas, self.rng, chosen, self, self.flags).follow(name)
 
-    # -- strokes ---------------------------------------------------------------------------------------------------
-
     def _faces(self, options: dict[str, str]) -> list[Face]:
         """Where an outline is drawn: the front of the frame, its ground, its flank, or some of the cells."""
-        f, some, on = self.where, float(options.get("some", 1)), options.get("on", "z")
+        f, some, on = self.where, float(options.get("some", 1)), options.get("on")
         if isinstance(f, list):
             return [face for face in f if some == 1 or self.rng.random() < some]
-        up, ahead = self._number(options.get("up", "0"), f.h), self._number(options.get("z", "0"), f.d)
-        if on == "z":
-            return [Face(Plane("z", max(f.z + ahead, 0.3)), f.x, f.y + up, f.w, f.h, f.flip)]
-        if on == "y":
-            return [Face(Plane("y", f.y + up), f.x, f.z + ahead, f.w, f.d, f.flip)]
+        y, z = f.y + self._number(options.get("up", "0"), f.h), f.z + self._number(options.get("z", "0"), f.d)
+        if on != "x":
+            place = (Plane("y", y), f.x, z, f.w, f.d) if on else (Plane("z", max(z, 0.3)), f.x, y, f.w, f.h)
+            return [Face(*place, f.flip)]
         flank = max(f.x - f.w / 2, 0) + min(f.x + f.w / 2, 0)  # towards the middle of the picture; 0 if it is hidden
         if "at" in options:
             flank = f.x + f.flip * self._number(options["at"], f.w)
@@ -231,16 +193,8 @@ class Artist:
     def _outline(self, verb: str, paint: str, *words: str, **options: str) -> None:
         faces = self._faces(options)
         if faces:
-            (make, kinds), w, h = OUTLINES[verb], faces[0].w, faces[0].h
-            measure = {
-                "X": lambda word: self._extent(word, w),
-                "Y": lambda word: self._extent(word, h),
-                "P": lambda word: self._point(word, w, h),
-                "L": lambda word: self._number(word, w),
-                "N": self._number,
-            }
-            values = [measure[kind](word) for kind, word in zip(kinds.lstrip("*"), words, strict=False)]
-            shape = make(self.rng, *values) if kinds[0] == "*" else make(*values)
+            values = self._values(words or ("-.5:.5", "0:1"), (faces[0].w, faces[0].h))
+            shape = OUTLINES[verb](*([self.rng] if verb in ("puff", "ridge", "path") else []), *values)
             shapes = [shape * (face.flip, 1) + (face.u, face.v) for face in faces]
             self._fill(faces[0].plane, shapes, paint, options)
 
@@ -250,14 +204,17 @@ class Artist:
             self.canvas.tint(plane, shapes, SHADES[name], self._number(options.get("blur", ".05m")))
             return
         found = self._surface(f"{name} tone={options['tone']}" if "tone" in options else name)
-        labels = (self.object[0], part.replace("_", " ") or "-", self.object[1])
+        labels = (*self.object, part.replace("_", " ") or "-")
         self.canvas.paint(plane, shapes, found, labels, shading(options, shapes, self.canvas.light.towards))
 
-    def _box(self, paint: str, x: str, y: str, z: str, **options: str) -> None:
+    def _box(self, paint: str, x: str = "-.5:.5", y: str = "0:1", z: str = "0:1", **options: str) -> None:
         f, eye = self.where, self.canvas.eye
-        xs = sorted(f.x + f.flip * end for end in self._extent(x, f.w))
-        ys = [f.y + end for end in self._extent(y, f.h)]
-        zs = [max(f.z + end, 0.4 + 0.01 * i) for i, end in enumerate(self._extent(z, f.d))]
+        xs, ys, zs = self._values((x, y, z), (f.w, f.h, f.d))
+        xs, ys, zs = (
+            sorted(f.x + f.flip * np.array(xs)),
+            f.y + np.array(ys),
+            np.maximum(f.z + np.array(zs), (0.4, 0.41)),
+        )
         shapes = {"x": (zs, ys), "y": (xs, zs), "z": (xs, ys)}
         sides = [("y", ys[1], ys[1] < eye), ("y", ys[0], ys[0] > eye), ("x", xs[0], xs[0] > 0), ("x", xs[1], xs[1] < 0)]
         for axis, at, seen in (*sides, ("z", zs[0], True)):
@@ -269,30 +226,24 @@ class Artist:
         shape = outlines.ellipse((f.x - 0.35 * self.canvas.light.towards[0] * wide, f.z + f.d / 2), (wide, deep))
         self.canvas.tint(Plane("y", f.y), [np.maximum(shape, (-np.inf, 0.5))], SHADES["shade"], 0.2 * wide)
 
-    # -- light -----------------------------------------------------------------------------------------------------
-
-    def _glow(self, x: str, y: str, radius: str, strength: str) -> None:
+    def _glow(self, *words: str) -> None:
         f = self.where
-        at = f.x + f.flip * self._number(x, f.w), f.y + self._number(y, f.h), f.z
-        self.canvas.glow(*at, self._number(radius), float(strength))
+        (x, y), radius, strength = self._values(words, (f.w, f.h))
+        self.canvas.glow(f.x + f.flip * x, f.y + y, f.z, radius, strength)
 
     def _camera(self, kind: str, *numbers: str) -> None:
-        light, self.heaven = daylight(self.rng) if kind == "sun" else (lamplight(self.rng), None)
-        self.canvas.look(*(number(text, self.rng) for text in numbers), light, self.rng.uniform(-0.15, 0.15))
+        canvas, rng, far = self.canvas, self.rng, 400.0
+        light, *heaven = daylight(rng) if kind == "sun" else [lamplight(rng)]
+        canvas.look(*self._values(numbers, ()), light, rng.uniform(-0.15, 0.15))
         self.flags |= {"dark"} if light.dark else set()
-
-    def _sky(self) -> None:
-        canvas, far = self.canvas, 400.0
-        air = sky(self.rng, *self.heaven, canvas.eye, canvas.eye + far * canvas.cy / canvas.focal, canvas.light.dark)
-        self._object("sky")
-        wall = outlines.rectangle((-3 * far, 3 * far), (-50, 3 * far))
-        canvas.paint(Plane("z", far), [wall], air, (self.object[0], "-", self.object[1]), haze=False)
-        if self.heaven[1][0] > self.heaven[1][2] and self.rng.random() < 0.6:  # a low sun
-            canvas.glow(self.rng.uniform(-150, 150), self.rng.uniform(15, 70), far, 130, 0.55)
+        if heaven:
+            air = sky(rng, *heaven, canvas.eye, canvas.eye + far * canvas.cy / canvas.focal, light.dark)
+            self._object("sky")
+            wall = outlines.rectangle((-3 * far, 3 * far), (-50, 3 * far))
+            canvas.paint(Plane("z", far), [wall], air, (*self.object, "-"), haze=False)
+            if heaven[1][0] > heaven[1][2] and rng.random() < 0.6:  # a low sun
+                canvas.glow(rng.uniform(-150, 150), rng.uniform(15, 70), far, 130, 0.55)
 
 
-#: Verbs of `notation` besides `OUTLINES`.
-VERBS = {"=": Artist._mix, "?=": Artist._mix_unless_inherited} | {
-    verb: getattr(Artist, f"_{verb}")
-    for verb in "object with either maybe let mirror draw put row cells box shadow glow camera sky".split()
-}
+#: Verbs of `notation` besides `OUTLINES`; `_step` calls a mix "=".
+VERBS = {name[1:]: method for name, method in vars(Artist).items() if name[0] == "_"} | {"=": Artist._mix}

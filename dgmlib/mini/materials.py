@@ -16,13 +16,13 @@ Pattern = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
 #: Name, material label; lightness, chroma, hue | layers, which vanish where the eye is too far away for them:
 #: ``courses`` (in rows; ``boards``, upright) height, length in heights, offset of rows (.5 running bond, 1 at random),
-#: joint, its brightness, spread of brightness, contrast of a draughtboard; ``tinge`` amount, bumps per metre across and
-#: up; ``weave`` alike; any of `LAYERS` alike.
+#: joint, its brightness, spread of brightness, contrast of a draughtboard; ``tinge`` and any of `LAYERS` amount, bumps
+#: per metre across and up.
 RECIPES = """
 brick    brick   .42~.72 .05~.12 28~62    | courses .11~.2 2.6 .5 .022 .85~1.5 .21 0  soft .05 12 12
 carpet   carpet  .45~.8  .02~.1  0~360    | soft .10 22 22  soft .08 60 60  soft .04 1.5 1.5
 ceramic  ceramic .5~.93  .01~.13 0~360    | soft .03 5 5  gleam .5 3 .8
-fabric   fabric  .4~.88  .01~.12 0~360    | weave .07 35 35  soft .05 3 2  soft .035 30 30
+fabric   fabric  .4~.88  .01~.12 0~360    | soft .06 35 35  soft .05 3 2  soft .035 30 30
 foliage  foliage .45~.7  .07~.14 105~150  | soft .14 1.8 1.8  soft .20 6.5 6.5  tinge .06 1.8 1.8
 leaves   foliage .42~.66 .09~.13 100~150  | soft .14 3 3  soft .18 12 12  tinge .06 3 3
 woods    foliage .46~.6  .07~.10 110~165  | soft .12 .15 .15  soft .16 .5 .5  tinge .06 .15 .15
@@ -61,14 +61,10 @@ LAYERS = {  # what a layer adds to the brightness, from noise of unit variance
 
 @dataclass(frozen=True)
 class Surface:
-    """A material with its colour and pattern.
+    """A material: its label ("-" for stuff without one), its colour, (3,) sRGB in [0, 1], and its pattern.
 
-    Args:
-        material: its label, "-" for stuff without one (sky, water).
-        colour: (3,) base colour, sRGB in [0, 1].
-        pattern: maps in-plane coordinates and the size of a pixel, all in metres, to a factor on the colour,
-            (H, W) or (H, W, 3); None for a plain surface.
-        emission: 1 shines by itself, 0 only reflects.
+    The pattern maps in-plane coordinates and the size of a pixel, all in metres, to a factor on the colour, (H, W) or
+    (H, W, 3). Emission 1 shines by itself, 0 only reflects.
     """
 
     material: str
@@ -86,13 +82,8 @@ class Surface:
 
 
 _LMS = np.array([[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.2914855480]])
-_RGB = np.array(
-    [
-        [4.0767416621, -3.3077115913, 0.2309699292],
-        [-1.2684380046, 2.6097574011, -0.3413193965],
-        [-0.0041960863, -0.7034186147, 1.7076147010],
-    ]
-)
+_RGB = np.array([[4.0767416621, -3.3077115913, 0.2309699292], [-1.2684380046, 2.6097574011, -0.3413193965],
+                 [-0.0041960863, -0.7034186147, 1.7076147010]])  # fmt: skip
 
 
 def oklch(lightness: float, chroma: float, hue: float) -> np.ndarray:
@@ -137,9 +128,8 @@ def _chance(i: np.ndarray, j: np.ndarray, shift: float) -> np.ndarray:
 
 def _lines(t: np.ndarray, period: float, width: float, size: np.ndarray) -> np.ndarray:
     """Coverage in [0, 1] of thin lines of a width repeated with a period."""
-    distance = np.abs((t / period + 0.5) % 1.0 - 0.5) * period
+    distance, known = np.abs((t / period + 0.5) % 1.0 - 0.5) * period, visible(period, size)
     sharp = np.clip((width / 2 - distance) / np.maximum(size, 1e-6) + 0.5, 0, 1)
-    known = visible(period, size)
     return sharp * known + (1 - known) * width / period
 
 
@@ -162,9 +152,6 @@ def _pattern(layers: list[tuple[str, list[float]]], shift: float) -> Pattern:
             if kind in ("courses", "boards"):
                 along = (u, v) if kind == "courses" else (v, u)
                 product = product * _courses(*along, size, shift, amount, *rest)
-            elif kind == "weave":
-                threads = np.sin(2 * np.pi * rest[0] * u) * np.sin(2 * np.pi * rest[1] * v)
-                total = total + amount * visible(1 / max(rest), size) * threads
             elif kind == "tinge":
                 bumps = (amount * noise(u, v, *rest, shift))[..., None]
                 product = product[..., None] * (1 + bumps * np.array([1.2, 0.3, -1.0], np.float32))
@@ -176,21 +163,20 @@ def _pattern(layers: list[tuple[str, list[float]]], shift: float) -> Pattern:
     return pattern
 
 
+def _recipe(line: str) -> tuple[str, tuple[str, list[str], list[list[str]]]]:
+    """Read a row of `RECIPES`: name and label, colour, layers."""
+    head, _, tail = line.partition("|")
+    name, label, *colour = head.split()
+    return name, (label, colour, [layer.split() for layer in re.split(r"\s+(?=[a-z])", tail.strip()) if layer])
+
+
+_BOOK = dict(map(_recipe, RECIPES.strip().splitlines()))
+
+
 def surface(name: str, rng: Rng, *colour: float, emission: float = 0.0) -> Surface:
     """Mix a material by its name in `RECIPES`; lightness, chroma and hue that are not given are drawn."""
-    label, ranges, layers = _recipes()[name]
+    label, ranges, layers = _BOOK[name]
     colour = (*colour, *(number(text, rng) for text in ranges[len(colour) :]))
     drawn = [(kind, [number(text, rng) for text in texts]) for kind, *texts in layers]
     pattern = _pattern(drawn, rng.uniform(0, 9)) if drawn else None
     return Surface(label, oklch(*colour), pattern, emission or 0.25 * (label == "glass"))
-
-
-@lru_cache(maxsize=1)
-def _recipes() -> dict[str, tuple[str, list[str], list[list[str]]]]:
-    """Read `RECIPES`: name -> label, colour, layers."""
-    found = {}
-    for line in RECIPES.strip().splitlines():
-        head, _, tail = line.partition("|")
-        name, label, *colour = head.split()
-        found[name] = label, colour, [layer.split() for layer in re.split(r"\s+(?=[a-z])", tail.strip()) if layer]
-    return found

@@ -1,5 +1,7 @@
 """The names that Broden-mini labels with: a small cut of Broden+'s own vocabulary."""
 
+from dgmlib.broden.vocabulary import Vocabulary
+
 # fmt: off
 OBJECTS = (
     "-", "wall", "sky", "floor", "tree", "building", "person", "ceiling", "table", "window", "road", "grass",
@@ -11,10 +13,8 @@ PARTS = (
     "headboard", "base", "top", "seat", "seat cushion", "roof", "balcony", "column", "pillow", "trunk", "crown",
     "chimney",
 )
-SCENES = (
-    "beach", "bedroom", "dining_room", "kitchen", "living_room", "mountain", "office", "park", "street", "village",
-)
 INDOOR = ("bedroom", "dining_room", "kitchen", "living_room", "office")
+SCENES = tuple(sorted([*INDOOR, "beach", "mountain", "park", "street", "village"]))
 MATERIALS = (
     "-", "brick", "carpet", "ceramic", "fabric", "foliage", "glass", "leather", "metal", "painted", "skin", "stone",
     "tile", "wood",
@@ -40,21 +40,17 @@ OBJECT_PARTS = {
 
 #: OpenSurfaces' names in their order, and the material each one means here ("-": labelled there, ignored here).
 SUBSTANCES = {
-    name: {"Concrete": "stone", "Sky": "-", "Water": "-"}.get(name, name.lower().split("/")[0])
-    for name in (
-        "Brick", "Carpet/rug", "Ceramic", "Concrete", "Fabric/cloth", "Foliage", "Glass", "Leather", "Metal",
-        "Painted", "Skin", "Sky", "Stone", "Tile", "Water", "Wood",
-    )
+    "Brick": "brick", "Carpet/rug": "carpet", "Ceramic": "ceramic", "Concrete": "stone", "Fabric/cloth": "fabric",
+    "Foliage": "foliage", "Glass": "glass", "Leather": "leather", "Metal": "metal", "Painted": "painted",
+    "Skin": "skin", "Sky": "-", "Stone": "stone", "Tile": "tile", "Water": "-", "Wood": "wood",
 }  # fmt: skip
 
 #: PASCAL-Part's objects: their VOC number, and the short names of each part's pieces.
 VOC_NUMBERS = {"car": 7, "dog": 12, "person": 15}
 PASCAL_PARTS = {
     "car": {
-        "door": ("door_1", "door_2"),
-        "headlight": ("headlight_1", "headlight_2"),
-        "wheel": ("wheel_1", "wheel_2", "wheel_3", "wheel_4"),
-        "window": ("window_1", "window_2", "window_3", "window_4"),
+        part: tuple(f"{part}_{i}" for i in range(1, count + 1))
+        for part, count in (("door", 2), ("headlight", 2), ("wheel", 4), ("window", 4))
     },
     "dog": {"head": ("head",), "leg": ("lbleg", "lfleg", "rbleg", "rfleg"), "tail": ("tail",), "torso": ("torso",)},
     "person": {"arm": ("luarm", "ruarm"), "head": ("head",), "leg": ("luleg", "ruleg"), "torso": ("torso",)},
@@ -64,3 +60,9 @@ PASCAL_PARTS = {
 ADE_NAMES = ("-", *sorted({*OBJECTS, *PARTS} - {"-"}))
 CONTEXT_NAMES = {name: {"carpet": "rug", "plant": "pottedplant"}.get(name, name) for name in OBJECTS[1:]}
 CONTEXT_LABELS = (*sorted(CONTEXT_NAMES.values()), "unknown")
+
+
+def vocabulary() -> Vocabulary:
+    """Return the classes of Broden-mini."""
+    parts = {OBJECTS.index(name): (0, *sorted(map(PARTS.index, of))) for name, of in OBJECT_PARTS.items()}
+    return Vocabulary(OBJECTS, PARTS, SCENES, MATERIALS, TEXTURES, parts)

@@ -7,6 +7,11 @@ from dgmlib.mini.notation import Rng
 Pair = tuple[float, float]
 
 
+def _circle(corners: int) -> np.ndarray:
+    angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    return np.stack([np.cos(angle), np.sin(angle)], 1)
+
+
 def rectangle(x: Pair, y: Pair) -> np.ndarray:
     """An upright rectangle between two x and two y."""
     return np.array([(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])], float)
@@ -14,17 +19,14 @@ def rectangle(x: Pair, y: Pair) -> np.ndarray:
 
 def ellipse(centre: Pair, radii: Pair, corners: float = 28) -> np.ndarray:
     """An ellipse, or with few corners a polygon in it."""
-    angle = np.linspace(0, 2 * np.pi, int(corners), endpoint=False)
-    return centre + np.stack([np.cos(angle), np.sin(angle)], 1) * radii
+    return centre + _circle(int(corners)) * radii
 
 
 def rounded(x: Pair, y: Pair, radius: float) -> np.ndarray:
     """A rectangle with rounded corners."""
     radius = min(radius, (x[1] - x[0]) / 2, (y[1] - y[0]) / 2)
-    angle = np.linspace(0, np.pi / 2, 6) + np.pi / 2 * np.arange(4)[:, None]
-    centres = np.array([(1, 1), (0, 1), (0, 0), (1, 0)])[:, None] * (np.ptp(x) - 2 * radius, np.ptp(y) - 2 * radius)
-    arcs = centres + radius * np.stack([np.cos(angle) + 1, np.sin(angle) + 1], -1)
-    return arcs.reshape(-1, 2) + (x[0], y[0])
+    inner = rectangle((x[0] + radius, x[1] - radius), (y[0] + radius, y[1] - radius))
+    return (inner[[2, 3, 0, 1], None] + radius * _circle(24).reshape(4, 6, 2)).reshape(-1, 2)
 
 
 def capsule(start: Pair, end: Pair, r0: float, r1: float | None = None) -> np.ndarray:
@@ -34,34 +36,25 @@ def capsule(start: Pair, end: Pair, r0: float, r1: float | None = None) -> np.nd
     return np.concatenate([start + r0 * turn, end - (r0 if r1 is None else r1) * turn])
 
 
-def polygon(*points: Pair) -> np.ndarray:
-    """The polygon through points."""
-    return np.array(points, float)
-
-
 def blob(rng: Rng, centre: Pair, radii: Pair, rough: float = 0.15) -> np.ndarray:
     """An irregular round shape: leaves of a tree, a bush, a stone."""
-    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-    radius = np.ones_like(angle)
-    for wave in (2, 3, 5, 7, 11):
-        radius += rough / wave**0.5 * rng.uniform(0.3, 1) * np.sin(wave * angle + rng.uniform(0, 2 * np.pi))
-    return centre + np.stack([np.cos(angle), np.sin(angle)], 1) * radius[:, None] * radii
+    circle = _circle(40)
+    wave, angle = np.array([[2], [3], [5], [7], [11]]), np.arctan2(circle[:, 1], circle[:, 0])
+    bumps = rng.uniform(0.3, 1, (5, 1)) / wave**0.5 * np.sin(wave * angle + rng.uniform(0, 2 * np.pi, (5, 1)))
+    return centre + circle * (1 + rough * bumps.sum(0))[:, None] * radii
 
 
-def ridge(
-    rng: Rng, x: Pair, y: Pair, rough: float, sharp: float = 0, seed: float | None = None, cut: float | None = None
-) -> np.ndarray:
+def ridge(rng: Rng, x: Pair, y: Pair, rough: float, sharp: float = 0, seed: float = 0, cut: float = -9e9) -> np.ndarray:
     """What lies under a line of hills between two x: from y[0] up to y[1], uneven by a share; 1 makes peaks of them.
 
     The same ``seed`` gives the same line, whatever its height; ``cut`` leaves only what lies above that height.
     """
-    along, line = np.linspace(-1, 1, 110), np.zeros(110)
-    rng = rng if seed is None else np.random.default_rng(int(seed))
-    for wave in (1.5, 3.3, 7.0, 14.0, 28.0):
-        t = along * wave * 2 + rng.uniform(0, 9)
-        line += (2 * np.abs(t % 2 - 1) - 1 if sharp else np.sin(np.pi * t)) / wave**0.9 * rng.uniform(0.5, 1)
-    line = y[0] + (y[1] - y[0]) * (1 - rough / 2 + rough / 2 * line / np.abs(line).max())
-    foot = np.full(110, y[0]) if cut is None else np.minimum(line, cut + 0.1 * (y[1] - cut) * np.sin(50 * along))
+    along, wave = np.linspace(-1, 1, 110), np.array([[1.5], [3.3], [7.0], [14.0], [28.0]])
+    rng = np.random.default_rng(int(seed)) if seed else rng
+    t = along * wave * 2 + rng.uniform(0, 9, (5, 1))
+    line = (2 * np.abs(t % 2 - 1) - 1 if sharp else np.sin(np.pi * t)) / wave**0.9 * rng.uniform(0.5, 1, (5, 1))
+    line = y[0] + (y[1] - y[0]) * (1 - rough / 2 + rough / 2 * line.sum(0) / np.abs(line.sum(0)).max())
+    foot = np.clip(cut + 0.1 * (y[1] - cut) * np.sin(50 * along), y[0], line)
     along = (x[0] + x[1]) / 2 + along * (x[1] - x[0]) / 2
     return np.concatenate([np.stack([along, line], 1), np.stack([along, foot], 1)[::-1]])
 
@@ -75,8 +68,7 @@ def path(rng: Rng, half: float, y: Pair, start: float, bend: float) -> np.ndarra
 
 def frond(root: Pair, angle: float, reach: float, width: float, droop: float = 0) -> np.ndarray:
     """A leaf that grows from a root at an angle in degrees and bends under its weight."""
-    t = np.linspace(0, 1, 9)
-    turn = np.radians(angle)
-    spine = reach * (t[:, None] * (np.cos(turn), np.sin(turn)) - droop * t[:, None] ** 2 * (0, 1))
-    side = (width * np.sin(np.pi * t**0.7) + 0.05 * width)[:, None] * (-np.sin(turn), abs(np.cos(turn)) + 0.3)
-    return root + np.concatenate([spine + 0.4 * side, (spine - side)[::-1]])
+    t, turn = np.linspace(0, 1, 9)[:, None], np.radians(angle)
+    spine = root + reach * (t * (np.cos(turn), np.sin(turn)) - droop * t**2 * (0, 1))
+    side = width * (np.sin(np.pi * t**0.7) + 0.05) * (-np.sin(turn), abs(np.cos(turn)) + 0.3)
+    return np.concatenate([spine + 0.4 * side, (spine - side)[::-1]])

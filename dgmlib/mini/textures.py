@@ -15,13 +15,9 @@ def palette(rng: Rng, count: int) -> list[np.ndarray]:
 
 
 def motif(kind: str, rng: Rng, period: float = 1.0, turn: float = 0.0) -> Pattern:
-    """Pattern of one texture class: maps (u, v, pixel size) in metres to colours (H, W, 3).
+    """Pattern of one of `names.TEXTURES`: maps (u, v, pixel size) in metres to colours (H, W, 3).
 
-    Args:
-        kind: one of `names.TEXTURES`.
-        rng: draws colours and proportions.
-        period: repeat in metres.
-        turn: rotation in radians.
+    It repeats after ``period`` metres and is turned by ``turn`` radians.
     """
     ground, figure, third = palette(rng, 3)
     share, shift = rng.uniform(0.3, 0.6), rng.uniform(0, 9)
@@ -71,7 +67,8 @@ def motif(kind: str, rng: Rng, period: float = 1.0, turn: float = 0.0) -> Patter
             warp = strand * (1.08 - 2.4 * across**2) * (1 - 1.5 * along**2)
             weft = mix(0.35, ground, strand) * (1.0 - 2.4 * along**2) * (1 - 1.5 * across**2)
             side = np.where(over, across, along)
-            result = np.where(over, warp, weft) * np.where(np.abs(side) > 0.42, 0.4, 1 + 0.05 * np.sin(10 * np.pi * side))
+            fibre = np.where(np.abs(side) > 0.42, 0.4, 1 + 0.05 * np.sin(10 * np.pi * side))
+            result = np.where(over, warp, weft) * fibre
         else:  # zigzagged
             t = (v + 1.2 * np.abs(u % 1.0 - 0.5)) * 1.5
             result = mix(stripes(t, share), figure, ground)

@@ -4,9 +4,9 @@ import hashlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -19,8 +19,7 @@ from dgmlib.mini.sources import SOURCES
 MANIFEST = "broden_mini.json"
 
 
-@dataclass(frozen=True)
-class MiniCounts:
+class MiniCounts(NamedTuple):
     """How many pictures of every source to draw, as (train, val)."""
 
     ade20k: tuple[int, int]
@@ -56,20 +55,21 @@ def generate(
     Raises:
         ValueError: an unknown preset, too few or too small pictures, or a folder that holds something else.
     """
+    usual = 160
     if isinstance(counts, str):
         if counts not in PRESETS:
             raise ValueError(f"there is no preset {counts!r}; choose from {', '.join(PRESETS)}.")
         counts, usual = PRESETS[counts]
-        size = usual if size is None else size
-    size = 160 if size is None else size
-    if counts.ade20k[0] < len(SCENES) or min(min(pair) for pair in asdict(counts).values()) < 1:
+    size = usual if size is None else size
+    if counts.ade20k[0] < len(SCENES) or min(map(min, counts)) < 1:
         raise ValueError(f"counts needs at least {len(SCENES)} ADE20K pictures to train on and 1 of everything else.")
     if size < 32:
         raise ValueError(f"size must be at least 32 pixels, not {size}.")
     root = Path(root)
-    settings = json.dumps({"seed": seed, "size": size, "counts": asdict(counts), "method": _method()}, indent=1) + "\n"
+    settings = {"seed": seed, "size": size, "counts": counts._asdict(), "method": _method()}
+    manifest = json.dumps(settings, indent=1) + "\n"
     if (root / MANIFEST).is_file():
-        if (root / MANIFEST).read_text(encoding="utf-8") == settings:
+        if (root / MANIFEST).read_text(encoding="utf-8") == manifest:
             return root
     elif root.exists() and any(root.iterdir()):
         raise ValueError(f"{root} holds something else than Broden-mini; choose an empty folder for it.")
@@ -78,14 +78,14 @@ def generate(
     with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-", ignore_cleanup_errors=True) as folder:
         tree = Path(folder) / "tree"
         _draw(tree, seed, counts, size, workers)
-        (tree / MANIFEST).write_text(settings, encoding="utf-8")
+        (tree / MANIFEST).write_text(manifest, encoding="utf-8")
         if root.exists():
             os.replace(root, Path(folder) / "old")
         os.replace(tree, root)
     return root
 
 
-@lru_cache(maxsize=1)
+@cache
 def _method() -> str:
     """A digest of the smallest Broden-mini, so that what another version has drawn is drawn anew."""
     digest = hashlib.sha256()
@@ -98,16 +98,16 @@ def _method() -> str:
 
 def _draw(root: Path, seed: int, counts: MiniCounts, size: int, workers: int, hidden: bool | None = None) -> None:
     """Draw all pictures, each from a generator of its own, and write the lists that name them."""
-    found: dict[str, list[dict]] = {source: [] for source in SOURCES}
     tasks = [
         (source, split, number, np.random.default_rng([seed, i, j, number]))
         for i, source in enumerate(SOURCES)
         for j, split in enumerate(("train", "val"))
-        for number in range(asdict(counts)[source][j])
+        for number in range(getattr(counts, source)[j])
     ]
     drawn = Parallel(n_jobs=workers, return_as="generator")(
         delayed(SOURCES[source])(root, rng, size, split, number) for source, split, number, rng in tasks
     )
+    found: dict[str, list[dict]] = {source: [] for source in SOURCES}
     bar = tqdm(drawn, total=len(tasks), desc="Broden-mini", unit="picture", disable=hidden)
     for (source, split, *_), facts in zip(tasks, bar, strict=True):
         found[source].append({**facts, "split": split})

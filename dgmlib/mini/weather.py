@@ -18,29 +18,25 @@ TIMES = {
 }
 
 
-def _towards(x: float, y: float, z: float) -> np.ndarray:
-    return np.array([x, y, z]) / np.linalg.norm([x, y, z])
-
-
-def daylight(rng: Rng) -> tuple[Light, tuple[np.ndarray, np.ndarray]]:
+def daylight(rng: Rng) -> tuple[Light, np.ndarray, np.ndarray]:
     """A time of day: its light, and the colours of the sky at the zenith and at the horizon."""
     time = list(TIMES)[rng.choice(len(TIMES), p=[row[0] for row in TIMES.values()])]
-    _, *sky, key, ambient = TIMES[time]
-    zenith, low = (oklch(*(number(text, rng) for text in colour.split())) for colour in sky)
-    azimuth = rng.uniform(-1.0, 1.0)
-    towards = _towards(np.sin(azimuth), rng.uniform(0.5, 1.0), 0.8 * np.cos(azimuth))
-    light = Light(towards, np.array(key), np.array(ambient), low * 0.92, rng.uniform(120, 500), time == "dusk")
-    return light, (zenith, low)
+    _, *colours, key, ambient = TIMES[time]
+    zenith, low = (oklch(*(number(text, rng) for text in colour.split())) for colour in colours)
+    azimuth, height = rng.uniform(-1.0, 1.0), rng.uniform(0.5, 1.0)
+    towards = np.array([np.sin(azimuth), height, 0.8 * np.cos(azimuth)])
+    light = np.array(key), np.array(ambient), low * 0.92, rng.uniform(120, 500), time == "dusk"
+    return Light(towards / np.linalg.norm(towards), *light), zenith, low
 
 
 def lamplight(rng: Rng) -> Light:
     """The light of a room, by day or now and then in the evening."""
     dark = bool(rng.random() < 0.22)
     angle, warm = rng.uniform(-0.8, 0.8), rng.uniform(-0.03, 0.05) + 0.07 * dark
-    strength = 0.42 if dark else rng.uniform(0.42, 0.6)
+    towards = np.array([np.sin(angle), 0.9, np.cos(angle)])
+    key = (0.42 if dark else rng.uniform(0.42, 0.6)) + warm * np.array([1, 0, -1])
     ambient = np.array([0.48, 0.45, 0.45] if dark else [0.62, 0.61, 0.61])
-    key = np.array([strength + warm, strength, strength - warm])
-    return Light(_towards(np.sin(angle), 0.9, np.cos(angle)), key, ambient, np.ones(3), np.inf, dark)
+    return Light(towards / np.linalg.norm(towards), key, ambient, np.ones(3), np.inf, dark)
 
 
 def sky(rng: Rng, zenith: np.ndarray, low: np.ndarray, bottom: float, top: float, dark: bool) -> Surface:
@@ -59,13 +55,10 @@ def sky(rng: Rng, zenith: np.ndarray, low: np.ndarray, bottom: float, top: float
 
 
 def shading(options: dict[str, str], shapes: list[np.ndarray], towards: np.ndarray) -> Callable | None:
-    """How light falls on shapes, as a factor on their colour over in-plane coordinates; None for evenly.
+    """How light falls on shapes, (N, 2) corners each, as a factor over in-plane coordinates; None for evenly.
 
-    Args:
-        options: ``ball`` shades them like a ball, ``fade`` darkens them downwards, ``fold`` hangs them in folds,
-            ``edge`` darkens them near the sides of their bounding box, as in the corners of a room; 0 to 1 each.
-        shapes: (N, 2) corners of each.
-        towards: unit vector to the light.
+    ``ball`` shades them like a ball, ``fade`` darkens them downwards, ``fold`` hangs them in folds, ``edge`` darkens
+    them near the sides of their bounding box, as in the corners of a room; 0 to 1 each.
     """
     amounts = [float(options.get(kind, 0)) for kind in ("ball", "fade", "fold", "edge")]
     if not any(amounts):
