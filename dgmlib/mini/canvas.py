@@ -4,7 +4,7 @@ Scenes are painted from far to near. Every stroke carries its labels with it, so
 what is visible. Colours are supersampled; a pixel's labels are those of the last shape that covers half of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +15,8 @@ from dgmlib.mini.names import MATERIALS, OBJECTS, PARTS
 from dgmlib.mini.notation import Rng
 
 SCALE, FINE = 2, 2  # colour samples per pixel and axis; mask samples per colour sample and axis
-NEGLIGIBLE = 0.05  # square pixels: bounding boxes below are left out
+NEGLIGIBLE, TINY = 0.05, 6  # bounding boxes left out (square pixels); shapes that show no pattern (colour samples)
 LAMPLIGHT = np.array([1.0, 0.83, 0.52], np.float32)
-TINY = 6  # colour samples: shapes up to this size show no pattern
 
 
 class Plane(NamedTuple):
@@ -58,11 +57,7 @@ class Canvas:
         self.labels = {key: np.zeros((height, width), np.uint8) for key in ("object", "instance", "part", "material")}
 
     def look(self, eye: float, horizon: float, focal: float, light: Light, shift: float = 0.0) -> None:
-        """Place camera and light.
-
-        ``eye`` is in metres; ``horizon`` (from the top), ``focal`` length and ``shift`` of the vanishing point to the
-        right are in heights of the scene.
-        """
+        """Place camera (metres high) and light; horizon from the top, focal length and shift right in scene heights."""
         full = self.height * self.zoom  # height in pixels of the scene the window is cut from
         self.light, self.eye, self.focal = light, eye, focal * full
         self.cx = self.width * self.zoom * 0.5 + shift * full - self.width * (self.zoom - 1) * self.centre[0]
@@ -118,18 +113,12 @@ class Canvas:
         return self.light.ambient + self.light.key * max(0.0, float(np.dot(normal, self.light.towards)))
 
     def paint(
-        self,
-        plane: Plane,
-        outlines: Sequence[np.ndarray],
-        surface: Surface,
-        labels: tuple[str, int, str] = ("-", 0, "-"),
-        modulate: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None,
-        haze: bool = True,
+        self, plane: Plane, outlines: Sequence[np.ndarray], surface: Surface, labels=("-", 0, "-"), modulate=None
     ) -> None:
         """Fill polygons of a plane, (N, 2) corners each in metres, with one surface.
 
         ``labels`` are the object's name and number and the part's name, ``modulate`` a factor on the colour as a
-        function of the in-plane coordinates; ``haze`` is the air between.
+        function of the in-plane coordinates.
         """
         found = self._cover(plane, outlines)
         if found is None:
@@ -147,7 +136,7 @@ class Canvas:
         colour = surface.colour * tint if max(alpha.shape) <= TINY else surface(first, second, size, tint)
         if modulate is not None:
             colour = colour * modulate(first, second).astype(np.float32)[..., None]
-        if haze and np.isfinite(self.light.haze_depth):
+        if surface.emission < 1 and np.isfinite(self.light.haze_depth):  # the sky shines through
             veil = 1 - np.exp(-np.maximum(depth, 0) / np.float32(self.light.haze_depth))[..., None]
             colour = colour + (self.light.haze - colour) * veil
         under = self.colour[rows, columns]

@@ -21,8 +21,7 @@ SHADES = {"shade": (0.50, 0.52, 0.56), "sun": (1.32, 1.26, 1.1)}  # multiply wha
 
 OUTLINES = {
     "rect": outlines.rectangle, "round": outlines.rounded, "oval": outlines.ellipse, "limb": outlines.capsule,
-    "poly": lambda *points: np.array(points), "puff": outlines.blob, "ridge": outlines.ridge, "path": outlines.path,
-    "frond": outlines.frond,
+    "poly": lambda *points: np.array(points), "puff": outlines.blob, "ridge": outlines.ridge,
 }  # fmt: skip
 #: Where a thing stands: the middle of its front edge on the ground, sizes in metres, -1 where it is mirrored.
 Frame = namedtuple("Frame", "x y z w h d flip", defaults=[1.0])
@@ -40,10 +39,7 @@ def paint_scene(name: str, canvas: Canvas, rng: Rng) -> None:
 
 
 class Artist:
-    """Draws one thing in its frame, or one detail in many cells of a size at once.
-
-    The parent draws what this is a part of; its paints and lengths are known here too. Flags hold from the beginning.
-    """
+    """Draws one thing in its frame, or one detail in many cells of a size; knows its parent's paints and lengths."""
 
     def __init__(self, canvas: Canvas, rng: Rng, where: Frame | list[Face], parent: "Artist | None" = None, flags=()):
         self.canvas, self.rng, self.where, self.flags = canvas, rng, where, set(flags)
@@ -67,13 +63,17 @@ class Artist:
 
     def _take(self, step: Step) -> None:
         options = dict(step.options)
-        chance, times = float(options.pop("p", 1)), number(options.pop("n", "1"), self.rng)
-        for words in step.words * int(times):
-            if chance == 1 or self.rng.random() < chance:
-                if step.verb in OUTLINES:
-                    self._outline(step.verb, *words, **options)
-                else:
-                    VERBS[step.verb](self, *words, **options)
+        chance, times = float(options.pop("p", 1)), int(number(options.pop("n", "1"), self.rng))
+        stroke = step.verb in OUTLINES
+        # outlines of one step are painted at once, unless each has its own light or brightness
+        together = stroke and "ball" not in options and "~" not in options.get("tone", "")
+        for words in [step.words] * times if together else step.words * times:
+            if chance < 1 and self.rng.random() >= chance:
+                continue
+            if stroke:
+                self._outline(step.verb, words if together else [words], options)
+            else:
+                VERBS[step.verb](self, *words, **options)
 
     def _number(self, text: str, size: float = 1.0) -> float:
         self.units[""] = size
@@ -157,12 +157,6 @@ class Artist:
         spot = Frame(f.x + f.flip * at["x"], at["y"], max(at["z"], 0.4), *size.values(), f.flip)
         return name, Artist(self.canvas, self.rng, spot, self, flags)
 
-    def _row(self, names: str, x: str, z: str, gap: str, **options: str) -> None:
-        ((at, end),) = self._values([z], [self.where.d])
-        while at < end:
-            self._put(names, x, f"{at:.3f}m", **options)
-            at = self.later[-1][0] + self._number(gap)
-
     def _cells(self, names: str, x: str = "-.5:.5", y: str = "0:1", size: str = "1,1", **options: str) -> None:
         cells: dict[str, list[Face]] = {name: [] for name in names.split("|")}
         for face in self._faces(options):
@@ -190,13 +184,14 @@ class Artist:
             flank = f.x + f.flip * self._number(options["at"], f.w)
         return [Face(Plane("x", flank), f.z, f.y, f.d, f.h)] if flank else []
 
-    def _outline(self, verb: str, paint: str, *words: str, **options: str) -> None:
-        faces = self._faces(options)
-        if faces:
-            values = self._values(words or ("-.5:.5", "0:1"), (faces[0].w, faces[0].h))
-            shape = OUTLINES[verb](*([self.rng] if verb in ("puff", "ridge", "path") else []), *values)
-            shapes = [shape * (face.flip, 1) + (face.u, face.v) for face in faces]
-            self._fill(faces[0].plane, shapes, paint, options)
+    def _outline(self, verb: str, repeats: list[tuple[str, ...]], options: dict[str, str]) -> None:
+        shapes, chance = [], [self.rng] if verb in ("puff", "ridge") else []
+        if faces := self._faces(options):
+            for _, *words in repeats:
+                values = self._values(words or ("-.5:.5", "0:1"), (faces[0].w, faces[0].h))
+                shape = OUTLINES[verb](*chance, *values)
+                shapes += [shape * (face.flip, 1) + (face.u, face.v) for face in faces]
+            self._fill(faces[0].plane, shapes, repeats[0][0], options)
 
     def _fill(self, plane: Plane, shapes: list[np.ndarray], paint: str, options: dict[str, str]) -> None:
         name, _, part = paint.partition(":")
@@ -240,7 +235,7 @@ class Artist:
             air = sky(rng, *heaven, canvas.eye, canvas.eye + far * canvas.cy / canvas.focal, light.dark)
             self._object("sky")
             wall = outlines.rectangle((-3 * far, 3 * far), (-50, 3 * far))
-            canvas.paint(Plane("z", far), [wall], air, (*self.object, "-"), haze=False)
+            canvas.paint(Plane("z", far), [wall], air, (*self.object, "-"))
             if heaven[1][0] > heaven[1][2] and rng.random() < 0.6:  # a low sun
                 canvas.glow(rng.uniform(-150, 150), rng.uniform(15, 70), far, 130, 0.55)
 

@@ -24,20 +24,13 @@ TEXTURES = ("banded", "chequered", "grid", "honeycombed", "marbled", "polka-dott
 
 #: Object -> its parts, without the leading "none of these"; in the order of `OBJECTS`.
 OBJECT_PARTS = {
-    "tree": ("trunk", "crown"),
-    "building": ("window", "door", "roof", "balcony"),
-    "person": ("leg", "head", "torso", "arm"),
-    "table": ("leg", "top"),
-    "chair": ("leg", "back", "seat"),
-    "car": ("window", "door", "wheel", "headlight"),
-    "cabinet": ("door", "drawer", "top"),
-    "lamp": ("shade", "base", "column"),
-    "bed": ("leg", "headboard", "base", "pillow"),
-    "sofa": ("leg", "arm", "back", "seat cushion"),
-    "house": ("window", "door", "roof", "chimney"),
+    "tree": ("trunk", "crown"), "building": ("window", "door", "roof", "balcony"),
+    "person": ("leg", "head", "torso", "arm"), "table": ("leg", "top"), "chair": ("leg", "back", "seat"),
+    "car": ("window", "door", "wheel", "headlight"), "cabinet": ("door", "drawer", "top"),
+    "lamp": ("shade", "base", "column"), "bed": ("leg", "headboard", "base", "pillow"),
+    "sofa": ("leg", "arm", "back", "seat cushion"), "house": ("window", "door", "roof", "chimney"),
     "dog": ("leg", "head", "torso", "tail"),
-}
-
+}  # fmt: skip
 #: OpenSurfaces' names in their order, and the material each one means here ("-": labelled there, ignored here).
 SUBSTANCES = {
     "Brick": "brick", "Carpet/rug": "carpet", "Ceramic": "ceramic", "Concrete": "stone", "Fabric/cloth": "fabric",

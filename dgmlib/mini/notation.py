@@ -11,7 +11,6 @@ mirrored. ?a,-b in front of a step: only where flag a holds and b does not.
     frame = wood / metal .5 .02 250       mix a paint: one of some materials, with its colour; ?= unless inherited
     object NAME | with NAME               go on as another object | with the steps of another description
     draw NAMES x z [y]                    one of these things, at once; put: later, after all that is further away
-    row NAMES x z0:z1 gap                 put things one behind the other
     cells NAMES x y w,h                   fill an area with details in cells of about w x h
     box PAINT[:PART] x y z                the faces of a box that can be seen
     rect PAINT[:PART] ...                 or another of `drawing.OUTLINES`, from extents, points x,y and plain numbers

@@ -57,18 +57,3 @@ def ridge(rng: Rng, x: Pair, y: Pair, rough: float, sharp: float = 0, seed: floa
     foot = np.clip(cut + 0.1 * (y[1] - cut) * np.sin(50 * along), y[0], line)
     along = (x[0] + x[1]) / 2 + along * (x[1] - x[0]) / 2
     return np.concatenate([np.stack([along, line], 1), np.stack([along, foot], 1)[::-1]])
-
-
-def path(rng: Rng, half: float, y: Pair, start: float, bend: float) -> np.ndarray:
-    """A winding way of a half width, from y[0] on to y[1]: where it starts, and how far it leads aside per metre."""
-    along = np.linspace(*y, 60)
-    centre = start + bend * along + 2 * np.sin(along / rng.uniform(6, 20))
-    return np.concatenate([np.stack([centre - half, along], 1), np.stack([centre + half, along], 1)[::-1]])
-
-
-def frond(root: Pair, angle: float, reach: float, width: float, droop: float = 0) -> np.ndarray:
-    """A leaf that grows from a root at an angle in degrees and bends under its weight."""
-    t, turn = np.linspace(0, 1, 9)[:, None], np.radians(angle)
-    spine = root + reach * (t * (np.cos(turn), np.sin(turn)) - droop * t**2 * (0, 1))
-    side = width * (np.sin(np.pi * t**0.7) + 0.05) * (-np.sin(turn), abs(np.cos(turn)) + 0.3)
-    return np.concatenate([spine + 0.4 * side, (spine - side)[::-1]])

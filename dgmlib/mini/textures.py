@@ -26,13 +26,13 @@ def motif(kind: str, rng: Rng, period: float = 1.0, turn: float = 0.0) -> Patter
     def pattern(u, v, size):
         u, v, size = cosine * u + sine * v, cosine * v - sine * u, size / period
 
-        def mix(cover, over, under):
+        def mix(cover, over, under=ground):
             return under + cover * (over - under)
 
         def inside(distance):  # coverage of the side where a distance is positive, blended over one pixel
             return np.clip(distance / np.maximum(size, 1e-6) + 0.5, 0, 1)[..., None]
 
-        def stripes(t, width):  # around whole and a half
+        def stripes(t, width):  # in the middle of every period
             return inside(width / 2 - np.abs(t % 1.0 - 0.5))
 
         if kind == "banded":  # bands of several colours and uneven widths
@@ -40,10 +40,10 @@ def motif(kind: str, rng: Rng, period: float = 1.0, turn: float = 0.0) -> Patter
             for start, width, colour in ((0.1, 0.28 * share + 0.1, figure), (0.55, 0.25, third), (0.9, 0.06, figure)):
                 result = mix(stripes(t - start + 0.5, width), colour, result)
         elif kind == "chequered":
-            result = mix(inside(4 * (np.abs(u % 1 - 0.5) - 0.25) * (np.abs(v % 1 - 0.5) - 0.25)), figure, ground)
+            result = mix(inside(4 * (np.abs(u % 1 - 0.5) - 0.25) * (np.abs(v % 1 - 0.5) - 0.25)), figure)
         elif kind == "grid":
             width = 0.05 + 0.12 * share
-            result = mix(np.maximum(stripes(u, width), stripes(v, width)), figure, ground)
+            result = mix(np.maximum(stripes(u, width), stripes(v, width)), figure)
         elif kind == "honeycombed":  # by the distance to the walls between the cells of a hexagonal lattice
             step, points = np.array([1.0, 3**0.5]), np.stack([u, v], -1)
             near = points - step * np.round(points / step)
@@ -59,11 +59,11 @@ def motif(kind: str, rng: Rng, period: float = 1.0, turn: float = 0.0) -> Patter
             result = mix(np.maximum(vein, thin), figure, mix(0.5 * cloud, third, ground))
         elif kind == "polka-dotted":
             spot = 0.17 + 0.2 * share - np.hypot((u + v) % 1.0 - 0.5, (u - v) % 1.0 - 0.5)
-            result = mix(inside(spot), figure, ground)
+            result = mix(inside(spot), figure)
         elif kind == "woven":  # strands over and under each other, three to the period, each rounded by light
             u, v = 1.5 * u[..., None], 1.5 * v[..., None]
             over, across, along = (np.floor(u) + np.floor(v)) % 2 == 0, u % 1.0 - 0.5, v % 1.0 - 0.5
-            strand = mix(0.25 * share, figure, ground)
+            strand = mix(0.25 * share, figure)
             warp = strand * (1.08 - 2.4 * across**2) * (1 - 1.5 * along**2)
             weft = mix(0.35, ground, strand) * (1.0 - 2.4 * along**2) * (1 - 1.5 * across**2)
             side = np.where(over, across, along)
@@ -71,7 +71,7 @@ def motif(kind: str, rng: Rng, period: float = 1.0, turn: float = 0.0) -> Patter
             result = np.where(over, warp, weft) * fibre
         else:  # zigzagged
             t = (v + 1.2 * np.abs(u % 1.0 - 0.5)) * 1.5
-            result = mix(stripes(t, share), figure, ground)
+            result = mix(stripes(t, share), figure)
             result = mix(stripes(t + 0.5, 0.18), third, result)
         return result.astype(np.float32)
 
@@ -80,16 +80,15 @@ def motif(kind: str, rng: Rng, period: float = 1.0, turn: float = 0.0) -> Patter
 
 def texture_picture(kind: str, rng: Rng, width: int, height: int) -> np.ndarray:
     """A picture (height, width, 3) uint8 filled with one texture, bent, lit from a side and a little worn."""
-    fine = 2 * height  # two samples a pixel
-    y, x = np.mgrid[:fine, : 2 * width].astype(np.float32) / fine
+    y, x = np.mgrid[: 2 * height, : 2 * width].astype(np.float32) / (2 * height)  # two samples a pixel
     pattern = motif(kind, rng, period=rng.uniform(0.09, 0.3), turn=rng.normal(0, 0.35))
     bend, lean = rng.uniform(0.0, 0.018), rng.uniform(-0.35, 0.35, 2)
     depth = 1 + lean[0] * (x - 0.6) + lean[1] * (y - 0.5)  # seen at a slant
     u, v = (t * depth + bend * smooth_noise(x, y, 1.5, rng.uniform(0, 9)) for t in (x, y))
-    colour = pattern(u, v, np.full_like(u, 1.0 / fine))
     angle, fall = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.5)
     light = 1 + fall * ((x - 0.6) * np.cos(angle) + (y - 0.5) * np.sin(angle))
     wear = 1 + rng.uniform(0.01, 0.05) * smooth_noise(x, y, 3, 3.0) + rng.uniform(0.01, 0.05) * noise(x, y, 40, 40)
-    colour = (colour * (light * wear)[..., None]).reshape(height, 2, width, 2, 3).mean((1, 3))
-    colour = colour + rng.uniform(0.005, 0.02) * rng.standard_normal(colour.shape, np.float32)
+    colour = pattern(u, v, np.full_like(u, 0.5 / height)) * (light * wear)[..., None]
+    colour = colour.reshape(height, 2, width, 2, 3).mean((1, 3))
+    colour += rng.uniform(0.005, 0.02) * rng.standard_normal(colour.shape, np.float32)
     return np.rint(np.clip(colour, 0, 1) * 255).astype(np.uint8)

@@ -102,7 +102,8 @@ monitor=- .58 .48 .02 : case = plain .25|.85 .01 250 ; screen = plain .4~.85 .08
   ink = plain .95 .02 250 lit=.8 ; rect case -.07:.07 0:.3 ; rect case -.22:.22 0:.04 ; round case -.5:.5 .25:1 .02m
   rect screen -.46:.46 .3:.95 ; rect ink -.4:-.1~.35 .42:.47&.54:.59&.66:.71&.78:.83
 potted=plant .7~1 .8~1.3 .4 : pot = ceramic / ceramic / wood ; leaf = leaves ; shadow .5 .6 ; either fronds round
-  ?fronds frond leaf 0,.36 20~160 .35h~.6h .09h .2 n=8 tone=.85~1.2 ; ?round puff leaf ±.2,.55 .2h,.2 .2 ball=.9
+  ?fronds poly leaf 0,.36 ±.15,.6 ±.5,.55~.75 ±.3,.45 tone=.85~1 ; ?round puff leaf ±.2,.55 .2h,.2 .2 ball=.9
+  ?fronds poly leaf 0,.36 ±.02,.7 ±.12~.2,.9~1.1 ±.2,.65 tone=1~1.2
   ?round puff leaf 0,.75 .26h,.25 .2 ball=.9 tone=1.1 ; poly pot -.16h,.4 .16h,.4 .11h,0 -.11h,0 ball=.8
 person .68|.93~1.07|.93~1.07 : mirror ; flesh = skin ; top = fabric .45~.92 .03~.15 hue print=.3 period=.2
   below = fabric .28~.65 .01~.09 hue|hue+40|hue+180 ; hair = plain .2~.68 .01~.08 40~80 ; shoe = leather .22~.55 .04 hue
@@ -137,9 +138,7 @@ fir=tree 4~10 : bark = upright .3~.45 .03 50~75 ; leaf = foliage .36~.52 .06~.08
   shadow .35 .15 ; rect bark:trunk -t:t 0:.35 ball=.8 ; cells tier -.27:.27 .13:.5 ; cells tier -.21:.21 .3:.67
   cells tier -.16:.16 .47:.84 ; cells tier -.1:.1 .64:1
 palm=tree 4~6 : bark = upright .35~.5 .03 50~75 ; leaf = foliage .45~.62 .11~.13 95~150 ; let k -.1~.1 ; shadow .4 .15
-  poly bark:trunk -.035,0 .035,0 k+.02,1 k-.02,1 ball=.8
-  frond leaf:crown k,1 195&160&-10&20&130&50&105&75 .36w~.46w .07w .45 tone=.8~1.15
-  frond leaf:crown k,1 -30~210 .3w~.4w .06w .5 n=4 tone=.9~1.25
+  poly bark:trunk -.035,0 .035,0 k+.02,1 k-.02,1 ball=.8 ; cells fan k-.46:k+.46 .75:1.25
 bush=plant .8~1.8 .5~1 .6 : leaf = leaves ; shadow .6 .6 ; puff leaf ±.25,.35 .26,.4 ball=1
   puff leaf 0,.5 .32,.5 ball=1 tone=1.08 ; bloom = petal ; oval bloom -.4~.4,.2~.85 .05,.08 8 n=9 p=.5
 rock=- .8~1.8 .4~.8 .6 : shadow .6 .6 ; puff stone 0,.35 .5,.5 .2 ball=1
@@ -203,4 +202,7 @@ lattice=^ : rect trim -.6:.6 -.1:1.1 ; rect pane:window ; rect trim:window -.04:
 tier=^
   poly leaf:crown -.5,.08 -.36,0 -.24,.11 -.1,0 0,.11 .12,0 .25,.11 .37,0 .5,.08 .06,1 -.06,1 ball=.8 tone=.95~1.2
 seam=^ : rect cover:seat_cushion ±.48:.5 0:1 tone=.6
+fan=^ : poly leaf:crown 0,.5 ±.14,.62 ±.32,.46 ±.42,.06 ±.24,.24 tone=.75~.9
+  poly leaf:crown 0,.5 ±.1,.74 ±.3,.8 ±.5,.5 ±.28,.6 tone=.85~1.1
+  poly leaf:crown 0,.5 ±.02,.85 ±.16,1 ±.36,.9 ±.17,.78 tone=1~1.2
 """

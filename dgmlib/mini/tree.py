@@ -4,9 +4,9 @@ import hashlib
 import json
 import os
 import tempfile
+from collections import namedtuple
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -19,15 +19,8 @@ from dgmlib.mini.sources import SOURCES
 MANIFEST = "broden_mini.json"
 
 
-class MiniCounts(NamedTuple):
-    """How many pictures of every source to draw, as (train, val)."""
-
-    ade20k: tuple[int, int]
-    pascal: tuple[int, int]
-    os: tuple[int, int]
-    dtd: tuple[int, int]
-
-
+#: How many pictures of every source to draw, as (train, val).
+MiniCounts = namedtuple("MiniCounts", list(SOURCES))
 #: Name -> counts and short side in pixels.
 PRESETS = {
     "mini": (MiniCounts((200, 60), (80, 20), (120, 40), (80, 40)), 160),
@@ -43,14 +36,11 @@ def generate(
     Every picture depends on the seed and its own number alone, so the files are the same for any number of workers.
 
     Args:
-        root: the folder to fill; made where missing, replaced where it holds another Broden-mini.
+        root: the folder to fill; made where missing, replaced where it holds another Broden-mini. It is returned.
         seed: of all drawing.
         counts: how many pictures, or the name of a preset ("mini", "smoke").
         size: short side in pixels, about; by default the preset's, or 160.
         workers: processes.
-
-    Returns:
-        The root, complete.
 
     Raises:
         ValueError: an unknown preset, too few or too small pictures, or a folder that holds something else.
@@ -107,7 +97,7 @@ def _draw(root: Path, seed: int, counts: MiniCounts, size: int, workers: int, hi
     drawn = Parallel(n_jobs=workers, return_as="generator")(
         delayed(SOURCES[source])(root, rng, size, split, number) for source, split, number, rng in tasks
     )
-    found: dict[str, list[dict]] = {source: [] for source in SOURCES}
+    found = {source: [] for source in SOURCES}
     bar = tqdm(drawn, total=len(tasks), desc="Broden-mini", unit="picture", disable=hidden)
     for (source, split, *_), facts in zip(tasks, bar, strict=True):
         found[source].append({**facts, "split": split})
