@@ -3,8 +3,7 @@
 import pytest
 import torch
 
-from dgmlib import PerceptualParser
-from dgmlib.broden import mini
+from dgmlib import PerceptualParser, mini
 
 
 @pytest.fixture(scope="session")

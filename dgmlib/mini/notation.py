@@ -71,8 +71,8 @@ def _parse(text: str) -> list[list[list[tuple[float, str]]]]:
 
 
 def _terms(text: str) -> list[tuple[float, str]]:
-    found = re.findall(r"([+-]?)(\d*\.?\d*)([A-Za-z]*)", text)[:-1]  # the last match is empty
-    if not found or "".join(map("".join, found)) != text:
+    found = re.findall(r"([+-]|^)(\d*\.?\d*)([A-Za-z]*)", text)
+    if "".join(map("".join, found)) != text or not all(factor or unit for _, factor, unit in found):
         raise ValueError(f"{text!r} is no number; write a sum such as .5-.3m.")
     return [(float(sign + (factor or "1")), unit) for sign, factor, unit in found]
 
