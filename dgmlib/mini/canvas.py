@@ -4,19 +4,36 @@ Scenes are painted from far to near. Every stroke carries its labels with it, so
 what is visible. Colours are supersampled; a pixel's labels are those of the last shape that covers half of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from dgmlib.mini.materials import Surface
+from dgmlib.mini.materials import Surface, oklch, smooth_noise
 from dgmlib.mini.names import MATERIALS, OBJECTS, PARTS
-from dgmlib.mini.notation import Rng
+from dgmlib.mini.notation import Rng, number
 
 SCALE, FINE = 2, 2  # colour samples per pixel and axis; mask samples per colour sample and axis
 NEGLIGIBLE, TINY = 0.05, 6  # bounding boxes left out (square pixels); shapes that show no pattern (colour samples)
 LAMPLIGHT = np.array([1.0, 0.83, 0.52], np.float32)
+
+
+#: Light in the open and in rooms: how often; sky at the zenith and at the horizon (lightness, chroma, hue); light of sun
+#: or lamp, and of all around (brightness red, green, blue).
+TIMES = {
+    "sun": {
+        "day": (0.42, ".62~.75 .11 235~255", ".92 .04 230", ".66 .63 .56", ".54 .57 .62"),
+        "morning": (0.18, ".78 .07 250", ".93 .05 20~70", ".66 .58 .52", ".54 .52 .57"),
+        "golden": (0.18, ".7 .08 265", ".88 .11 55~80", ".82 .62 .40", ".48 .45 .50"),
+        "overcast": (0.10, ".8 .02 250", ".9 .015 240", ".25 .25 .25", ".72 .74 .77"),
+        "dark": (0.12, ".4 .1 275", ".72 .13 10~55", ".28 .22 .24", ".42 .40 .52"),
+    },
+    "lamp": {
+        "day": (0.78, "1 0 0", "1 0 0", ".46~.62 .5 .44~.56", ".62 .61 .61"),
+        "dark": (0.22, "1 0 0", "1 0 0", ".46~.52 .42 .32~.38", ".48 .45 .45"),
+    },
+}
 
 
 class Plane(NamedTuple):
@@ -35,9 +52,63 @@ class Light(NamedTuple):
     towards: np.ndarray  # unit vector to the light: x right, y up, z towards the viewer
     key: np.ndarray
     ambient: np.ndarray
-    haze: np.ndarray
     haze_depth: float  # metres at which haze covers 63 %, infinite for none
-    dark: bool = False  # windows and lamps are lit
+    dark: bool  # windows and lamps are lit
+    zenith: np.ndarray
+    horizon: np.ndarray
+
+    @classmethod
+    def drawn(cls, kind: str, rng: Rng) -> "Light":
+        """One of `TIMES`: of the "sun", or of a "lamp" in a room."""
+        time = str(rng.choice(list(TIMES[kind]), p=[row[0] for row in TIMES[kind].values()]))
+        colours = [[number(text, rng) for text in row.split()] for row in TIMES[kind][time][1:]]
+        azimuth, height = rng.uniform(-1, 1), rng.uniform(0.5, 1)
+        towards = np.array([np.sin(azimuth), height, 0.8 * np.cos(azimuth)])
+        depth = rng.uniform(120, 500) if kind == "sun" else np.inf
+        key, ambient = map(np.array, colours[2:])
+        return cls(
+            towards / np.linalg.norm(towards), key, ambient, depth, time == "dark", *(oklch(*c) for c in colours[:2])
+        )
+
+
+def sky(rng: Rng, light: Light, bottom: float, top: float) -> Surface:
+    """The sky as a wall far away, from the horizon to the zenith at heights in metres, with clouds."""
+    shift, cover, low = rng.uniform(0, 9), rng.uniform(-0.5, 0.9), light.horizon
+    white = low * 0.8 if light.dark else 0.3 * low + 0.7 * np.array([1, 0.99, 0.97])
+
+    def pattern(u, v, size):
+        height = np.clip((v - bottom) / (top - bottom), 0, 1)[..., None] ** 0.7
+        cloud = smooth_noise(u, 2.6 * v, 0.006, shift) + 0.5 * smooth_noise(u, 2.3 * v, 0.015, shift + 1)
+        cloud = np.clip(0.9 * (cloud - 1.3 + cover), 0, 1)[..., None] * 0.85
+        colour = low + (light.zenith - low) * height
+        return colour + (white - colour) * cloud
+
+    return Surface("-", np.ones(3), pattern, emission=1.0)
+
+
+def shading(options: dict[str, str], shapes: list[np.ndarray], towards: np.ndarray) -> Callable | None:
+    """How light falls on shapes, (N, 2) corners each, as a factor over in-plane coordinates; None for evenly.
+
+    ``ball`` shades them like a ball, ``fade`` darkens them downwards, ``fold`` hangs them in folds, ``edge`` darkens
+    them near the sides of their bounding box, as in the corners of a room; 0 to 1 each.
+    """
+    amounts = [float(options.get(kind, 0)) for kind in ("ball", "fade", "fold", "edge")]
+    if not any(amounts):
+        return None
+    corners, (ball, fade, fold, edge), (right, up, _) = np.concatenate(shapes), amounts, towards
+    low, high = corners.min(0), corners.max(0)
+
+    def factor(u, v):
+        across = (2 * u - low[0] - high[0]) / (high[0] - low[0] + 1e-6)
+        along = (2 * v - low[1] - high[1]) / (high[1] - low[1] + 1e-6)
+        lit = 1 + ball * (across * (0.30 * right - 0.12 * across) + along * (0.30 * up - 0.12 * along))
+        lit = lit + fade * (0.5 * along - 0.3) + fold * np.sin(44 * u + 7 * low[0])
+        if edge:
+            near = [np.exp(2 * t) for t in (low[0] - u, u - high[0], low[1] - v, v - high[1])]
+            lit = lit * (1 - edge * np.minimum(near[0] + near[1] + near[2] + near[3], 1.5))
+        return lit
+
+    return factor
 
 
 class Canvas:
@@ -47,12 +118,11 @@ class Canvas:
         width: of the finished picture in pixels; ``height`` alike.
         zoom: 1 shows the whole scene; 2 shows a window of half its width and height.
         centre: where in the scene that window lies, as fractions (0.5, 0.5 = the middle).
-        labels_only: leave the colours out, which is several times faster.
     """
 
-    def __init__(self, width: int, height: int, zoom: float = 1.0, centre=(0.5, 0.5), labels_only: bool = False):
+    def __init__(self, width: int, height: int, zoom: float = 1.0, centre=(0.5, 0.5)):
         self.width, self.height, self.zoom, self.centre = width, height, zoom, centre
-        self.labels_only, self.objects = labels_only, 0  # objects painted so far
+        self.objects = 0  # painted so far
         self.colour = np.zeros((height * SCALE, width * SCALE, 3), np.float32)
         self.labels = {key: np.zeros((height, width), np.uint8) for key in ("object", "instance", "part", "material")}
 
@@ -127,8 +197,6 @@ class Canvas:
         numbers = OBJECTS.index(labels[0]), labels[1], PARTS.index(labels[2]), MATERIALS.index(surface.material)
         for layer, value in zip(self.labels.values(), numbers, strict=True):
             layer[box][inside] = value
-        if self.labels_only:
-            return
         px = (np.arange(columns.start, columns.stop, dtype=np.float32)[None] + 0.5) / SCALE
         py = (np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5) / SCALE
         first, second, depth, size = self.unproject(plane, px, py)
@@ -138,25 +206,24 @@ class Canvas:
             colour = colour * modulate(first, second).astype(np.float32)[..., None]
         if surface.emission < 1 and np.isfinite(self.light.haze_depth):  # the sky shines through
             veil = 1 - np.exp(-np.maximum(depth, 0) / np.float32(self.light.haze_depth))[..., None]
-            colour = colour + (self.light.haze - colour) * veil
+            colour = colour + (0.92 * self.light.horizon - colour) * veil
         under = self.colour[rows, columns]
         under += alpha * (colour - under)
 
     def tint(self, plane: Plane, outlines: Sequence[np.ndarray], colour: Sequence[float], blur: float) -> None:
         """Multiply soft-edged patches by a colour: shadows, sunlight; blur in metres."""
         spread = min(blur * self.focal / max(plane.at if plane.axis == "z" else 6.0, 0.5), 12)
-        found = None if self.labels_only else self._cover(plane, outlines, spread)
+        found = self._cover(plane, outlines, spread)
         if found is not None:
             self.colour[found[0]] *= 1 + found[1] * (np.asarray(colour, np.float32) - 1)
 
     def glow(self, x: float, y: float, z: float, radius: float, strength: float) -> None:
         """Add a round halo of lamplight around a point in the world; radius in metres."""
-        if not self.labels_only:
-            (centre,) = self.project(Plane("z", z), np.array([[x, y]]))
-            rows, columns = np.ogrid[: self.height * SCALE, : self.width * SCALE]
-            distance = np.hypot((columns + 0.5) / SCALE - centre[0], (rows + 0.5) / SCALE - centre[1])
-            halo = strength * np.exp(-2.5 * (distance * z / radius / self.focal) ** 2).astype(np.float32)
-            self.colour = 1 - (1 - self.colour) * (1 - np.clip(halo[..., None] * LAMPLIGHT, 0, 1))
+        (centre,) = self.project(Plane("z", z), np.array([[x, y]]))
+        rows, columns = np.ogrid[: self.height * SCALE, : self.width * SCALE]
+        distance = np.hypot((columns + 0.5) / SCALE - centre[0], (rows + 0.5) / SCALE - centre[1])
+        halo = strength * np.exp(-2.5 * (distance * z / radius / self.focal) ** 2).astype(np.float32)
+        self.colour = 1 - (1 - self.colour) * (1 - np.clip(halo[..., None] * LAMPLIGHT, 0, 1))
 
     def picture(self, rng: Rng, grain: float = 0.008) -> np.ndarray:
         """The finished picture (height, width, 3) uint8: exposed and graded, with soft corners and a sensor's grain."""

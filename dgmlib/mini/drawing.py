@@ -7,13 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from dgmlib.mini import outlines
-from dgmlib.mini.canvas import Canvas, Plane
+from dgmlib.mini.canvas import Canvas, Light, Plane, shading, sky
 from dgmlib.mini.materials import Surface, surface
 from dgmlib.mini.notation import Rng, Step, number, read
-from dgmlib.mini.scenes import SCENES
+from dgmlib.mini.tables import PAINTS, SCENES, THINGS
 from dgmlib.mini.textures import motif
-from dgmlib.mini.things import PAINTS, THINGS
-from dgmlib.mini.weather import daylight, lamplight, shading, sky
 
 BOOK = read(THINGS) | read(SCENES)
 PRINTS = ("banded", "chequered", "grid", "polka-dotted", "zigzagged")
@@ -29,11 +27,13 @@ Frame = namedtuple("Frame", "x y z w h d flip", defaults=[1.0])
 Face = namedtuple("Face", "plane u v w h flip", defaults=[1.0])
 
 
-def paint_scene(name: str, canvas: Canvas, rng: Rng) -> None:
-    """Paint a scene on an empty canvas: at once what it draws, then from far to near what it puts."""
+def paint_scene(name: str, canvas: Canvas, rng: Rng, subject: str = "") -> None:
+    """Paint a scene on an empty canvas: at once what it draws, then from far to near what it puts, and a subject."""
     sizes = [number(size, rng) for size in BOOK[name].sizes]
     scene = Artist(canvas, rng, Frame(0, 0, 0, *(sizes * 3)[:3]))
     scene.follow(name)
+    if subject:
+        scene.follow(subject)
     for _, artist, thing in sorted(scene.later, key=lambda item: -item[0]):
         artist.follow(thing)
 
@@ -228,15 +228,15 @@ class Artist:
 
     def _camera(self, kind: str, *numbers: str) -> None:
         canvas, rng, far = self.canvas, self.rng, 400.0
-        light, *heaven = daylight(rng) if kind == "sun" else [lamplight(rng)]
+        light = Light.drawn(kind, rng)
         canvas.look(*self._values(numbers, ()), light, rng.uniform(-0.15, 0.15))
         self.flags |= {"dark"} if light.dark else set()
-        if heaven:
-            air = sky(rng, *heaven, canvas.eye, canvas.eye + far * canvas.cy / canvas.focal, light.dark)
+        if kind == "sun":
             self._object("sky")
+            air = sky(rng, light, canvas.eye, canvas.eye + far * canvas.cy / canvas.focal)
             wall = outlines.rectangle((-3 * far, 3 * far), (-50, 3 * far))
             canvas.paint(Plane("z", far), [wall], air, (*self.object, "-"))
-            if heaven[1][0] > heaven[1][2] and rng.random() < 0.6:  # a low sun
+            if light.horizon[0] > light.horizon[2] and rng.random() < 0.6:  # the sun is low
                 canvas.glow(rng.uniform(-150, 150), rng.uniform(15, 70), far, 130, 0.55)
 
 

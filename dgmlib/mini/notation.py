@@ -18,7 +18,7 @@ mirrored. ?a,-b in front of a step: only where flag a holds and b does not.
 
 Options: p= chance and n= times of a step; w= h= d= sizes and as= a flag of a thing. Of outlines: on=y lying, on=x on
 the flank or at=; up= and z= offsets; some= share of cells; tone= brightness; blur= of the paints shade and sun; and
-`weather.shading`.
+`canvas.shading`.
 """
 
 import re

@@ -54,34 +54,12 @@ def ade20k(root: Path, rng: Rng, size: int, split: str, number: int) -> dict:
     return {"height": height, "width": width, "nr_part": int(with_parts), **facts}
 
 
-def find_subject(scene: str, seed: list[int], name: str, aspect: float) -> tuple[float, tuple[float, float]] | None:
-    """Where in a scene a thing of this name stands: the zoom that frames it, and its place; None without one."""
-    height, rng = 56, np.random.default_rng(seed)
-    canvas = Canvas(round(height * aspect), height, labels_only=True)
-    paint_scene(scene, canvas, rng)
-    instances = canvas.labels["instance"] * (canvas.labels["object"] == OBJECTS.index(name))
-    areas = np.bincount(instances.ravel(), minlength=2)
-    areas[[0, *instances[[0, -1]].ravel(), *instances[:, [0, -1]].ravel()]] = 0  # cut off by the frame
-    if areas.max() < 12:
-        return None
-    rows, columns = np.nonzero(instances == areas.argmax())
-    extent = max(np.ptp(rows) + 1, (np.ptp(columns) + 1) / aspect) / height
-    zoom = float(np.clip(rng.uniform(0.5, 0.85) / extent, 1.0, 4.5))
-    middle = np.array([columns.min() + columns.max() + 1, rows.min() + rows.max() + 1]) / 2 / (canvas.width, height)
-    centre = (middle * zoom - 0.5) / max(zoom - 1, 1e-6) + rng.uniform(-0.1, 0.1, 2) / zoom
-    return zoom, tuple(np.clip(centre, 0, 1).tolist())
-
-
 def pascal(root: Path, rng: Rng, size: int, split: str, number: int) -> dict:
     """A closer look at a person, a car or a dog: objects of the whole picture, parts of these three."""
     width, height = _shape(rng, size)
     subject = list(names.VOC_NUMBERS)[number % len(names.VOC_NUMBERS)]
-    framed = None
-    while framed is None:
-        scene, seed = str(rng.choice(SUBJECT_SCENES[subject])), rng.integers(0, 2**32, 4).tolist()
-        framed = find_subject(scene, seed, subject, width / height)
-    canvas = Canvas(width, height, *framed)
-    paint_scene(scene, canvas, np.random.default_rng(seed))
+    canvas = Canvas(width, height)
+    paint_scene(str(rng.choice(SUBJECT_SCENES[subject])), canvas, rng, f"{subject}_close")
     name, folder = f"{2008 + (split == 'val')}_{number + 1:06d}", root / "pascal"
     contexts = names.CONTEXT_LABELS
     raw = [len(contexts), *(contexts.index(there) + 1 for there in names.CONTEXT_NAMES.values())]
