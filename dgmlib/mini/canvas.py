@@ -19,8 +19,8 @@ NEGLIGIBLE, TINY = 0.05, 6  # bounding boxes left out (square pixels); shapes th
 LAMPLIGHT = np.array([1.0, 0.83, 0.52], np.float32)
 
 
-#: Light in the open and in rooms: how often; sky at the zenith and at the horizon (lightness, chroma, hue); light of sun
-#: or lamp, and of all around (brightness red, green, blue).
+#: Light in the open and in rooms: how often; sky at the zenith and at the horizon (lightness, chroma, hue); light of
+#: sun or lamp, and of all around (red, green, blue).
 TIMES = {
     "sun": {
         "day": (0.42, ".62~.75 .11 235~255", ".92 .04 230", ".66 .63 .56", ".54 .57 .62"),
@@ -176,12 +176,6 @@ class Canvas:
         half = np.asarray(mask.reduce(step)) >= 128
         return samples, np.asarray(mask.reduce(fine), np.float32)[..., None] / 255, (slice(y0, y1), slice(x0, x1)), half
 
-    def _lit(self, plane: Plane) -> np.ndarray:
-        """Colour by which a matt plane is multiplied; ceilings get their light from the room below."""
-        above = (0.0, 1.0, 0.0) if plane.at < self.eye else (0.0, 0.6, 0.4)
-        normal = {"x": (-np.sign(plane.at), 0.0, 0.0), "y": above, "z": (0.0, 0.0, 1.0)}[plane.axis]
-        return self.light.ambient + self.light.key * max(0.0, float(np.dot(normal, self.light.towards)))
-
     def paint(
         self, plane: Plane, outlines: Sequence[np.ndarray], surface: Surface, labels=("-", 0, "-"), modulate=None
     ) -> None:
@@ -200,7 +194,11 @@ class Canvas:
         px = (np.arange(columns.start, columns.stop, dtype=np.float32)[None] + 0.5) / SCALE
         py = (np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5) / SCALE
         first, second, depth, size = self.unproject(plane, px, py)
-        tint = (1 - surface.emission) * self._lit(plane) + surface.emission
+        # ceilings get their light from the room below
+        up = (0.0, 1.0, 0.0) if plane.at < self.eye else (0.0, 0.6, 0.4)
+        normal = {"x": (-np.sign(plane.at), 0.0, 0.0), "y": up, "z": (0.0, 0.0, 1.0)}[plane.axis]
+        light = self.light.ambient + self.light.key * max(0.0, float(np.dot(normal, self.light.towards)))
+        tint = (1 - surface.emission) * light + surface.emission
         colour = surface.colour * tint if max(alpha.shape) <= TINY else surface(first, second, size, tint)
         if modulate is not None:
             colour = colour * modulate(first, second).astype(np.float32)[..., None]

@@ -2,7 +2,6 @@
 
 from collections import namedtuple
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -10,10 +9,11 @@ from dgmlib.mini import outlines
 from dgmlib.mini.canvas import Canvas, Light, Plane, shading, sky
 from dgmlib.mini.materials import Surface, surface
 from dgmlib.mini.notation import Rng, Step, number, read
-from dgmlib.mini.tables import PAINTS, SCENES, THINGS
+from dgmlib.mini.tables import SCENES, THINGS
 from dgmlib.mini.textures import motif
 
 BOOK = read(THINGS) | read(SCENES)
+PAINTS = {name: recipe for step in BOOK["paints"].steps for name, recipe, _ in step.words}
 PRINTS = ("banded", "chequered", "grid", "polka-dotted", "zigzagged")
 SHADES = {"shade": (0.50, 0.52, 0.56), "sun": (1.32, 1.26, 1.1)}  # multiply what is there
 
@@ -127,8 +127,8 @@ class Artist:
         if self.rng.random() < options.get("print", 0):
             period, turn = options["period"] * self.rng.uniform(0.7, 1.5), self.rng.choice([0, 0, np.pi / 4])
             figure, weave = motif(str(self.rng.choice(PRINTS)), self.rng, period, turn), found.pattern
-            found = replace(found, colour=np.ones(3), pattern=lambda *at: weave(*at)[..., None] * figure(*at))
-        return replace(found, colour=found.colour * options["tone"]) if "tone" in options else found
+            found = found._replace(colour=np.ones(3), pattern=lambda *at: weave(*at)[..., None] * figure(*at))
+        return found._replace(colour=found.colour * options["tone"]) if "tone" in options else found
 
     def _mirror(self) -> None:
         self.where = self.where._replace(flip=self.where.flip * self.rng.choice([-1.0, 1.0]))

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -59,8 +59,7 @@ LAYERS = {  # what a layer adds to the brightness, from noise of unit variance
 }
 
 
-@dataclass(frozen=True)
-class Surface:
+class Surface(NamedTuple):
     """A material: its label ("-" for stuff without one), its colour, (3,) sRGB in [0, 1], and its pattern.
 
     The pattern maps in-plane coordinates and the size of a pixel, all in metres, to a factor on the colour, (H, W) or
@@ -93,7 +92,7 @@ def oklch(lightness: float, chroma: float, hue: float) -> np.ndarray:
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
-@lru_cache(maxsize=1)
+@cache
 def _noise_tile() -> np.ndarray:
     """A seamless tile of smooth noise, GRAIN samples per bump, unit variance."""
     white = np.random.default_rng(20200614).standard_normal((SIDE, SIDE))
@@ -163,14 +162,11 @@ def _pattern(layers: list[tuple[str, list[float]]], shift: float) -> Pattern:
     return pattern
 
 
-def _recipe(line: str) -> tuple[str, tuple[str, list[str], list[list[str]]]]:
-    """Read a row of `RECIPES`: name and label, colour, layers."""
-    head, _, tail = line.partition("|")
-    name, label, *colour = head.split()
-    return name, (label, colour, [layer.split() for layer in re.split(r"\s+(?=[a-z])", tail.strip()) if layer])
-
-
-_BOOK = dict(map(_recipe, RECIPES.strip().splitlines()))
+_BOOK = {}  # name -> label, colour, layers
+for _line in RECIPES.strip().splitlines():
+    _head, _, _tail = _line.partition("|")
+    _name, _label, *_colour = _head.split()
+    _BOOK[_name] = _label, _colour, [layer.split() for layer in re.findall(r"[a-z]+[^a-z]+", _tail + " ")]
 
 
 def surface(name: str, rng: Rng, *colour: float, emission: float = 0.0) -> Surface:

@@ -1,18 +1,10 @@
 """What is drawn: the ten scenes, what they are furnished with and who is in them; `notation` explains the words."""
 
-#: Paints by name.
-PAINTS = {
-    "timber": "wood / wood / wood / wood / painted .5~.95 .05 / metal",
-    "stuff": "leather .3~.65 .03~.1 hue / fabric .4~.85 .02~.12 hue / fabric .4~.85 .02~.12 hue print=.4 period=.25",
-    "cloth": "fabric .5~.92 .03~.13 print=.75 period=.15",
-    "masonry": "brick / brick / painted .5~.9 .02~.09 20~260 / blocks",
-    "dab": "plain .35~.85 .12 hue-90~hue+90",
-    "petal": "plain .75~.92 .14 20|90|300|350",
-    "tyre": "plain .24 .01 260",
-    "iron": "metal .3~.4 .02 230",
-}
-
 THINGS = """
+paints : timber = wood / wood / wood / wood / painted .5~.95 .05 / metal ; tyre = plain .24 .01 260
+  stuff = leather .3~.65 .03~.1 hue / fabric .4~.85 .02~.12 hue / fabric .4~.85 .02~.12 hue print=.4 period=.25
+  cloth = fabric .5~.92 .03~.13 print=.75 period=.15 ; masonry = brick / brick / painted .5~.9 .02~.09 20~260 / blocks
+  dab = plain .35~.85 .12 hue-90~hue+90 ; petal = plain .75~.92 .14 20|90|300|350 ; iron = metal .3~.4 .02 230
 table 1.2~1.8 .74 .7~1 : leg ?= timber ; slab = leg / leg / leg / leg / glass .75 .03 200 / stone
   linen = fabric .6~.9 .02~.1 print=.7 period=.2 ; shadow .5 .55 ; box leg:leg ±.41:.47 0:.95 .88:.95&.05:.12
   ?-set box slab:top -.5:.5 .88:1 0:1 ; ?set box linen:top -.52:.52 .62:1 0:1
@@ -26,8 +18,9 @@ diner=- 1.3~2 .74 .8~1 : frame = timber ; leg = frame / timber ; maybe set .4 ; 
   draw chair -.5-.32m .2~.4 as=right p=.6 ; draw chair .5+.32m .2~.4 as=left p=.6 ; ?set draw table -.5:.5 0:1 as=set
   ?-set draw table -.5:.5 0:1 ; draw vase -.4~.4 .3~.7 1 n=1~4 ; draw potted 0 .5 1 w=.35 h=.4 p=.4
   draw chair ±.22~.3 -.6m~-.45m as=far p=.45
-desk=- 1.2~1.6 .74 .7 : draw table -.5:.5 0:1 ; draw monitor -.2~.2 .6 1 ; draw reading -.4|.4 .5 1 p=.5
-  draw vase -.3~.3 .2 1 w=.06 h=.11 p=.5 ; draw chair -.15~.15 -.6m~-.4m as=far|left|right p=.8
+desk=- 1.2~1.6 .74 .7 : draw table -.5:.5 0:1 ; draw monitor -.2~.2 .6 1
+  draw lamp -.4|.4 .5 1 w=.28 h=.5~.65 d=.1 p=.5 ; draw vase -.3~.3 .2 1 w=.06 h=.11 p=.5
+  draw chair -.15~.15 -.6m~-.4m as=far|left|right p=.8
 sofa 1.6~2.5 .75~.95 .85 : cover = stuff ; foot = timber ; pillow = cloth ; let a .26|.39 ; shadow .5 .6
   box foot:leg ±.42:.47 0:.17 .85:.95&.02:.1 ; box cover:back -.5:.5 .16:1 .75:1 ball=.15
   box cover -.39:.39 .16:.42 0:.78 ; cells backrest -.39:.39 .5:.98 a,1 z=.74
@@ -39,10 +32,10 @@ bed .95|1.4|1.7 .95~1.3 2.08 : frame = timber ; sheet = fabric .93 .015 hue
   blanket = fabric .45~.85 .03~.12 hue print=.45 period=.4 ; board = frame / frame / stuff ; case = sheet / cloth
   draw bedside ±.5+.35m 1-.45m p=.8 ; shadow .53 .55 ; box board:headboard -.53:.53 0:1 .96:1
   box frame:leg ±.42:.5 0:.2m .9:.95&0:.05 ; box frame:base -.5:.5 .16m:.32m 0:.96
-  box sheet -.48:.48 .32m:.52m .01:.96 ; cells pillow -.46:.46 .48m:.92m .75m,1 z=.89 ; let a .55~.72
+  box sheet -.48:.48 .32m:.52m .01:.96 ; cells pillow -.46:.46 .48m:.92m .75m,1 z=.89
   box blanket -.51:.51 .28m:.56m -.01:1.2m~1.5m ; rect sheet -.51:.51 .5:.62 on=y up=.565m
 pillow=^ : round case:pillow -.46:.46 0:1 .12m ball=.8
-bedside=cabinet .48 .5~.6 .43 : with cabinet ; draw reading 0 .3 1 p=.75
+bedside=cabinet .48 .5~.6 .43 : with cabinet ; draw lamp 0 .3 1 w=.28 h=.45~.6 d=.1 p=.75
 cabinet .9~1.5 .8~1.1 .45 : front ?= timber ; slab ?= front ; gap = front tone=.62 ; panel = front tone=.84
   knob = metal / metal / ceramic ; maybe alike .5 ; shadow .52 .7 ; box front
   ?alike cells doors -.5:.5 .05:.93 .5m~.7m,1 ; ?-alike cells drawers|doors|both -.5:.5 .05:.93 .5m~.7m,1
@@ -57,18 +50,15 @@ leaf=^ : rect gap:door -.48:.48 .01:.99 ; rect front:door -.45:.45 .02:.98 ; rec
 stove .64 .9 .63 : steel = metal / metal / painted .3~.95 .04 ; dark = glass .27 .01 260 ; ring = metal .5 .02 40
   knob = plain .3 .01 250 ; box steel ; rect dark -.47:.47 .06:.94 on=y up=1.005
   oval ring ±.24,.3&±.24,.72 .15,.14 on=y up=1.01 ; round dark -.4:.4 .22:.69 .03m ; rect steel -.4:.4 .72:.77 tone=1.2
-  oval knob ±.37,.87&±.18,.87&0,.87 .05,.035 ; draw pan .2 .3 1 p=.6
-pan=- .26 .19 .01 : rect metal ball=.7
+  oval knob ±.37,.87&±.18,.87&0,.87 .05,.035
 vase=- .18 .15~.34 .01 : glaze = ceramic ; either tall low
   ?tall poly glaze -.3,0 .3,0 .5,.4 .18,.8 .24,1 -.24,1 -.18,.8 -.5,.4 ball=.9
   ?low poly glaze -.37,0 .37,0 .9,.45 -.9,.45 ball=.9
 lit=^ : maybe on .4 dark ; hood = fabric .82~.95 .02~.09 70|80|90|0~360 lit=.1
   ?on hood = fabric .88~.95 .04~.09 70|80|90|0~360 lit=.8 ; stem = metal / upright
-lamp .4 1.4~1.7 .3 : with lit ; shadow .5 .6 ; round stem:base -.4:.4 0:.04 .03m ball=.6
-  rect stem:column -.06:.06 .03:.8 ; ?on glow 0,.87 1.2 .5 ; poly hood:shade -.6,.75 .6,.75 .4,1 -.4,1 ball=.5
-reading=lamp .3 .45~.7 .1 : with lit ; body = ceramic ; round stem:base -.4:.4 0:.06 .02m ball=.6
-  oval body:column 0,.31 .42,.27 ball=1 ; rect stem:column -.06:.06 .55:.68 ; ?on glow 0,.87 .7 .5
-  poly hood:shade -.62,.63 .62,.63 .4,1 -.4,1 ball=.5
+lamp .4 1.4~1.7 .3 : with lit ; shadow .5 .6 ; round stem:base -.42:.42 0:.05 .03m ball=.6
+  rect stem:column -.06:.06 .03:.8 ; body = ceramic / stem ; oval body:column 0,.32 .08m,.25 ball=.9
+  ?on glow 0,.87 .5h+.4m .5 ; poly hood:shade -.6,.68 .6,.68 .4,1 -.4,1 ball=.5
 pendant=lamp .4~.64 .8 .01 : with lit ; cord = plain .3 .01 60 ; bell = metal / painted
   rect cord:column -.012m:.012m .2m:1 ; poly bell:shade -.5,0 .5,0 .28,.22m .08,.3m -.08,.3m -.28,.22m ball=.8
   oval hood:shade 0,0 .45,.035m ; ?on glow 0,0 .9 .45
@@ -87,8 +77,7 @@ window .75~1.15 1.1~1.3 .01 : frame = painted .85~.97 .02 / painted .95 .01 90 /
   rect frame -.5:.5 .6:.64 ; box frame -.62:.62 -.1:-.04 -.12m:0 ; maybe sunny .6 ; let a -.8m~.8m
   ?sunny,-dark poly sun -.5+2a,-2.2m .5+2a,-2.2m .5+a,-1m -.5+a,-1m on=y up=-.95m ; maybe draped .65
   ?draped with drapes
-drapes=^ : drape = fabric .55~.92 .02~.11 print=.35 period=.2 ; either long short ; ?long let b -.87m
-  ?short let b -.2m ; let a .22~.38 ; object curtain
+drapes=^ : drape = fabric .55~.92 .02~.11 print=.35 period=.2 ; let a .22~.38 b -.87m|-.2m ; object curtain
   poly drape -.64,1.12 -.64+a,1.12 -.64+.8a,b -.64,b z=-.08m fold=.15 ; object curtain
   poly drape .64,1.12 .64-a,1.12 .64-.8a,b .64,b z=-.08m fold=.15 ; object - ; rect metal -.76:.76 1.11:1.15 z=-.09m
 fitting=- 1 : either window window window painting painting door none ; ?window draw window 0 0 .95m
@@ -222,7 +211,7 @@ bedroom=- 3.6~5 2.4~2.7 4.2~5.2 : mirror ; ground = planks / planks / carpet ; f
   put bed -.12~.12 1-2.1m ; put cabinet -.5+.31m 1-3.2m w=.6 d=1.1 h=.9|2 p=.6 ; put chair .2~.35 1.8m~2.4m p=.5
   put potted .5-.35m 1-.7m p=.4 ; put person .3~.4 1-2m~1-1m p=.15
 living_room=- 4.2~6 2.5~2.9 4.2~5.4 : mirror ; ground = planks / planks / carpet / tile / stone
-  feature = brick / planks / blocks ; with room ; draw fitting -.5+.9m&0&.5-.9m 1-.01m as=window|painting ; let a -.5~.5
+  feature = brick / planks / blocks ; with room ; draw fitting -.5+.9m&0&.5-.9m 1-.01m as=window|painting
   draw rug -.1~.1 1-2.9m p=.75 ; put sofa -.1~.1 1-1.2m ; put table -.08~.08 1-2.3m w=.8~1.3 h=.38~.5 d=.6 p=.8
   put lamp -.32~-.26 1-.8m p=.5 ; put lamp|potted .28~.36 1-.7m p=.7
   put cabinet|bookshelf|cabinet -.5+.26m 1-3m w=.5 d=1.3 p=.55 ; put chair .2~.3 2m~2.5m p=.35
