@@ -16,24 +16,19 @@ from dgmlib.mini.notation import Rng, number
 
 SCALE, FINE = 2, 2  # colour samples per pixel and axis; mask samples per colour sample and axis
 NEGLIGIBLE, TINY = 0.05, 6  # bounding boxes left out (square pixels); shapes that show no pattern (colour samples)
-LAMPLIGHT = np.array([1.0, 0.83, 0.52], np.float32)
 
 
-#: Light in the open and in rooms: how often; sky at the zenith and at the horizon (lightness, chroma, hue); light of
-#: sun or lamp, and of all around (red, green, blue).
-TIMES = {
-    "sun": {
-        "day": (0.42, ".62~.75 .11 235~255", ".92 .04 230", ".66 .63 .56", ".54 .57 .62"),
-        "morning": (0.18, ".78 .07 250", ".93 .05 20~70", ".66 .58 .52", ".54 .52 .57"),
-        "golden": (0.18, ".7 .08 265", ".88 .11 55~80", ".82 .62 .40", ".48 .45 .50"),
-        "overcast": (0.10, ".8 .02 250", ".9 .015 240", ".25 .25 .25", ".72 .74 .77"),
-        "dark": (0.12, ".4 .1 275", ".72 .13 10~55", ".28 .22 .24", ".42 .40 .52"),
-    },
-    "lamp": {
-        "day": (0.78, "1 0 0", "1 0 0", ".46~.62 .5 .44~.56", ".62 .61 .61"),
-        "dark": (0.22, "1 0 0", "1 0 0", ".46~.52 .42 .32~.38", ".48 .45 .45"),
-    },
-}
+#: Light of the sun and of a lamp in a room: how often, time; sky at the zenith and at the horizon (lightness, chroma,
+#: hue); light of sun or lamp, and of all around (red, green, blue).
+TIMES = """
+sun  .42 day       .62~.75 .11 235~255  .92 .04 230    .66 .63 .56  .54 .57 .62
+sun  .18 morning   .78 .07 250          .93 .05 20~70  .66 .58 .52  .54 .52 .57
+sun  .18 golden    .7 .08 265           .88 .11 55~80  .82 .62 .40  .48 .45 .50
+sun  .10 overcast  .8 .02 250           .9 .015 240    .25 .25 .25  .72 .74 .77
+sun  .12 dark      .4 .1 275            .72 .13 10~55  .28 .22 .24  .42 .40 .52
+lamp .78 day       1 0 0                1 0 0          .46~.62 .5 .44~.56    .62 .61 .61
+lamp .22 dark      1 0 0                1 0 0          .46~.52 .42 .32~.38   .48 .45 .45
+"""
 
 
 class Plane(NamedTuple):
@@ -59,16 +54,14 @@ class Light(NamedTuple):
 
     @classmethod
     def drawn(cls, kind: str, rng: Rng) -> "Light":
-        """One of `TIMES`: of the "sun", or of a "lamp" in a room."""
-        time = str(rng.choice(list(TIMES[kind]), p=[row[0] for row in TIMES[kind].values()]))
-        colours = [[number(text, rng) for text in row.split()] for row in TIMES[kind][time][1:]]
+        """One of the `TIMES` of a "sun" or a "lamp"."""
+        rows = [row.split() for row in TIMES.splitlines() if row.startswith(kind)]
+        _, _, time, *texts = rows[rng.choice(len(rows), p=[float(row[1]) for row in rows])]
+        zenith, horizon, key, ambient = np.reshape([number(text, rng) for text in texts], (4, 3))
         azimuth, height = rng.uniform(-1, 1), rng.uniform(0.5, 1)
         towards = np.array([np.sin(azimuth), height, 0.8 * np.cos(azimuth)])
-        depth = rng.uniform(120, 500) if kind == "sun" else np.inf
-        key, ambient = map(np.array, colours[2:])
-        return cls(
-            towards / np.linalg.norm(towards), key, ambient, depth, time == "dark", *(oklch(*c) for c in colours[:2])
-        )
+        light = key, ambient, rng.uniform(120, 500) if kind == "sun" else np.inf, time == "dark"
+        return cls(towards / np.linalg.norm(towards), *light, oklch(*zenith), oklch(*horizon))
 
 
 def sky(rng: Rng, light: Light, bottom: float, top: float) -> Surface:
@@ -112,12 +105,9 @@ def shading(options: dict[str, str], shapes: list[np.ndarray], towards: np.ndarr
 
 
 class Canvas:
-    """Colour and label maps of one picture.
+    """Colour and label maps of one picture, ``width`` x ``height`` pixels.
 
-    Args:
-        width: of the finished picture in pixels; ``height`` alike.
-        zoom: 1 shows the whole scene; 2 shows a window of half its width and height.
-        centre: where in the scene that window lies, as fractions (0.5, 0.5 = the middle).
+    ``zoom`` 2 shows a window of half the scene's width and height; ``centre`` says where it lies, as fractions.
     """
 
     def __init__(self, width: int, height: int, zoom: float = 1.0, centre=(0.5, 0.5)):
@@ -221,7 +211,7 @@ class Canvas:
         rows, columns = np.ogrid[: self.height * SCALE, : self.width * SCALE]
         distance = np.hypot((columns + 0.5) / SCALE - centre[0], (rows + 0.5) / SCALE - centre[1])
         halo = strength * np.exp(-2.5 * (distance * z / radius / self.focal) ** 2).astype(np.float32)
-        self.colour = 1 - (1 - self.colour) * (1 - np.clip(halo[..., None] * LAMPLIGHT, 0, 1))
+        self.colour = 1 - (1 - self.colour) * (1 - np.clip(halo[..., None] * np.float32([1.0, 0.83, 0.52]), 0, 1))
 
     def picture(self, rng: Rng, grain: float = 0.008) -> np.ndarray:
         """The finished picture (height, width, 3) uint8: exposed and graded, with soft corners and a sensor's grain."""

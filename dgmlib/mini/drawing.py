@@ -1,25 +1,78 @@
-"""The artist who follows the descriptions of `things` and `scenes`; `notation` explains their words."""
+"""Outlines of shapes, and the artist who follows the descriptions of `tables`; `notation` explains their words."""
 
 from collections import namedtuple
 from collections.abc import Sequence
 
 import numpy as np
 
-from dgmlib.mini import outlines
 from dgmlib.mini.canvas import Canvas, Light, Plane, shading, sky
-from dgmlib.mini.materials import Surface, surface
+from dgmlib.mini.materials import Surface, motif, surface
 from dgmlib.mini.notation import Rng, Step, number, read
 from dgmlib.mini.tables import SCENES, THINGS
-from dgmlib.mini.textures import motif
 
 BOOK = read(THINGS) | read(SCENES)
 PAINTS = {name: recipe for step in BOOK["paints"].steps for name, recipe, _ in step.words}
 PRINTS = ("banded", "chequered", "grid", "polka-dotted", "zigzagged")
 SHADES = {"shade": (0.50, 0.52, 0.56), "sun": (1.32, 1.26, 1.1)}  # multiply what is there
+Pair = tuple[float, float]
 
+
+def _circle(corners: int) -> np.ndarray:
+    angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    return np.stack([np.cos(angle), np.sin(angle)], 1)
+
+
+def rectangle(x: Pair, y: Pair) -> np.ndarray:
+    """An upright rectangle between two x and two y."""
+    return np.array([(x[0], y[0]), (x[1], y[0]), (x[1], y[1]), (x[0], y[1])], float)
+
+
+def ellipse(centre: Pair, radii: Pair, corners: float = 28) -> np.ndarray:
+    """An ellipse, or with few corners a polygon in it."""
+    return centre + _circle(int(corners)) * radii
+
+
+def rounded(x: Pair, y: Pair, radius: float) -> np.ndarray:
+    """A rectangle with rounded corners."""
+    radius = min(radius, (x[1] - x[0]) / 2, (y[1] - y[0]) / 2)
+    inner = rectangle((x[0] + radius, x[1] - radius), (y[0] + radius, y[1] - radius))
+    return (inner[[2, 3, 0, 1], None] + radius * _circle(24).reshape(4, 6, 2)).reshape(-1, 2)
+
+
+def capsule(start: Pair, end: Pair, r0: float, r1: float | None = None) -> np.ndarray:
+    """A limb: two round ends joined by straight sides."""
+    arc = np.linspace(np.pi / 2, 3 * np.pi / 2, 8) + np.arctan2(end[1] - start[1], end[0] - start[0])
+    turn = np.stack([np.cos(arc), np.sin(arc)], 1)
+    return np.concatenate([start + r0 * turn, end - (r0 if r1 is None else r1) * turn])
+
+
+def blob(rng: Rng, centre: Pair, radii: Pair, rough: float = 0.15) -> np.ndarray:
+    """An irregular round shape: leaves of a tree, a bush, a stone."""
+    circle = _circle(40)
+    wave, angle = np.array([[2], [3], [5], [7], [11]]), np.arctan2(circle[:, 1], circle[:, 0])
+    bumps = rng.uniform(0.3, 1, (5, 1)) / wave**0.5 * np.sin(wave * angle + rng.uniform(0, 2 * np.pi, (5, 1)))
+    return centre + circle * (1 + rough * bumps.sum(0))[:, None] * radii
+
+
+def ridge(rng: Rng, x: Pair, y: Pair, rough: float, sharp: float = 0, seed: float = 0, cut: float = -9e9) -> np.ndarray:
+    """What lies under a line of hills between two x: from y[0] up to y[1], uneven by a share; 1 makes peaks of them.
+
+    The same ``seed`` gives the same line, whatever its height; ``cut`` leaves only what lies above that height.
+    """
+    along, wave = np.linspace(-1, 1, 110), np.array([[1.5], [3.3], [7.0], [14.0], [28.0]])
+    rng = np.random.default_rng(int(seed)) if seed else rng
+    t = along * wave * 2 + rng.uniform(0, 9, (5, 1))
+    line = (2 * np.abs(t % 2 - 1) - 1 if sharp else np.sin(np.pi * t)) / wave**0.9 * rng.uniform(0.5, 1, (5, 1))
+    line = y[0] + (y[1] - y[0]) * (1 - rough / 2 + rough / 2 * line.sum(0) / np.abs(line.sum(0)).max())
+    foot = np.clip(cut + 0.1 * (y[1] - cut) * np.sin(50 * along), y[0], line)
+    along = (x[0] + x[1]) / 2 + along * (x[1] - x[0]) / 2
+    return np.concatenate([np.stack([along, line], 1), np.stack([along, foot], 1)[::-1]])
+
+
+#: Verbs that fill an outline, (N, 2) corners in metres.
 OUTLINES = {
-    "rect": outlines.rectangle, "round": outlines.rounded, "oval": outlines.ellipse, "limb": outlines.capsule,
-    "poly": lambda *points: np.array(points), "puff": outlines.blob, "ridge": outlines.ridge,
+    "rect": rectangle, "round": rounded, "oval": ellipse, "limb": capsule, "puff": blob, "ridge": ridge,
+    "poly": lambda *points: np.array(points),
 }  # fmt: skip
 #: Where a thing stands: the middle of its front edge on the ground, sizes in metres, -1 where it is mirrored.
 Frame = namedtuple("Frame", "x y z w h d flip", defaults=[1.0])
@@ -32,8 +85,8 @@ def paint_scene(name: str, canvas: Canvas, rng: Rng, subject: str = "") -> None:
     sizes = [number(size, rng) for size in BOOK[name].sizes]
     scene = Artist(canvas, rng, Frame(0, 0, 0, *(sizes * 3)[:3]))
     scene.follow(name)
-    if subject:
-        scene.follow(subject)
+    if subject:  # what, x and z
+        scene._do("put", *subject.split())
     for _, artist, thing in sorted(scene.later, key=lambda item: -item[0]):
         artist.follow(thing)
 
@@ -53,16 +106,11 @@ class Artist:
     def follow(self, name: str) -> None:
         """Draw a description."""
         if BOOK[name].label != "^":
-            self._object(BOOK[name].label)
-        self._with(name)
-
-    def _with(self, name: str) -> None:
-        for step in BOOK[name].steps:
-            if all((flag[1:] not in self.flags) if flag[0] == "-" else flag in self.flags for flag in step.flags):
-                self._take(step)
+            self._do("object", BOOK[name].label)
+        self._do("with", name)
 
     def _take(self, step: Step) -> None:
-        options = dict(step.options)
+        options = ({"ball": ".9"} if step.verb in ("limb", "puff") else {}) | step.options
         chance, times = float(options.pop("p", 1)), int(number(options.pop("n", "1"), self.rng))
         stroke = step.verb in OUTLINES
         # outlines of one step are painted at once, unless each has its own light or brightness
@@ -73,7 +121,36 @@ class Artist:
             if stroke:
                 self._outline(step.verb, words if together else [words], options)
             else:
-                VERBS[step.verb](self, *words, **options)
+                self._do(step.verb, *words, **options)
+
+    def _do(self, verb: str, *words: str, **options: str) -> None:
+        match verb:
+            case "object":
+                self.canvas.objects += words[0] != "-"
+                self.object = (words[0], self.canvas.objects if words[0] != "-" else 0)
+            case "with":
+                for step in BOOK[words[0]].steps:
+                    if all((flag.lstrip("-") in self.flags) != (flag[0] == "-") for flag in step.flags):
+                        self._take(step)
+            case "either" if not self.flags & set(words):
+                self.flags.add(words[self.rng.integers(len(words))])
+            case "maybe" if self.rng.random() < float(words[1]) or words[-1] in self.flags:
+                self.flags.add(words[0])
+            case "let":
+                for name, text in zip(words[::2], words[1::2], strict=True):
+                    self.units[name] = self._number(text, self.where.w)
+            case "=" if not (words[2] and words[0] in self.paints):
+                self.paints[words[0]] = self._surface(words[1])
+            case "mirror":
+                self.where = self.where._replace(flip=self.where.flip * self.rng.choice([-1.0, 1.0]))
+            case "draw":
+                name, artist = self._hire(*words, **options)
+                artist.follow(name)
+            case "put":
+                name, artist = self._hire(*words, **options)
+                self.later.append((artist.where.z + artist.where.d, artist, name))
+            case "cells" | "box" | "shadow" | "glow" | "camera":
+                getattr(self, f"_{verb}")(*words, **options)
 
     def _number(self, text: str, size: float = 1.0) -> float:
         self.units[""] = size
@@ -92,26 +169,6 @@ class Artist:
                 found.append(self._number(word))
         return found
 
-    def _object(self, name: str) -> None:
-        self.canvas.objects += name != "-"
-        self.object = (name, self.canvas.objects if name != "-" else 0)
-
-    def _either(self, *flags: str) -> None:
-        if not self.flags & set(flags):
-            self.flags.add(flags[self.rng.integers(len(flags))])
-
-    def _maybe(self, flag: str, chance: str, always: str = "") -> None:
-        if self.rng.random() < float(chance) or always in self.flags:
-            self.flags.add(flag)
-
-    def _let(self, *pairs: str) -> None:
-        for name, text in zip(pairs[::2], pairs[1::2], strict=True):
-            self.units[name] = self._number(text, self.where.w)
-
-    def _mix(self, name: str, recipe: str, inherit: str = "") -> None:
-        if not (inherit and name in self.paints):
-            self.paints[name] = self._surface(recipe)
-
     def _surface(self, recipe: str) -> Surface:
         """Mix one of the materials that " / " divides: a paint that has a name, one of `PAINTS`, or a new one."""
         if recipe in self.paints:
@@ -129,17 +186,6 @@ class Artist:
             figure, weave = motif(str(self.rng.choice(PRINTS)), self.rng, period, turn), found.pattern
             found = found._replace(colour=np.ones(3), pattern=lambda *at: weave(*at)[..., None] * figure(*at))
         return found._replace(colour=found.colour * options["tone"]) if "tone" in options else found
-
-    def _mirror(self) -> None:
-        self.where = self.where._replace(flip=self.where.flip * self.rng.choice([-1.0, 1.0]))
-
-    def _draw(self, *words: str, **options: str) -> None:
-        name, artist = self._hire(*words, **options)
-        artist.follow(name)
-
-    def _put(self, *words: str, **options: str) -> None:
-        name, artist = self._hire(*words, **options)
-        self.later.append((artist.where.z + artist.where.d, artist, name))
 
     def _hire(self, names: str, x: str, z: str, y: str = "0", **options: str) -> tuple[str, "Artist"]:
         """Find one of the things its frame; an extent instead of a place decides its size too."""
@@ -188,8 +234,7 @@ class Artist:
         shapes, chance = [], [self.rng] if verb in ("puff", "ridge") else []
         if faces := self._faces(options):
             for _, *words in repeats:
-                values = self._values(words or ("-.5:.5", "0:1"), (faces[0].w, faces[0].h))
-                shape = OUTLINES[verb](*chance, *values)
+                shape = OUTLINES[verb](*chance, *self._values(words or ("-.5:.5", "0:1"), (faces[0].w, faces[0].h)))
                 shapes += [shape * (face.flip, 1) + (face.u, face.v) for face in faces]
             self._fill(faces[0].plane, shapes, repeats[0][0], options)
 
@@ -204,21 +249,17 @@ class Artist:
 
     def _box(self, paint: str, x: str = "-.5:.5", y: str = "0:1", z: str = "0:1", **options: str) -> None:
         f, eye = self.where, self.canvas.eye
-        xs, ys, zs = self._values((x, y, z), (f.w, f.h, f.d))
-        xs, ys, zs = (
-            sorted(f.x + f.flip * np.array(xs)),
-            f.y + np.array(ys),
-            np.maximum(f.z + np.array(zs), (0.4, 0.41)),
-        )
+        xs, ys, zs = np.array(self._values((x, y, z), (f.w, f.h, f.d)))
+        xs, ys, zs = sorted(f.x + f.flip * xs), f.y + ys, np.maximum(f.z + zs, (0.4, 0.41))
         shapes = {"x": (zs, ys), "y": (xs, zs), "z": (xs, ys)}
         sides = [("y", ys[1], ys[1] < eye), ("y", ys[0], ys[0] > eye), ("x", xs[0], xs[0] > 0), ("x", xs[1], xs[1] < 0)]
         for axis, at, seen in (*sides, ("z", zs[0], True)):
             if seen:
-                self._fill(Plane(axis, at), [outlines.rectangle(*shapes[axis])], paint, options)
+                self._fill(Plane(axis, at), [rectangle(*shapes[axis])], paint, options)
 
     def _shadow(self, rx: str, rz: str) -> None:
         f, wide, deep = self.where, self._number(rx, self.where.w), self._number(rz, self.where.d)
-        shape = outlines.ellipse((f.x - 0.35 * self.canvas.light.towards[0] * wide, f.z + f.d / 2), (wide, deep))
+        shape = ellipse((f.x - 0.35 * self.canvas.light.towards[0] * wide, f.z + f.d / 2), (wide, deep))
         self.canvas.tint(Plane("y", f.y), [np.maximum(shape, (-np.inf, 0.5))], SHADES["shade"], 0.2 * wide)
 
     def _glow(self, *words: str) -> None:
@@ -227,18 +268,13 @@ class Artist:
         self.canvas.glow(f.x + f.flip * x, f.y + y, f.z, radius, strength)
 
     def _camera(self, kind: str, *numbers: str) -> None:
-        canvas, rng, far = self.canvas, self.rng, 400.0
-        light = Light.drawn(kind, rng)
+        canvas, rng, far, light = self.canvas, self.rng, 400.0, Light.drawn(kind, self.rng)
         canvas.look(*self._values(numbers, ()), light, rng.uniform(-0.15, 0.15))
         self.flags |= {"dark"} if light.dark else set()
         if kind == "sun":
-            self._object("sky")
+            self._do("object", "sky")
             air = sky(rng, light, canvas.eye, canvas.eye + far * canvas.cy / canvas.focal)
-            wall = outlines.rectangle((-3 * far, 3 * far), (-50, 3 * far))
+            wall = rectangle((-3 * far, 3 * far), (-50, 3 * far))
             canvas.paint(Plane("z", far), [wall], air, (*self.object, "-"))
             if light.horizon[0] > light.horizon[2] and rng.random() < 0.6:  # the sun is low
                 canvas.glow(rng.uniform(-150, 150), rng.uniform(15, 70), far, 130, 0.55)
-
-
-#: Verbs of `notation` besides `OUTLINES`; `_step` calls a mix "=".
-VERBS = {name[1:]: method for name, method in vars(Artist).items() if name[0] == "_"} | {"=": Artist._mix}

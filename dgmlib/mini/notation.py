@@ -7,8 +7,7 @@ from -.5 to .5, y and z from 0 to 1. a:b is an extent, a~b is drawn between, a|b
 mirrored. ?a,-b in front of a step: only where flag a holds and b does not.
 
     either a b c | maybe a .3 [b]         set one of these flags | one with a chance, always where b holds
-    let a .2~.5                           name a length
-    frame = wood / metal .5 .02 250       mix a paint: one of some materials, with its colour; ?= unless inherited
+    let a .2~.5 | frame = wood / metal .5 name a length | mix a paint of one of some materials; ?= unless inherited
     object NAME | with NAME               go on as another object | with the steps of another description
     draw NAMES x z [y]                    one of these things, at once; put: later, after all that is further away
     cells NAMES x y w,h                   fill an area with details in cells of about w x h
@@ -18,7 +17,7 @@ mirrored. ?a,-b in front of a step: only where flag a holds and b does not.
 
 Options: p= chance and n= times of a step; w= h= d= sizes and as= a flag of a thing. Of outlines: on=y lying, on=x on
 the flank or at=; up= and z= offsets; some= share of cells; tone= brightness; blur= of the paints shade and sun; and
-`canvas.shading`.
+those of `canvas.shading`.
 """
 
 import re

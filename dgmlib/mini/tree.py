@@ -12,9 +12,8 @@ import numpy as np
 from joblib import Parallel, delayed
 from tqdm import tqdm
 
-from dgmlib.mini.lists import write_lists
 from dgmlib.mini.names import SCENES
-from dgmlib.mini.sources import SOURCES
+from dgmlib.mini.sources import SOURCES, write_lists
 
 MANIFEST = "broden_mini.json"
 
@@ -45,11 +44,9 @@ def generate(
     Raises:
         ValueError: an unknown preset, too few or too small pictures, or a folder that holds something else.
     """
-    usual = 160
-    if isinstance(counts, str):
-        if counts not in PRESETS:
-            raise ValueError(f"there is no preset {counts!r}; choose from {', '.join(PRESETS)}.")
-        counts, usual = PRESETS[counts]
+    if isinstance(counts, str) and counts not in PRESETS:
+        raise ValueError(f"there is no preset {counts!r}; choose from {', '.join(PRESETS)}.")
+    counts, usual = PRESETS[counts] if isinstance(counts, str) else (counts, 160)
     size = usual if size is None else size
     if counts.ade20k[0] < len(SCENES) or min(map(min, counts)) < 1:
         raise ValueError(f"counts needs at least {len(SCENES)} ADE20K pictures to train on and 1 of everything else.")
