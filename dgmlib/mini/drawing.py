@@ -81,11 +81,11 @@ Face = namedtuple("Face", "plane u v w h flip", defaults=[1.0])
 
 
 def paint_scene(name: str, canvas: Canvas, rng: Rng, subject: str = "") -> None:
-    """Paint a scene on an empty canvas: at once what it draws, then from far to near what it puts, and a subject."""
+    """Paint a scene on an empty canvas, from far to near; a subject, "NAMES x z" as for ``put``, is seen close up."""
     sizes = [number(size, rng) for size in BOOK[name].sizes]
-    scene = Artist(canvas, rng, Frame(0, 0, 0, *(sizes * 3)[:3]))
+    scene = Artist(canvas, rng, Frame(0, 0, 0, *(sizes * 3)[:3]), flags=["close"] if subject else [])
     scene.follow(name)
-    if subject:  # what, x and z
+    if subject:
         scene._do("put", *subject.split())
     for _, artist, thing in sorted(scene.later, key=lambda item: -item[0]):
         artist.follow(thing)
@@ -269,6 +269,7 @@ class Artist:
 
     def _camera(self, kind: str, *numbers: str) -> None:
         canvas, rng, far, light = self.canvas, self.rng, 400.0, Light.drawn(kind, self.rng)
+        numbers = (".9~1.3", ".4~.5", "1.2~1.4") if "close" in self.flags else numbers
         canvas.look(*self._values(numbers, ()), light, rng.uniform(-0.15, 0.15))
         self.flags |= {"dark"} if light.dark else set()
         if kind == "sun":

@@ -21,9 +21,9 @@ from dgmlib.mini.notation import Rng
 
 #: What PASCAL's pictures show from near: in which scenes, and what is put where in them.
 SUBJECTS = {
-    "car": (("street", "village"), "car|car|oncoming -1.5m~1.5m 4~6.5"),
-    "dog": (("park", "village", "beach"), "dog -.6m~.6m 1.9~2.8"),
-    "person": (SCENES, "person -.5m~.5m 1.8~3"),
+    "car": (("street", "village"), "car|car|oncoming -1.2m~1.2m 3.8m~6m"),
+    "dog": (("park", "village", "beach"), "dog -.6m~.6m 2.4m~3.2m"),
+    "person": (SCENES, "person -.6m~.6m 2.3m~3.5m"),
 }
 
 

@@ -162,7 +162,7 @@ oncoming=car 1.76 1 3.9 : with body ; rect shade -.6:.6 -.05:1 on=y blur=.15m ; 
   cells wheel .1:.28&.7:.88 0:.66 on=x ; rect paint -.39:.39 .38:.82 on=y up=1.45 ; rect paint -.5:.5 0:.33 on=y up=.95
   round tyre:wheel ±.31:.46 0:.5 .08m ; poly paint -.48,.93 -.38,1.42 -.22,1.47 .22,1.47 .38,1.42 .48,.93 z=.23
   poly pane:window -.42,.95 -.33,1.38 -.2,1.43 .2,1.43 .33,1.38 .42,.95 z=.22
-  round paint -.51:.51 .3:.97 .14m fade=.15 ; rect tyre -.28:.28 .42:.56 ; rect white -.11:.11 .6:.7
+  round paint -.51:.51 .3:.97 .14m fade=.15 ; rect tyre -.28:.28 .42:.56 ; rect lens -.11:.11 .6:.7
   either going coming ; ?coming oval lens:headlight ±.38,.74 .08,.1 ; ?going oval red ±.38,.74 .08,.1
 building 12 5.5~15 7~13 : wall = masonry ; cornice = roofing / roofing / metal .4~.6 .03 150~260
   trim = painted .35~.97 .03 ; rail = metal .3~.5 .02 250 / stone ; leaf = upright .35~.6 .03~.12 0~360 ; pane = glass
