@@ -15,8 +15,9 @@ from time import perf_counter
 
 import papermill
 
-from dgmlib import experiments, paths, presets, tables
+from dgmlib import experiments, paths, presets
 from dgmlib.checkpoints import load_model, save_model
+from dgmlib.measure import tables
 
 #: Of the DGM that preset mini trains for the notebooks.
 SHOWN_ITERATIONS = 1000
@@ -119,13 +120,13 @@ def reproduce(
     # Meaningless numbers never reach the project's results.
     out = paths.RUNS / "smoke" if preset.name == "smoke" else paths.ROOT
     runs, results = out / paths.RUNS.name, out / paths.RESULTS.name
-    places = {"runs": runs, "results": results, "workers": workers, "report": True}
+    places = {"runs": runs, "out": results, "workers": workers, "pretrained": pretrained, "report": True}
     if "05_table1_broden" in chosen:
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
-        tables.table1(preset, seeds, root, **places)
+        tables.table1(profile, seeds, root, **places)
     if "06_table2_backbones" in chosen:
         _say(began, f"Table 2 on {preset.single_task.data}: training and evaluating")
-        tables.table2(preset, seeds, ade20k or root, **places)
+        tables.table2(profile, seeds, ade20k or root, **places)
     if "07_table3_overhead" in chosen:
         _say(began, "Table 3: counting")
         tables.table3(results)

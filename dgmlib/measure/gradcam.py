@@ -15,7 +15,6 @@ its nodes: it removes pieces of the same sizes.
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -28,13 +27,10 @@ from torch.utils.data import Dataset
 from dgmlib import superpixels
 from dgmlib.broden.loading import nearest
 from dgmlib.broden.vocabulary import Vocabulary
-from dgmlib.checkpoints import load_model
 from dgmlib.evaluation import view
 from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels, to_superpixels
-from dgmlib.explain.measured import each_image, open_sets, publish
+from dgmlib.measure.study import Study, markdown, rows_of
 from dgmlib.parsing import PerceptualParser
-from dgmlib.paths import RESULTS
-from dgmlib.provenance import markdown
 from dgmlib.regions import RegionGrid
 
 STEPS = 10
@@ -49,7 +45,7 @@ SHUFFLED = ", shuffled"
 FEATURES, POOLED, TOLD, CONSTANT = "F^L", "F^L over superpixels", "predicted pixels", "constant"
 
 
-def gradcam_benchmark(
+def compare(
     model: PerceptualParser,
     sets: Mapping[str, Dataset],
     short_side: int = 450,
@@ -82,39 +78,38 @@ def gradcam_benchmark(
     Raises:
         ValueError: for a model without Deep Grouping Model, or data without a class that the model knows.
     """
-    tables = []
     for name, dataset in sets.items():
-        ids = model_ids(dataset.vocabulary, model.vocabulary, name)
-        measured = partial(_image, model, ids=ids, short_side=short_side, max_size=max_size, seed=seed)
-        rows = each_image(measured, dataset, images, workers, name)
-        tables.append(_average(pd.DataFrame(rows)).assign(data=name))
-    table = pd.concat(tables, ignore_index=True)
-    return table[["data", *table.columns.drop("data")]]
+        model_ids(dataset.vocabulary, model.vocabulary, name)
+    return average(rows_of(partial(_image, model, short_side, max_size, seed), sets, images, workers))
 
 
-def measure(
-    model: Path = RESULTS / "checkpoints" / "mini-dgm",
-    /,
-    folders: tuple[Path, ...] = (),
-    short_side: int = 128,
-    images: int = 60,
-    workers: int = 2,
-    out: Path = RESULTS,
-) -> str:
+def average(rows: pd.DataFrame) -> pd.DataFrame:
+    """Average over the trials of an image, then over images; see `compare`.
+
+    Args:
+        rows: one per trial: "data", "image", "target", "measure", "map", "value", and whether the map is "silent".
+    """
+    keys = ["data", "target", "measure", "map"]
+    per_image = rows.groupby([*keys, "image"], sort=False)["value"].mean()
+    scores = per_image.groupby(level=keys, sort=False).agg(value="mean", error="sem", images="size")
+    trials = rows.groupby(keys, sort=False)["silent"].agg(silent="mean", trials="size")
+    # Images differ much more than maps do: the difference from the control is taken image by image.
+    by_map = per_image.unstack("map")
+    controls = [name + SHUFFLED if name + SHUFFLED in by_map else CONSTANT for name in by_map]
+    gains = by_map.sub(by_map[controls].to_numpy()).stack("map").groupby(level=keys).agg(gain="mean", gain_error="sem")
+    return scores.join([trials, gains]).reset_index()
+
+
+def measure(study: Study = Study()) -> str:
     """Measure Grad-CAM and add it to ``gradcam.{csv,json,md}``; rows of the same data and model are replaced.
 
     Args:
-        model: path of a model without suffix.
-        folders: image/label folders with a split "val", see `FolderDataset`; by default Broden-mini.
-        short_side: that images are scaled to, in pixels.
-        images: of every validation split.
-        workers: processes.
-        out: where the table goes.
+        study: the model, and where to measure it.
     """
-    sets = open_sets(folders, "val", ("object",), workers=workers)
-    table = gradcam_benchmark(load_model(model), sets, short_side, images, workers=workers)
-    table.insert(1, "model", model.name)
-    return publish(table, model, "gradcam", out, render, short_side=short_side, steps=STEPS, blur=round(BLUR, 4))
+    sets = study.sets("val", ("object",))
+    table = compare(study.load(), sets, study.side, study.images, workers=study.workers)
+    table.insert(1, "model", study.model.name)
+    return study.publish("gradcam", table, render, short_side=study.side, steps=STEPS, blur=round(BLUR, 4))
 
 
 def model_ids(data: Vocabulary, model: Vocabulary, name: str = "the data") -> np.ndarray:
@@ -216,24 +211,9 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     return table.rename_axis(columns=None).reset_index()
 
 
-def _average(rows: pd.DataFrame) -> pd.DataFrame:
-    """Average over the trials of an image, then over images."""
-    keys = ["target", "measure", "map"]
-    per_image = rows.groupby([*keys, "image"], sort=False)["value"].mean()
-    scores = per_image.groupby(level=keys, sort=False).agg(["mean", "sem", "size"])
-    scores = scores.rename(columns={"mean": "value", "sem": "error", "size": "images"})
-    # Images differ much more than maps do: the difference from the control is taken image by image.
-    by_map = per_image.unstack("map")
-    controls = [name + SHUFFLED if name + SHUFFLED in by_map else CONSTANT for name in by_map]
-    gains = by_map.sub(by_map[controls].to_numpy()).stack("map").groupby(level=keys).agg(["mean", "sem"])
-    scores = scores.join(gains.rename(columns={"mean": "gain", "sem": "gain_error"}))
-    trials = rows.groupby(keys, sort=False)["silent"].agg(["mean", "size"])
-    return scores.join(trials.rename(columns={"mean": "silent", "size": "trials"})).reset_index()
-
-
-def _image(model, dataset, index, ids, short_side, max_size, seed) -> list[dict]:
+def _image(model, short_side, max_size, seed, dataset, index) -> list[dict]:
     """All measurements on one image."""
-    sample = dataset[index]
+    sample, ids = dataset[index], model_ids(dataset.vocabulary, model.vocabulary)
     regions = superpixels.segment(sample["image"], model.recipe["model"]["max_regions"])
     image, regions = (x.to(model.mean.device) for x in view(sample["image"], regions, short_side, max_size))
     sides = zip(sample["image"].shape[:2], regions.shape[1:], strict=True)
@@ -254,7 +234,7 @@ def _image(model, dataset, index, ids, short_side, max_size, seed) -> list[dict]
             if name == SCENE or (name == PREDICTED and target == drawn):
                 scores = curves(model, image, regions, cam, task, target, mask, seed + index)
                 values |= {measure_name: area_under(curve) for measure_name, curve in scores.items()}
-            facts = {"image": index, "target": name, "map": map_name, "silent": not cam.any()}
+            facts = {"target": name, "map": map_name, "silent": not cam.any()}
             rows += [facts | {"measure": measure_name, "value": value} for measure_name, value in values.items()]
     return rows
 

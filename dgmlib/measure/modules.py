@@ -1,4 +1,4 @@
-"""Parameters, FLOPs, time and memory, taken one way for every module: Table 3 and what its printed rows counted.
+"""Parameters, FLOPs, time and memory, taken one way for every module of Table 3.
 
 FLOPs are 2 x multiply-accumulate of convolutions and matrix products, by ``torch.utils.flop_counter``, to which this
 module adds sparse products. Normalisations, activations and resizing are not counted.
@@ -22,14 +22,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dgmlib import paths
 from dgmlib.decoders import CCNet, OCNet
-from dgmlib.decoders.ccnet import CrissCrossAttention
 from dgmlib.grouping import DeepGrouping
-from dgmlib.provenance import markdown, write_table
+from dgmlib.measure.study import markdown, publish
 
 SIDE = 769  # of Table 3's square input
-_RESNET = (256, 512, 1024, 2048)  # widths of the stages of ResNet-50 and ResNet-101
-_DGM = {"DGM w/o top-down": False, "DGM": True}  # rows of Table 3, and whether they pass messages down
-_CONTEXT = {"OCP (ASP-OC)": OCNet, "RCCA": CCNet}
+RESNET = (256, 512, 1024, 2048)  # widths of the stages of ResNet-50 and ResNet-101
 
 
 class Count(NamedTuple):
@@ -62,49 +59,28 @@ def count(module: nn.Module, *inputs: Any) -> Count:
     return Count(sum(p.numel() for p in module.parameters()), counter.get_total_flops())
 
 
-def table3() -> pd.DataFrame:
-    """Count the rows of Table 3 at 769 x 769 and set them beside the printed numbers.
+def table3_modules(side: int = SIDE, context: str = "cpu") -> dict[str, tuple[nn.Module, list]]:
+    """Build the rows of Table 3: name -> (module, arguments of its ``forward`` for one square image).
 
-    Context modules read C5 at output stride 8 (2048 x 97 x 97) and have no classifier. DGM reads UPerNet's maps (512
-    channels, strides 4 to 32) with 512 superpixels and K = 10. Its superpixels are a regular grid here; their shape
-    moves only the sparse products, about 0.1 GFLOP.
+    DGM reads UPerNet's four maps (1, 512, h, w), strides 4 to 32, with K = 10, and 512 superpixels (1, side, side).
+    These are a regular grid here; their shape moves only the sparse products, about 0.1 GFLOP. Context modules read C5
+    of a dilated ResNet, (1, 2048, side / 8, side / 8), and have no classifier.
 
-    Returns:
-        One row per module: ``module``, ``parameters``, ``gflops``, ``printed parameters``, ``printed gflops``, and
-        ``printed row``, what those numbers counted as far as we can tell.
+    Args:
+        side: of the image, in pixels.
+        context: device of the context modules; "meta" is enough to count them.
     """
-    counts = {name: count(DeepGrouping(top_down=top_down), *dgm_inputs()) for name, top_down in _DGM.items()}
-    with torch.device("meta"):
-        counts |= {name: count(module(_RESNET), context_input()) for name, module in _CONTEXT.items()}
-        criss_cross = count(CrissCrossAttention(512), torch.empty(1, 512, 97, 97))
-        norms = [m.weight.numel() for m in CCNet(_RESNET).modules() if isinstance(m, nn.BatchNorm2d)]
-    # With a classifier of 19 classes, and without the weights and biases of the normalisations.
-    rcca = counts["RCCA"].parameters + 19 * (512 + 1) - 2 * sum(norms)
-    dgm = (
-        "Parameters: ours, with a split into layers that is inferred from these two numbers. "
-        "FLOPs: undetermined; the convention is not given."
-    )
-    printed = {
-        "DGM w/o top-down": (3_417_000, 9.3, dgm),
-        "DGM": (4_468_000, 10.8, dgm),
-        "OCP (ASP-OC)": (
-            15_179_000,
-            161.4,
-            "Parameters: the whole module without a classifier, exactly. FLOPs: reproduced by no set of its layers.",
-        ),
-        "RCCA": (
-            23_931_000,
-            16.5,
-            f"Parameters: with a classifier of 19 classes and without normalisations, {rcca:,}. "
-            f"FLOPs: criss-cross attention alone, applied twice, {2 * criss_cross.flops / 1e9:.2f} G.",
-        ),
-    }
-    columns = ["module", "parameters", "gflops", "printed parameters", "printed gflops", "printed row"]
-    rows = [(name, own.parameters, own.flops / 1e9, *printed[name]) for name, own in counts.items()]
-    return pd.DataFrame(rows, columns=columns)
+    maps = [torch.rand(1, 512, -(-side // stride), -(-side // stride)) for stride in (4, 8, 16, 32)]
+    row, column = torch.arange(side) * 16 // side, torch.arange(side) * 32 // side
+    superpixels = (row[:, None] * 32 + column)[None]
+    rows = {"DGM w/o top-down": DeepGrouping(top_down=False), "DGM": DeepGrouping(top_down=True)}
+    rows = {name: (module, [maps, superpixels]) for name, module in rows.items()}
+    with torch.device(context):
+        c5 = torch.rand(1, RESNET[-1], -(-side // 8), -(-side // 8))
+        return rows | {"OCP (ASP-OC)": (OCNet(RESNET), [[c5]]), "RCCA": (CCNet(RESNET), [[c5]])}
 
 
-def measure(
+def timings(
     modules: Mapping[str, tuple[nn.Module, Sequence[Any]]], repeats: int = 5, device: str | torch.device = "cpu"
 ) -> pd.DataFrame:
     """Take the peak memory of modules, then time them in turn, round by round.
@@ -133,58 +109,31 @@ def measure(
     return pd.DataFrame(rows, columns=["module", "seconds", "megabytes"])
 
 
-def measure_table3(repeats: int = 3, device: str | torch.device = "cpu", side: int = SIDE) -> pd.DataFrame:
-    """Measure the modules of Table 3, see `measure` and `table3`.
+def measure(repeats: int = 3, side: int = SIDE, out: Path = paths.RESULTS) -> str:
+    """Time the modules of Table 3 and take their peak memory, in turn in one thread; write ``modules.{csv,json,md}``.
+
+    Measured on the CPU and, where there is one, on the GPU. Ratios say more than seconds, which belong to one machine.
 
     Args:
-        repeats: rounds.
-        device: where to run.
+        repeats: rounds, of which the median is told.
         side: of the square input, in pixels.
+        out: where the table goes.
     """
-    modules = {name: (DeepGrouping(top_down=top_down), dgm_inputs(side)) for name, top_down in _DGM.items()}
-    modules |= {name: (module(_RESNET), [context_input(side)]) for name, module in _CONTEXT.items()}
-    return measure(modules, repeats, device)
-
-
-def benchmark(repeats: int = 3, side: int = SIDE, results: Path = paths.RESULTS) -> str:
-    """Time the modules of Table 3 and take their peak memory, in turn; write ``modules.csv``, ``.json`` and ``.md``.
-
-    Measured on one core of the CPU, and on the GPU where there is one. Seconds belong to one machine; what
-    compares modules is the ratio to DGM.
-
-    Args:
-        repeats: rounds, of which the median counts.
-        side: of the square input, in pixels.
-        results: folder for the table.
-    """
-    threads = torch.get_num_threads()
+    threads, tables = torch.get_num_threads(), []
     torch.set_num_threads(1)
     try:
-        measured = {
-            device: measure_table3(repeats, device, side) for device in ["cpu", *["cuda"] * torch.cuda.is_available()]
-        }
+        for device in ["cpu", *["cuda"] * torch.cuda.is_available()]:
+            table = timings(table3_modules(side), repeats, device)
+            dgm = table.set_index("module").loc["DGM", "seconds"]
+            tables.append(table.assign(device=device, **{"time, DGM = 1": table["seconds"] / dgm}))
     finally:
         torch.set_num_threads(threads)
-    table = pd.concat([one.assign(device=device) for device, one in measured.items()], ignore_index=True)
-    dgm = table["device"].map(table[table["module"] == "DGM"].set_index("device")["seconds"])
-    table["time, DGM = 1"] = table["seconds"] / dgm
-    write_table(table, "modules", results, side=side, repeats=repeats, threads=1, load=os.getloadavg())
-    note = f"One forward pass at {side} x {side}, one thread, median of {repeats} rounds in turn."
-    with paths.write_atomic(results / "modules.md") as temporary:
-        temporary.write_text(f"{note}\n\n{markdown(table.round(3))}\n")
-    return (results / "modules.md").read_text()
-
-
-def dgm_inputs(side: int = SIDE) -> tuple[list[torch.Tensor], torch.Tensor]:
-    """UPerNet's four maps (1, 512, h, w) of a square image, random, and 512 superpixels (1, side, side), a grid."""
-    maps = [torch.rand(1, 512, -(-side // stride), -(-side // stride)) for stride in (4, 8, 16, 32)]
-    row, column = torch.arange(side) * 16 // side, torch.arange(side) * 32 // side
-    return maps, (row[:, None] * 32 + column)[None]
-
-
-def context_input(side: int = SIDE) -> list[torch.Tensor]:
-    """C5 of a dilated ResNet (1, 2048, side / 8, side / 8), as the list of maps that a decoder reads."""
-    return [torch.rand(1, _RESNET[-1], -(-side // 8), -(-side // 8))]
+    table = pd.concat(tables, ignore_index=True)
+    text = (
+        f"One forward pass at {side} x {side}, one thread, median of {repeats} rounds in turn.\n\n"
+        f"{markdown(table.round(3))}\n"
+    )
+    return publish("modules", table, text, out, side=side, repeats=repeats, threads=1, load=os.getloadavg())
 
 
 def _to(x: Any, device: torch.device) -> Any:

@@ -21,9 +21,9 @@ from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.checkpoints import load_model
 from dgmlib.evaluation import predict, view
 from dgmlib.experiments import SETTINGS, cell_folder, open_data
+from dgmlib.measure.provenance import provenance
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RUNS, write_atomic
-from dgmlib.provenance import provenance
 
 #: Columns of Fig. 4, after image and truth.
 MODELS = ("APCNet", "OCNet", "UPerNet", "DGM")
@@ -82,23 +82,16 @@ def compare(
         FileNotFoundError: if a cell is not trained.
     """
     networks = {name: load_model(cell_folder(preset, name, SETTING, seed, data, runs) / "model") for name in models}
-    dataset = open_data(data, "val", SETTINGS[SETTING])
-    regions_of = RegionMaps(dataset.cache, preset.model.max_regions)
-    found = []
+    dataset, found = open_data(data, "val", SETTINGS[SETTING]), []
+    regions_of, testing = RegionMaps(dataset.cache, preset.model.max_regions), preset.testing
     for task in TASKS:
+        names = names_of(dataset.vocabulary, task)
         for index in choose(dataset, task, images):
             sample = dataset[index]
-            inputs = view(
-                sample["image"],
-                regions_of(sample["key"], sample["image"]),
-                preset.testing.short_side,
-                preset.testing.max_size,
-            )
+            key, image, truth = sample["key"], sample["image"], labels_of(sample, task, dataset.vocabulary)
+            inputs = view(image, regions_of(key, image), testing.short_side, testing.max_size)
             maps = {name: _predicted(network, inputs, sample, task) for name, network in networks.items()}
-            truth = labels_of(sample, task, dataset.vocabulary)
-            found.append(
-                Comparison(task, sample["key"], sample["image"], truth, maps, names_of(dataset.vocabulary, task))
-            )
+            found.append(Comparison(task, key, image, truth, maps, names))
     return found
 
 
@@ -106,12 +99,12 @@ def choose(dataset: Dataset, task: str, images: int) -> list[int]:
     """Indices of the first so many images of every source with two or more labels of a task on `ENOUGH` pixels."""
     chosen: dict[str, list[int]] = {}
     for index, record in enumerate(dataset.records):
-        own = chosen.setdefault(record.source, [])
-        if len(own) < images and task in SOURCE_TASKS[record.source]:
+        found = chosen.setdefault(record.source, [])
+        if len(found) < images and task in SOURCE_TASKS[record.source]:
             labels = labels_of(dataset[index], task, dataset.vocabulary)
             if len(np.unique(labels[labels > 0])) > 1 and (labels > 0).mean() >= ENOUGH:
-                own.append(index)
-    return [index for own in chosen.values() for index in own]
+                found.append(index)
+    return [index for found in chosen.values() for index in found]
 
 
 def names_of(vocabulary: Vocabulary, task: str) -> tuple[str, ...]:
@@ -196,18 +189,11 @@ def load(folder: Path) -> tuple[list[Comparison], dict]:
     path = folder / "index.json"
     if not path.exists():
         raise FileNotFoundError(f"there are no predictions in {folder}; notebook 11 stores them there.")
-    facts = json.loads(path.read_text())
-    names, entries = ({task: tuple(own) for task, own in facts.pop("names").items()}, facts.pop("images"))
+    facts, comparisons = json.loads(path.read_text()), []
+    names, entries = facts.pop("names"), facts.pop("images")
     with np.load(folder / "maps.npz") as arrays:
-        comparisons = [
-            Comparison(
-                entry["task"],
-                entry["key"],
-                arrays[f"{i} image"],
-                arrays[f"{i} truth"].astype(np.int64),
-                {model: arrays[f"{i} {model}"].astype(np.int64) for model in entry["models"]},
-                names[entry["task"]],
-            )
-            for i, entry in enumerate(entries)
-        ]
+        for i, entry in enumerate(entries):
+            ids = {name: arrays[f"{i} {name}"].astype(np.int64) for name in ("truth", *entry["models"])}
+            facts_of = entry["task"], entry["key"], arrays[f"{i} image"], ids.pop("truth")
+            comparisons.append(Comparison(*facts_of, ids, tuple(names[entry["task"]])))
     return comparisons, facts

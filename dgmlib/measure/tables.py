@@ -7,19 +7,26 @@ have it, the number that the paper prints for Broden+ or ADE20K. The two are nev
 import os
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
+from torch import nn
 
 from dgmlib import experiments, paths, presets
-from dgmlib.overhead import table3 as count_table3
-from dgmlib.provenance import markdown, write_table
+from dgmlib.decoders import CCNet
+from dgmlib.decoders.ccnet import CrissCrossAttention
+from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
+from dgmlib.measure.study import markdown, publish
 
+#: Tables 1 and 2: their systems, and the settings that these are trained in.
+ROWS = {"1": (experiments.TABLE1, ("O+P+S", "O+P+S+M+T")), "2": (experiments.TABLE2, ("O",))}
 COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data", "profile", "paper"]
-#: Printed for Broden+ and ADE20K, fraction of one: (table, model, setting, task, metric) -> value.
+#: Printed in the paper, scores as fractions of one: (table, model, setting, task, metric) -> value.
 PRINTED = {
     # UPerNet's own paper; the rest of Table 1 was not at hand.
     ("1", "UPerNet", "O+P+S", "object", "mIoU"): 0.2383,
@@ -35,6 +42,14 @@ PRINTED = {
     ("2", "HRNetV2", "O", "object", "pixel accuracy (multi-scale)"): 0.8147,
     ("2", "DeepLabV3", "O", "object", "mIoU (multi-scale)"): 0.441,
     ("2", "DeepLabV3", "O", "object", "pixel accuracy (multi-scale)"): 0.811,
+    ("3", "DGM w/o top-down", "769 x 769", "overhead", "parameters"): 3_417_000,
+    ("3", "DGM w/o top-down", "769 x 769", "overhead", "gflops"): 9.3,
+    ("3", "DGM", "769 x 769", "overhead", "parameters"): 4_468_000,
+    ("3", "DGM", "769 x 769", "overhead", "gflops"): 10.8,
+    ("3", "OCP (ASP-OC)", "769 x 769", "overhead", "parameters"): 15_179_000,
+    ("3", "OCP (ASP-OC)", "769 x 769", "overhead", "gflops"): 161.4,
+    ("3", "RCCA", "769 x 769", "overhead", "parameters"): 23_931_000,
+    ("3", "RCCA", "769 x 769", "overhead", "gflops"): 16.5,
 }
 NOTES = {
     "1": "Printed for Broden+ with ResNet-50; only UPerNet's row of O+P+S was at hand when this was written",
@@ -43,43 +58,45 @@ NOTES = {
 }
 
 
-def table1(profile: str | presets.Preset, seeds: int = 1, data: str | Path | None = None, **places) -> pd.DataFrame:
-    """Table 1: its five systems in both settings; writes ``table1.csv``, ``.json`` and ``.md``.
-
-    Args:
-        profile: a preset or its name.
-        seeds: how many seeds to train every cell with.
-        data: root of the data set; Broden-mini is drawn where it is missing.
-        **places: ``runs``, ``results`` (folders), ``workers``, ``device``, ``report``. Runs are spread over ``workers``
-            processes, each with its share of the CPU's cores; a GPU takes one at a time. With ``report``, every run
-            prints a line now and then.
-    """
-    return _measure("1", experiments.TABLE1, ("O+P+S", "O+P+S+M+T"), profile, seeds, data, **places)
-
-
-def table2(profile: str | presets.Preset, seeds: int = 1, data: str | Path | None = None, **places) -> pd.DataFrame:
-    """Table 2: its twelve systems on segmentation alone; arguments as for `table1`, ``data`` being ADE20K's split."""
-    return _measure("2", experiments.TABLE2, ("O",), profile, seeds, data, **places)
-
-
-def _measure(
+def scored(
     number: str,
-    systems: dict[str, experiments.System],
-    settings: tuple[str, ...],
-    profile: str | presets.Preset,
-    seeds: int,
-    data: str | Path | None,
+    profile: str = "mini",
+    seeds: int = 1,
+    data: Path | None = None,
+    systems: tuple[str, ...] = (),
+    pretrained: str = "",
     runs: Path = paths.RUNS,
-    results: Path = paths.RESULTS,
+    out: Path = paths.RESULTS,
     workers: int = 2,
     device: str = "auto",
     report: bool = False,
 ) -> pd.DataFrame:
-    preset = presets.get(profile) if isinstance(profile, str) else profile
+    """Train and score the systems of Table 1 or 2 in all its settings; finished runs are read back.
+
+    Writes ``table1.{csv,json,md}`` or ``table2.{csv,json,md}``.
+
+    Args:
+        number: "1" or "2".
+        profile: preset: mini, paper or smoke.
+        seeds: how many seeds to train every system with.
+        data: root of the data set; Broden-mini is drawn where it is missing.
+        systems: rows of the table; by default all.
+        pretrained: ImageNet weights to start from, as for `dgmlib train`.
+        runs: folder of all runs.
+        out: where the table goes.
+        workers: processes among which the runs and the CPU's cores are shared; a GPU takes one run at a time.
+        device: auto, cpu, cuda or mps.
+        report: whether every run prints a line now and then.
+    """
+    known, settings = ROWS[number]
+    if unknown := set(systems) - set(known):
+        raise ValueError(f"Table {number} has no {', '.join(sorted(unknown))}; choose from {', '.join(known)}.")
+    preset = presets.with_weights(presets.get(profile), pretrained)
     root = experiments.data_root(preset, data, workers)
-    own = experiments.settings_for(preset, experiments.SETTINGS[settings[0]], root)
-    cells = [(system, setting, seed) for seed in range(seeds) for setting in settings for system in systems]
+    base = experiments.settings_for(preset, experiments.SETTINGS[settings[0]], root)
+    cells = [(system, setting, seed) for seed in range(seeds) for setting in settings for system in systems or known]
     workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
+    # Convolutions of this size gain nothing from a second core; two runs side by side do.
     threads = max((os.cpu_count() or 1) // workers, 1)
     jobs = (delayed(_run_cell)(threads, report, preset, *cell, root, runs, device) for cell in cells)
     with warnings.catch_warnings():
@@ -90,13 +107,14 @@ def _measure(
     for (system, setting, seed), metrics in zip(cells, measured, strict=True):
         for name, value in metrics.items():
             where = (number, system, setting, *name.split("/"))  # table, model, setting, task, metric
-            rows.append([*where, value, seed, own.data, own.name, PRINTED.get(where)])
+            rows.append([*where, value, seed, base.data, base.name, PRINTED.get(where)])
     table = pd.DataFrame(rows, columns=COLUMNS)
-    facts = {"preset": asdict(own) | {"single_task": None}, "seeds": seeds, "notes": NOTES[number]}
-    write_table(table, f"table{number}", results, **facts)
-    with paths.write_atomic(results / f"table{number}.md") as temporary:
-        temporary.write_text(render(table))
+    facts = {"preset": asdict(base) | {"single_task": None}, "seeds": seeds, "notes": NOTES[number]}
+    publish(f"table{number}", table, render(table), out, **facts)
     return table
+
+
+table1, table2 = partial(scored, "1"), partial(scored, "2")
 
 
 def _run_cell(
@@ -110,29 +128,28 @@ def _run_cell(
     runs: Path,
     device: str,
 ) -> dict[str, float]:
-    # Convolutions of this size gain nothing from a second core; two runs side by side do.
     torch.set_num_threads(threads)
     name = f"{system}, {setting}, seed {seed}"
     training = experiments.settings_for(preset, experiments.SETTINGS[setting], data).training
-    on_log = _Reporter(name, training) if report else None
+    on_log = _reporter(name, training) if report else None
     metrics = experiments.run(preset, system, setting, seed, data, runs, device=device, progress=False, on_log=on_log)
     if report:
         print(f"  {name}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True)
     return metrics
 
 
-class _Reporter:
-    """Prints how far a run is, ten times in each phase; bars of several processes would overwrite each other."""
+def _reporter(name: str, config: presets.TrainingConfig) -> Callable[[dict], None]:
+    """Print how far a run is, ten times in each phase; bars of several processes would overwrite each other."""
+    totals, began = (config.iterations, config.texture_iterations), {}
 
-    def __init__(self, name: str, config: presets.TrainingConfig):
-        self.name, self.totals, self.first = name, (config.iterations, config.texture_iterations), {}
-
-    def __call__(self, record: dict) -> None:
-        iteration, seconds, total = record["iteration"], record["seconds"], self.totals[record["phase"]]
-        first, began = self.first.setdefault(record["phase"], (iteration, seconds))
+    def report(record: dict) -> None:
+        iteration, seconds, total = record["iteration"], record["seconds"], totals[record["phase"]]
+        first, start = began.setdefault(record["phase"], (iteration, seconds))
         if iteration % max(total // 10, 1) == 0 and iteration > first:
-            left = (seconds - began) / (iteration - first) * (total - iteration) / 60
-            print(f"  {self.name}: {iteration} of {total}, loss {record['loss']:.2f}, {left:.1f} min left", flush=True)
+            left = (seconds - start) / (iteration - first) * (total - iteration) / 60
+            print(f"  {name}: {iteration} of {total}, loss {record['loss']:.2f}, {left:.1f} min left", flush=True)
+
+    return report
 
 
 def render(table: pd.DataFrame) -> str:
@@ -154,30 +171,44 @@ def render(table: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def table3(results: Path = paths.RESULTS) -> pd.DataFrame:
-    """Table 3: parameters and FLOPs, counted; writes ``table3.csv``, ``.json`` and ``.md`` to ``results``."""
-    counted = count_table3()
-    rows = []
-    for row in counted.to_dict("records"):
-        for metric, printed in (("parameters", "printed parameters"), ("gflops", "printed gflops")):
-            facts = ["3", row["module"], "769 x 769", "overhead", metric, row[metric], "", "counted", "", row[printed]]
-            rows.append(dict(zip(COLUMNS, facts, strict=True)))
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    convention = "FLOPs are 2 x multiply-accumulate of one forward pass at 769 x 769, without classifier."
-    notes = dict(zip(counted["module"], counted["printed row"], strict=True))
-    write_table(table, "table3", results, convention=convention, what_the_printed_row_counted=notes)
-    shown = pd.DataFrame(
-        {
-            "module": counted["module"],
-            "parameters": counted["parameters"].map("{:,}".format),
-            "printed": (counted["printed parameters"] / 1e6).map("{:.3f}M".format),
-            "GFLOP": counted["gflops"].map("{:.2f}".format),
-            "printed ": counted["printed gflops"].map("{:.1f}".format),
-            "what the printed row counted": counted["printed row"],
-        }
+def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
+    """Count Table 3's parameters and FLOPs; write ``table3.{csv,json,md}``, the printed numbers beside ours.
+
+    Args:
+        out: where the table goes.
+    """
+    counts = {name: count(module, *inputs) for name, (module, inputs) in table3_modules(context="meta").items()}
+    with torch.device("meta"):
+        criss_cross = count(CrissCrossAttention(512), torch.empty(1, 512, 97, 97))
+        norms = [m.weight.numel() for m in CCNet(RESNET).modules() if isinstance(m, nn.BatchNorm2d)]
+    # With a classifier of 19 classes, and without the weights and biases of the normalisations.
+    rcca = counts["RCCA"].parameters + 19 * (512 + 1) - 2 * sum(norms)
+    dgm = (
+        "Parameters: ours, with a split into layers that is inferred from these two numbers. "
+        "FLOPs: undetermined; the convention is not given."
     )
-    with paths.write_atomic(results / "table3.md") as temporary:
-        temporary.write_text(f"Table 3, counted: {convention}\n\n{markdown(shown)}\n")
+    notes = {
+        "DGM w/o top-down": dgm,
+        "DGM": dgm,
+        "OCP (ASP-OC)": "Parameters: the whole module without a classifier, exactly. "
+        "FLOPs: reproduced by no set of its layers.",
+        "RCCA": f"Parameters: with a classifier of 19 classes and without normalisations, {rcca:,}. "
+        f"FLOPs: criss-cross attention alone, applied twice, {2 * criss_cross.flops / 1e9:.2f} G.",
+    }
+    rows, shown = [], []
+    for name, (parameters, flops) in counts.items():
+        printed = []
+        for metric, value in (("parameters", parameters), ("gflops", flops / 1e9)):
+            where = ("3", name, f"{SIDE} x {SIDE}", "overhead", metric)
+            printed.append(PRINTED[where])
+            rows.append([*where, value, "", "counted", "", printed[-1]])
+        size, cost = f"{printed[0] / 1e6:.3f}M", f"{printed[1]:.1f}"
+        shown.append([name, f"{parameters:,}", size, f"{flops / 1e9:.2f}", cost, notes[name]])
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    columns = ["module", "parameters", "printed", "GFLOP", "printed ", "what the printed row counted"]
+    convention = f"FLOPs are 2 x multiply-accumulate of one forward pass at {SIDE} x {SIDE}, without classifier."
+    text = f"Table 3, counted: {convention}\n\n{markdown(pd.DataFrame(shown, columns=columns))}\n"
+    publish("table3", table, text, out, convention=convention, what_the_printed_row_counted=notes)
     return table
 
 

@@ -12,8 +12,6 @@ boundary it would lose.
 ``graph``         label map -> region adjacency, PyTorch Geometric ``Data``
 ``ucm``           official MCG and gPb-OWT-UCM contour maps -> label maps
 ``folder``        the label maps of a folder of images, on disk
-``quality``       label map, human segmentations -> scores
-``benchmark``     the quality table beside other methods (``baselines``)
 ================  =====================================================================
 """
 

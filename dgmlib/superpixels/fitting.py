@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from scipy.io import loadmat
+from skimage.io import imread
 from tqdm import tqdm
 
 from .merge import cut, merge_order, pair_features, region_graph
 from .partition import fine_partition, lab_image
-from .quality import read_split
 
 #: What the weights multiply, in their order.
 FEATURES = (
@@ -29,6 +30,34 @@ _START = (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 _COUNTS = (3000, 1000, 500, 250)
 
 
+class HumanSegmentations(Sequence):
+    """A split of BSDS500, in the order of the files' names and read when asked for.
+
+    Items are pairs: an image, (H, W, 3) uint8, and a list of every annotator's segments, (H, W) int64 from 0.
+
+    Args:
+        folder: with ``images/SPLIT/*.jpg`` and ``groundTruth/SPLIT/*.mat``.
+        split: "train" or "val".
+
+    Raises:
+        ValueError: if there are no images.
+    """
+
+    def __init__(self, folder: str | Path, split: str):
+        self.images = sorted(Path(folder, "images", split).glob("*.jpg"))
+        self.truth = Path(folder, "groundTruth", split)
+        if not self.images:
+            raise ValueError(f"{Path(folder, 'images', split)} has no .jpg images; pass the folder of BSDS500.")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        path = self.images[index]
+        annotators = loadmat(self.truth / f"{path.stem}.mat")["groundTruth"].ravel()
+        return imread(path), [a["Segmentation"][0, 0].astype(np.int64) - 1 for a in annotators]
+
+
 def fit(data: Path, rounds: int = 2, workers: int = 1) -> dict[str, float]:
     """Fit the weights of P to the training images of BSDS500; `dgmlib.superpixels.merge.WEIGHTS` holds the result.
 
@@ -43,7 +72,7 @@ def fit(data: Path, rounds: int = 2, workers: int = 1) -> dict[str, float]:
     Returns:
         the weight of every feature, rounded to three digits after the point.
     """
-    return fit_images(read_split(data, "train"), rounds, workers)
+    return fit_images(HumanSegmentations(data, "train"), rounds, workers)
 
 
 def fit_images(
