@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from dgmlib.explain.measured import untrained
+from dgmlib.explain.simulated_clicks import ColourFlood, best_choice, centre, next_click, objects, simulate
 from PIL import Image
 from tiny import PHOTO
 
@@ -17,8 +19,6 @@ from dgmlib.broden.folder import FolderDataset
 from dgmlib.explain import Click, ClickSession
 from dgmlib.explain import click_benchmark as bench
 from dgmlib.explain.clicks import unit_memberships
-from dgmlib.explain.measured import untrained
-from dgmlib.explain.simulated_clicks import ColourFlood, best_choice, centre, next_click, objects, simulate
 
 RNG = np.random.default_rng(0)
 

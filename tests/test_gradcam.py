@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 from captum.attr import LayerGradCam
+from dgmlib.explain.measured import add_rows
 from matplotlib.figure import Figure
 from tiny import VOCABULARY
 from torch import nn
@@ -15,7 +16,6 @@ from dgmlib import presets, viz
 from dgmlib.broden import Vocabulary
 from dgmlib.explain import gradcam, gradcam_benchmark
 from dgmlib.explain.gradcam import class_score, node_cam, predicted_as, to_pixels, to_superpixels
-from dgmlib.explain.measured import add_rows
 from dgmlib.parsing import PerceptualParser
 from dgmlib.regions import RegionGrid
 

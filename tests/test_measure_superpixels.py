@@ -1,20 +1,16 @@
-import math
 import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
-from scipy.io import savemat
+from bsds import write_bsds
 from skimage import data
-from skimage.measure import label as connected
 
-from dgmlib import superpixels
-from dgmlib.superpixels import benchmark as benchmarks
-from dgmlib.superpixels import fitting, merge, quality
-from dgmlib.superpixels.baselines import felzenszwalb_at, seeds_like, slic_at, watershed_at
-from dgmlib.superpixels.benchmark import benchmark
+from dgmlib.measure import superpixels as quality
+from dgmlib.measure.baselines import felzenszwalb_at, seeds_like, slic_at, watershed_at
+from dgmlib.superpixels import fitting, segment, segment_hierarchy
+from dgmlib.superpixels.fitting import HumanSegmentations
 
 BSDS = Path(os.environ.get("DGM_REAL_DATA", "/nowhere")) / "bsds500"
 needs_bsds = pytest.mark.skipif(not BSDS.is_dir(), reason="DGM_REAL_DATA does not point at a folder with bsds500")
@@ -49,58 +45,14 @@ def test_scores_average_over_annotators():
         assert both[key] == pytest.approx(mean)
 
 
-def test_logistic_regression_finds_the_closed_form():
-    # With one constant feature the weight is the log odds of the weighted mean target.
-    target, importance = np.array([0.0, 1.0, 0.25]), np.array([1.0, 2.0, 4.0])
-    mean = np.average(target, weights=importance)
-    weight = fitting._logistic(np.ones((3, 1)), target, importance)
-    assert weight == pytest.approx([math.log(mean / (1 - mean))])
-
-
-def test_share_lost_by_a_merge_is_the_drop_of_asa(monkeypatch):
-    photo = data.astronaut()[100:150, 150:220]
-    truths = [connected(photo[..., 1] // s, connectivity=1, background=-1).astype(np.int64) - 1 for s in (64, 100)]
-    monkeypatch.setattr(fitting, "_COUNTS", (12,))
-    _, share, smaller = fitting._examples(photo, truths, merge.WEIGHTS)
-    labels = superpixels.segment(photo, 12)
-    before = quality.scores(labels, truths, photo)["ASA"]
-    edges = superpixels.region_adjacency(labels)
-    for (i, j), lost in zip(edges.T[edges[0] < edges[1]], share * smaller, strict=True):
-        merged = np.unique(np.where(labels == j, i, labels), return_inverse=True)[1].reshape(labels.shape)
-        after = quality.scores(merged, truths, photo)["ASA"]
-        assert lost == pytest.approx((before - after) * labels.size)
-
-
 @pytest.fixture
 def small_bsds(tmp_path):
-    """Two photographs in BSDS500's layout, with two annotators who see flat patches of colour."""
-    for split in ("train", "val"):
-        (tmp_path / "images" / split).mkdir(parents=True)
-        (tmp_path / "groundTruth" / split).mkdir(parents=True)
-        for name, photo in (("1", data.astronaut()), ("2", data.coffee())):
-            photo = photo[100:180, 150:270]
-            Image.fromarray(photo).save(tmp_path / "images" / split / f"{name}.jpg", quality=95)
-            truths = np.empty((1, 2), object)
-            for i, steps in enumerate((64, 90)):
-                patches = connected(photo.mean(2) // steps, connectivity=1, background=-1).astype(np.uint16)
-                truths[0, i] = {"Segmentation": patches}
-            savemat(tmp_path / "groundTruth" / split / f"{name}.mat", {"groundTruth": truths})
-    return tmp_path
-
-
-def test_fit_is_repeatable_and_sensible(small_bsds):
-    weights = superpixels.fit(small_bsds, rounds=1)
-    assert list(weights) == list(fitting.FEATURES)
-    assert len(merge.WEIGHTS) == len(weights)
-    assert weights == superpixels.fit(small_bsds, rounds=1)
-    assert weights["coarse contrast"] + weights["fine contrast"] + weights["colour distance"] > 0
-    with pytest.raises(ValueError, match="pass the folder of BSDS500"):
-        superpixels.fit(small_bsds / "nowhere")
+    return write_bsds(tmp_path)
 
 
 def test_benchmark_writes_the_table_with_its_origin(small_bsds, tmp_path):
     out = tmp_path / "results"
-    benchmark(small_bsds, out, images=1)
+    quality.measure(small_bsds, out, images=1)
     table = pd.read_csv(out / "superpixels.csv")
     assert len(table) == 20
     assert set(table["data"]) == {"BSDS500 val, 1 images, all annotators"}
@@ -117,13 +69,13 @@ def test_training_images_are_segmented_with_constants_of_the_other_folds(small_b
         constants[image.tobytes()] = fitting.fit_images(items, rounds=1)
         return constants[image.tobytes()]
 
-    def segment_hierarchy(image, counts, weights):
+    def segmented(image, counts, weights):
         used.append((image.tobytes(), weights))
-        return superpixels.segment_hierarchy(image, counts, weights)
+        return segment_hierarchy(image, counts, weights)
 
-    monkeypatch.setattr(benchmarks, "fit_images", fit_images)
-    monkeypatch.setattr(benchmarks, "segment_hierarchy", segment_hierarchy)
-    table = benchmarks.kept_aside(small_bsds, tmp_path / "results", folds=2)
+    monkeypatch.setattr(quality, "fit_images", fit_images)
+    monkeypatch.setattr(quality, "segment_hierarchy", segmented)
+    table = quality.kept_aside(small_bsds, tmp_path / "results", folds=2)
     (one, for_one), (other, for_other) = used
     assert (for_one, for_other) == (list(constants[other].values()), list(constants[one].values()))
     assert for_one != for_other
@@ -143,12 +95,10 @@ def test_other_methods_stay_within_the_count(method):
 
 @needs_bsds
 def test_quality_bar_on_photographs_kept_aside():
-    rows = []
-    for path in sorted((BSDS / "images" / "val").glob("*.jpg"))[::12]:
-        human = quality.load_human(BSDS / "groundTruth" / "val" / f"{path.stem}.mat")
-        image = np.asarray(Image.open(path))
-        ours, theirs = superpixels.segment(image), slic_at(image, 512)
-        rows.append([quality.scores(labels, human, image) for labels in (ours, theirs)])
+    rows, photographs = [], HumanSegmentations(BSDS, "val")
+    for index in range(0, len(photographs), 12):
+        image, human = photographs[index]
+        rows.append([quality.scores(regions, human, image) for regions in (segment(image), slic_at(image, 512))])
     ours, theirs = (pd.DataFrame(column).mean() for column in zip(*rows, strict=True))
     assert ours["regions"] == 512
     assert ours["ASA"] > theirs["ASA"] + 0.015

@@ -11,6 +11,7 @@ does and those that correct it stay at level 1.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import product
 
@@ -22,7 +23,7 @@ from skimage.segmentation import flood
 from torch.utils.data import Dataset
 
 from dgmlib.explain.clicks import ClickSession
-from dgmlib.measure.study import Study, markdown, rows_of, untrained
+from dgmlib.measure.study import Study, markdown, untrained
 from dgmlib.parsing import PerceptualParser
 from dgmlib.superpixels.partition import lab_image
 
@@ -122,22 +123,15 @@ class ColourFlood:
 
 
 def compare(
-    model: PerceptualParser,
-    sets: Mapping[str, tuple[Dataset, Dataset]],
-    short_side: int = 128,
-    images: int = 40,
-    training_images: int = 20,
-    workers: int = 1,
+    model: PerceptualParser, sets: Mapping[str, tuple[Dataset, Dataset]], study: Study, training_images: int = 20
 ) -> pd.DataFrame:
     """Measure the IoU after 1, 2, 3 and 5 simulated clicks per object.
 
     Args:
         model: with a Deep Grouping Model; one with its `recipe` and random weights is measured beside it.
         sets: name of the data -> (training split, validation split), e.g. of `BrodenPlus` or `FolderDataset`.
-        short_side: see `ClickSession`.
-        images: how many images of every validation split, spread evenly.
+        study: how many validation images, and how large.
         training_images: how many of every training split, to choose thresholds and the tolerance on.
-        workers: processes.
 
     Returns:
         one row per data, method, level and number of clicks: "setting" (the threshold or tolerance chosen), "IoU"
@@ -152,10 +146,10 @@ def compare(
     models, levels = {DGM: model, UNTRAINED: untrained(model)}, range(2, len(model.dgm.in_channels) + 1)
     climbing = product((DGM, CORRECTED, UNTRAINED), levels, THRESHOLDS)
     candidates = [(SUPERPIXEL, 1, np.nan), *climbing, *product((FLOOD,), (0,), TOLERANCES)]
-    tables = []
+    choosing, tables = replace(study, images=training_images), []
     for name, (train, val) in sets.items():
-        chosen = choose(_scores(models, candidates, short_side, f"{name}, choosing", train, training_images, workers))
-        scores = _scores(models, [*chosen, (BOUND, 1, np.nan)], short_side, name, val, images, workers)
+        chosen = choose(_scores(models, candidates, choosing, f"{name}, choosing", train))
+        scores = _scores(models, [*chosen, (BOUND, 1, np.nan)], study, name, val)
         groups = scores.groupby(["data", "method", "level", "setting", "clicks"], sort=False, dropna=False)["IoU"]
         table = groups.agg(IoU="mean", error="sem", objects="size").reset_index()
         tables.append(table.assign(images=scores["image"].nunique()))
@@ -169,11 +163,11 @@ def choose(tried: pd.DataFrame) -> list[Setting]:
     return list(best[["method", "level", "setting"]].itertuples(index=False, name=None))
 
 
-def _scores(models, settings, short_side, name, dataset, images, workers) -> pd.DataFrame:
+def _scores(models, settings: list[Setting], study: Study, name: str, dataset: Dataset) -> pd.DataFrame:
     """One row per image, object, setting and number of clicks."""
-    rows = rows_of(partial(_image, models, settings, short_side), {name: dataset}, images, workers)
+    rows = study.rows(partial(_image, models, settings, study.side), {name: dataset})
     if rows.empty:
-        raise ValueError(f"{name}: no object covers {SMALLEST:.0%} of one of {images} images; take more images.")
+        raise ValueError(f"{name}: no object covers {SMALLEST:.0%} of one of {study.images} images; take more images.")
     return rows
 
 
@@ -211,7 +205,7 @@ def measure(study: Study = Study(images=40), training_images: int = 20) -> str:
     """
     train, val = (study.sets(split, ("object",)) for split in ("train", "val"))
     sets = {name: (train[name], val[name]) for name in val}
-    table = compare(study.load(), sets, study.side, study.images, training_images, study.workers)
+    table = compare(study.load(), sets, study, training_images)
     table.insert(1, "model", study.model.name)
     facts = {"short_side": study.side, "training_images": training_images, "smallest_object": SMALLEST}
     return study.publish("clicks", table, render, **facts)

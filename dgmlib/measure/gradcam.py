@@ -29,10 +29,11 @@ from dgmlib.broden.loading import nearest
 from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.evaluation import view
 from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels, to_superpixels
-from dgmlib.measure.study import Study, markdown, rows_of
+from dgmlib.measure.study import Study, markdown
 from dgmlib.parsing import PerceptualParser
 from dgmlib.regions import RegionGrid
 
+MAX_SIZE = 1000  # pixels, the longest side of a scaled image
 STEPS = 10
 BLUR = 1 / 6  # of the short side: standard deviation of insertion's Gaussian. Narrower ones leave scenes recognisable.
 
@@ -45,15 +46,7 @@ SHUFFLED = ", shuffled"
 FEATURES, POOLED, TOLD, CONSTANT = "F^L", "F^L over superpixels", "predicted pixels", "constant"
 
 
-def compare(
-    model: PerceptualParser,
-    sets: Mapping[str, Dataset],
-    short_side: int = 450,
-    images: int = 60,
-    max_size: int = 1000,
-    workers: int = 1,
-    seed: int = 0,
-) -> pd.DataFrame:
+def compare(model: PerceptualParser, sets: Mapping[str, Dataset], study: Study) -> pd.DataFrame:
     """Measure pointing game, deletion and insertion.
 
     Objects are those that are in the image and predicted somewhere in it: of every such class in turn for the pointing
@@ -63,11 +56,7 @@ def compare(
         model: with a Deep Grouping Model.
         sets: name of the data -> split to measure on; its object classes are matched with the model's by name, and
             pixels of classes that the model does not know count as unlabelled.
-        short_side: images are scaled to it, in pixels, as in `dgmlib.evaluation.evaluate`.
-        images: how many of every split, spread evenly.
-        max_size: the longest side of a scaled image, in pixels.
-        workers: processes.
-        seed: of the drawn classes and of the order of equal pixels.
+        study: how many images, and how large.
 
     Returns:
         one row per data, target, measure and map: "value", averaged over the objects of an image and then over images;
@@ -80,7 +69,7 @@ def compare(
     """
     for name, dataset in sets.items():
         model_ids(dataset.vocabulary, model.vocabulary, name)
-    return average(rows_of(partial(_image, model, short_side, max_size, seed), sets, images, workers))
+    return average(study.rows(partial(_image, model, study.side), sets))
 
 
 def average(rows: pd.DataFrame) -> pd.DataFrame:
@@ -106,8 +95,7 @@ def measure(study: Study = Study()) -> str:
     Args:
         study: the model, and where to measure it.
     """
-    sets = study.sets("val", ("object",))
-    table = compare(study.load(), sets, study.side, study.images, workers=study.workers)
+    table = compare(study.load(), study.sets("val", ("object",)), study)
     table.insert(1, "model", study.model.name)
     return study.publish("gradcam", table, render, short_side=study.side, steps=STEPS, blur=round(BLUR, 4))
 
@@ -211,28 +199,28 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     return table.rename_axis(columns=None).reset_index()
 
 
-def _image(model, short_side, max_size, seed, dataset, index) -> list[dict]:
+def _image(model, short_side, dataset, index) -> list[dict]:
     """All measurements on one image."""
     sample, ids = dataset[index], model_ids(dataset.vocabulary, model.vocabulary)
     regions = superpixels.segment(sample["image"], model.recipe["model"]["max_regions"])
-    image, regions = (x.to(model.mean.device) for x in view(sample["image"], regions, short_side, max_size))
+    image, regions = (x.to(model.mean.device) for x in view(sample["image"], regions, short_side, MAX_SIZE))
     sides = zip(sample["image"].shape[:2], regions.shape[1:], strict=True)
     truth = ids[sample["object"][np.ix_(*(nearest(old, new) for old, new in sides))]]
     with torch.inference_mode():
         parsed = model(image, regions, tasks=[task for task in ("scene", "object") if task in model.heads])
     predicted = {thing: predicted_as(parsed, model.vocabulary, "object", thing) for thing in np.unique(truth).tolist()}
     predicted = {thing: mask for thing, mask in predicted.items() if thing and mask.any()}
-    drawn = np.random.default_rng(seed + index).choice(list(predicted)) if predicted else None
+    drawn = np.random.default_rng(index).choice(list(predicted)) if predicted else None
     trials = [(SCENE, "scene", int(parsed["scene"].argmax(1)), None)] if "scene" in parsed else []
     for thing, mask in predicted.items():
         trials += [(PREDICTED, "object", thing, mask), (ANYWHERE, "object", thing, torch.ones_like(mask))]
     rows = []
     for name, task, target, mask in trials:
-        maps = _maps(model, image, regions, parsed.grouping, task, target, mask, name == PREDICTED, seed + index)
+        maps = _maps(model, image, regions, parsed.grouping, task, target, mask, name == PREDICTED, index)
         for map_name, cam in maps.items():
             values = {"pointing": pointing(cam, truth == target, truth > 0)} if task == "object" else {}
             if name == SCENE or (name == PREDICTED and target == drawn):
-                scores = curves(model, image, regions, cam, task, target, mask, seed + index)
+                scores = curves(model, image, regions, cam, task, target, mask, index)
                 values |= {measure_name: area_under(curve) for measure_name, curve in scores.items()}
             facts = {"target": name, "map": map_name, "silent": not cam.any()}
             rows += [facts | {"measure": measure_name, "value": value} for measure_name, value in values.items()]

@@ -23,15 +23,14 @@ import torch
 from numpy.typing import ArrayLike
 from scipy import ndimage
 from scipy.cluster.hierarchy import cut_tree, ward
-from scipy.stats import entropy
 from skimage.color import rgb2lab
-from skimage.metrics import contingency_table
+from skimage.metrics import contingency_table, variation_of_information
 from torch.utils.data import Dataset
 
 from dgmlib import superpixels
 from dgmlib.broden import Vocabulary
 from dgmlib.explain.clicks import ClickSession
-from dgmlib.measure.study import Study, markdown, rows_of, untrained
+from dgmlib.measure.study import Study, markdown, untrained
 from dgmlib.parsing import PerceptualParser
 
 METRICS = ("groups", "segments", "purity", "merged", "split", "VI")
@@ -50,15 +49,13 @@ def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         `METRICS`: "groups" counts those of the whole image, the others are about labelled pixels; "segments" counts
         the labels that occur.
     """
-    labelled = labels > 0
-    shared = contingency_table(labels[labelled], groups[labelled], sparse_type="array").tocsr()  # (labels, groups)
-    by_label, by_group = shared.sum(1), shared.sum(0)  # pixels
-    both = entropy(shared.data, base=2)
-    merged, split = (max(both - entropy(pixels, base=2), 0.0) for pixels in (by_group, by_label))  # chain rule
+    labelled = labels[labels > 0], groups[labels > 0]
+    shared = contingency_table(*labelled, sparse_type="array").tocsr()  # (labels, groups), pixels
+    split, merged = variation_of_information(*labelled)
     return {
-        "groups": np.count_nonzero(np.bincount(groups.ravel())),
-        "segments": np.count_nonzero(by_label),
-        "purity": shared.max(0).sum() / by_label.sum(),
+        "groups": len(np.unique(groups)),
+        "segments": np.count_nonzero(shared.sum(1)),
+        "purity": shared.max(0).sum() / shared.sum(),
         "merged": merged,
         "split": split,
         "VI": merged + split,
@@ -102,30 +99,22 @@ def label_maps(sample: Mapping, vocabulary: Vocabulary) -> dict[str, np.ndarray]
     return {"object": whole[objects], "part": np.where(has_parts[objects], objects, 0)}
 
 
-def compare(
-    models: Mapping[str, PerceptualParser],
-    sets: Mapping[str, Dataset],
-    short_side: int,
-    images: int = 40,
-    workers: int = 1,
-) -> pd.DataFrame:
+def compare(models: Mapping[str, PerceptualParser], sets: Mapping[str, Dataset], study: Study) -> pd.DataFrame:
     """Measure every level of some models, and the controls, on images of some data sets.
 
     Args:
         models: name -> model with a Deep Grouping Model.
         sets: name of the data -> e.g. `BrodenPlus` or `FolderDataset`.
-        short_side: of the scaled image that the models see, in pixels.
-        images: how many of every data set, spread evenly.
-        workers: processes.
+        study: how many images, and how large.
 
     Returns:
-        one row per data, "image", kind of labels, model, level and method (of `METHODS`), with `METRICS`. Images with
+        one row per data, image, kind of labels, model, level and method (of `METHODS`), with `METRICS`. Images with
         fewer than two labels of a kind are left out for that kind.
 
     Raises:
         ValueError: if a model has no Deep Grouping Model, or no image has two labels.
     """
-    rows = rows_of(partial(_image, models, short_side), sets, images, workers)
+    rows = study.rows(partial(_image, models, study.side), sets)
     if rows.empty:
         raise ValueError(f"no image of {', '.join(sets)} has two labels, so there is nothing to compare groups with.")
     return rows
@@ -196,8 +185,7 @@ def measure(study: Study = Study(images=100)) -> str:
     """
     model = study.load()
     models = {study.model.name: model, f"{study.model.name} untrained": untrained(model)}
-    sets = study.sets("val", ("object", "part"))
-    table = summarise(compare(models, sets, study.side, study.images, study.workers))
+    table = summarise(compare(models, study.sets("val", ("object", "part")), study))
     return study.publish("grouping", table, render, images=study.images, short_side=study.side)
 
 

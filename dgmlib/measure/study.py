@@ -1,7 +1,7 @@
 """The shape of every measurement: images -> rows -> a table in ``results/``, as csv, as text, and where it comes from.
 
-`rows_of` measures images in processes side by side, `publish` writes a table. A `Study` is the frame of those that
-measure a trained model, whose tables grow by model and data.
+`rows_of` measures images in processes side by side, `publish` writes a table. A `Study` does both for a trained model;
+its tables grow by model and data.
 """
 
 import hashlib
@@ -114,6 +114,10 @@ class Study:
             return {folder.name: FolderDataset(folder, split) for folder in self.folders}
         preset = presets.get(self.profile)
         return {preset.data: BrodenPlus(data_root(preset, self.data, self.workers), split, tasks)}
+
+    def rows(self, measure: Callable[[Dataset, int], Iterable[dict]], sets: Mapping[str, Dataset]) -> pd.DataFrame:
+        """Measure as many images as the study asks for, see `rows_of`."""
+        return rows_of(measure, sets, self.images, self.workers)
 
     def publish(self, name: str, table: pd.DataFrame, render: Callable[[pd.DataFrame], str], **facts) -> str:
         """Add rows to a table, in place of older ones of the same data and model; see `publish`.

@@ -25,32 +25,10 @@ from dgmlib.measure.study import markdown, publish
 
 #: Tables 1 and 2: their systems, and the settings that these are trained in.
 ROWS = {"1": (experiments.TABLE1, ("O+P+S", "O+P+S+M+T")), "2": (experiments.TABLE2, ("O",))}
-COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data", "profile", "paper"]
-#: Printed in the paper, scores as fractions of one: (table, model, setting, task, metric) -> value.
-PRINTED = {
-    # UPerNet's own paper; the rest of Table 1 was not at hand.
-    ("1", "UPerNet", "O+P+S", "object", "mIoU"): 0.2383,
-    ("1", "UPerNet", "O+P+S", "part", "mIoU"): 0.3010,
-    ("1", "UPerNet", "O+P+S", "scene", "accuracy"): 0.7135,
-    # The baselines of Table 2, multi-scale results of others; see `NOTES`.
-    ("2", "CCNet", "O", "object", "mIoU (multi-scale)"): 0.4522,
-    ("2", "APCNet", "O", "object", "mIoU (multi-scale)"): 0.4538,
-    ("2", "OCNet", "O", "object", "mIoU (multi-scale)"): 0.4545,
-    ("2", "UPerNet", "O", "object", "mIoU (multi-scale)"): 0.4266,
-    ("2", "UPerNet", "O", "object", "pixel accuracy (multi-scale)"): 0.8101,
-    ("2", "HRNetV2", "O", "object", "mIoU (multi-scale)"): 0.4320,
-    ("2", "HRNetV2", "O", "object", "pixel accuracy (multi-scale)"): 0.8147,
-    ("2", "DeepLabV3", "O", "object", "mIoU (multi-scale)"): 0.441,
-    ("2", "DeepLabV3", "O", "object", "pixel accuracy (multi-scale)"): 0.811,
-    ("3", "DGM w/o top-down", "769 x 769", "overhead", "parameters"): 3_417_000,
-    ("3", "DGM w/o top-down", "769 x 769", "overhead", "gflops"): 9.3,
-    ("3", "DGM", "769 x 769", "overhead", "parameters"): 4_468_000,
-    ("3", "DGM", "769 x 769", "overhead", "gflops"): 10.8,
-    ("3", "OCP (ASP-OC)", "769 x 769", "overhead", "parameters"): 15_179_000,
-    ("3", "OCP (ASP-OC)", "769 x 769", "overhead", "gflops"): 161.4,
-    ("3", "RCCA", "769 x 769", "overhead", "parameters"): 23_931_000,
-    ("3", "RCCA", "769 x 769", "overhead", "gflops"): 16.5,
-}
+COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data", "profile"]
+#: Printed in papers, scores as fractions of one. Table 1: UPerNet's own paper; Table 2: multi-scale results of others,
+#: see `NOTES`.
+PRINTED = pd.read_csv(Path(__file__).with_name("printed.csv"), dtype={"table": str})
 NOTES = {
     "1": "Printed for Broden+ with ResNet-50; only UPerNet's row of O+P+S was at hand when this was written",
     "2": "Printed for ADE20K with ResNet-101 or HRNetV2-W48: the baselines are multi-scale results of other people's "
@@ -106,9 +84,8 @@ def scored(
     rows = []
     for (system, setting, seed), metrics in zip(cells, measured, strict=True):
         for name, value in metrics.items():
-            where = (number, system, setting, *name.split("/"))  # table, model, setting, task, metric
-            rows.append([*where, value, seed, base.data, base.name, PRINTED.get(where)])
-    table = pd.DataFrame(rows, columns=COLUMNS)
+            rows.append([number, system, setting, *name.split("/"), value, seed, base.data, base.name])
+    table = pd.DataFrame(rows, columns=COLUMNS).merge(PRINTED, how="left")
     facts = {"preset": asdict(base) | {"single_task": None}, "seeds": seeds, "notes": NOTES[number]}
     publish(f"table{number}", table, render(table), out, **facts)
     return table
@@ -117,17 +94,7 @@ def scored(
 table1, table2 = partial(scored, "1"), partial(scored, "2")
 
 
-def _run_cell(
-    threads: int,
-    report: bool,
-    preset: presets.Preset,
-    system: str,
-    setting: str,
-    seed: int,
-    data: Path,
-    runs: Path,
-    device: str,
-) -> dict[str, float]:
+def _run_cell(threads, report, preset, system, setting, seed, data, runs, device) -> dict[str, float]:
     torch.set_num_threads(threads)
     name = f"{system}, {setting}, seed {seed}"
     training = experiments.settings_for(preset, experiments.SETTINGS[setting], data).training
@@ -195,19 +162,22 @@ def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
         "RCCA": f"Parameters: with a classifier of 19 classes and without normalisations, {rcca:,}. "
         f"FLOPs: criss-cross attention alone, applied twice, {2 * criss_cross.flops / 1e9:.2f} G.",
     }
-    rows, shown = [], []
+    rows = []
     for name, (parameters, flops) in counts.items():
-        printed = []
         for metric, value in (("parameters", parameters), ("gflops", flops / 1e9)):
-            where = ("3", name, f"{SIDE} x {SIDE}", "overhead", metric)
-            printed.append(PRINTED[where])
-            rows.append([*where, value, "", "counted", "", printed[-1]])
-        size, cost = f"{printed[0] / 1e6:.3f}M", f"{printed[1]:.1f}"
-        shown.append([name, f"{parameters:,}", size, f"{flops / 1e9:.2f}", cost, notes[name]])
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    columns = ["module", "parameters", "printed", "GFLOP", "printed ", "what the printed row counted"]
+            rows.append(["3", name, f"{SIDE} x {SIDE}", "overhead", metric, value, "", "counted", ""])
+    table = pd.DataFrame(rows, columns=COLUMNS).merge(PRINTED, how="left")
+    size, cost = (table[table["metric"] == metric].reset_index() for metric in ("parameters", "gflops"))
+    shown = {
+        "module": size["model"],
+        "parameters": size["value"].map("{:,.0f}".format),
+        "printed": (size["paper"] / 1e6).map("{:.3f}M".format),
+        "GFLOP": cost["value"].map("{:.2f}".format),
+        "printed ": cost["paper"].map("{:.1f}".format),
+        "what the printed row counted": size["model"].map(notes),
+    }
     convention = f"FLOPs are 2 x multiply-accumulate of one forward pass at {SIDE} x {SIDE}, without classifier."
-    text = f"Table 3, counted: {convention}\n\n{markdown(pd.DataFrame(shown, columns=columns))}\n"
+    text = f"Table 3, counted: {convention}\n\n{markdown(pd.DataFrame(shown))}\n"
     publish("table3", table, text, out, convention=convention, what_the_printed_row_counted=notes)
     return table
 
