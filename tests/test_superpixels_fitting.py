@@ -17,15 +17,15 @@ def test_logistic_regression_finds_the_closed_form():
     # With one constant feature the weight is the log odds of the weighted mean target.
     target, importance = np.array([0.0, 1.0, 0.25]), np.array([1.0, 2.0, 4.0])
     mean = np.average(target, weights=importance)
-    weight = fitting._logistic(np.ones((3, 1)), target, importance)
+    weight = fitting.logistic(np.ones((3, 1)), target, importance)
     assert weight == pytest.approx([math.log(mean / (1 - mean))])
 
 
 def test_share_lost_by_a_merge_is_the_drop_of_asa(monkeypatch):
     photo = data.astronaut()[100:150, 150:220]
     truths = [connected(photo[..., 1] // s, connectivity=1, background=-1).astype(np.int64) - 1 for s in (64, 100)]
-    monkeypatch.setattr(fitting, "_COUNTS", (12,))
-    _, share, smaller = fitting._examples(photo, truths, merge.WEIGHTS)
+    monkeypatch.setattr(fitting, "COUNTS", (12,))
+    _, share, smaller = fitting.examples(photo, truths, merge.WEIGHTS)
     labels = superpixels.segment(photo, 12)
     before = scores(labels, truths, photo)["ASA"]
     edges = superpixels.region_adjacency(labels)

@@ -25,7 +25,7 @@ from dgmlib.measure.study import markdown, publish
 
 #: Tables 1 and 2: their systems, and the settings that these are trained in.
 ROWS = {"1": (experiments.TABLE1, ("O+P+S", "O+P+S+M+T")), "2": (experiments.TABLE2, ("O",))}
-COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data", "profile"]
+COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data", "profile", "paper"]
 #: Printed in papers, scores as fractions of one. Table 1: UPerNet's own paper; Table 2: multi-scale results of others,
 #: see `NOTES`.
 PRINTED = pd.read_csv(Path(__file__).with_name("printed.csv"), dtype={"table": str})
@@ -85,7 +85,7 @@ def scored(
     for (system, setting, seed), metrics in zip(cells, measured, strict=True):
         for name, value in metrics.items():
             rows.append([number, system, setting, *name.split("/"), value, seed, base.data, base.name])
-    table = pd.DataFrame(rows, columns=COLUMNS).merge(PRINTED, how="left")
+    table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
     facts = {"preset": asdict(base) | {"single_task": None}, "seeds": seeds, "notes": NOTES[number]}
     publish(f"table{number}", table, render(table), out, **facts)
     return table
@@ -166,7 +166,7 @@ def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
     for name, (parameters, flops) in counts.items():
         for metric, value in (("parameters", parameters), ("gflops", flops / 1e9)):
             rows.append(["3", name, f"{SIDE} x {SIDE}", "overhead", metric, value, "", "counted", ""])
-    table = pd.DataFrame(rows, columns=COLUMNS).merge(PRINTED, how="left")
+    table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
     size, cost = (table[table["metric"] == metric].reset_index() for metric in ("parameters", "gflops"))
     shown = {
         "module": size["model"],

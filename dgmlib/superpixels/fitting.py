@@ -23,11 +23,11 @@ FEATURES = (
     "coarse contrast",
 )
 
-# Where merging starts to learn from: different colours, different things.
-_START = (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+#: Where merging starts to learn from: different colours, different things.
+START = (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
-# Region counts at which the pairs are looked at.
-_COUNTS = (3000, 1000, 500, 250)
+#: Region counts at which the pairs are looked at.
+COUNTS = (3000, 1000, 500, 250)
 
 
 class HumanSegmentations(Sequence):
@@ -79,28 +79,25 @@ def fit_images(
     images: Sequence[tuple[np.ndarray, list[np.ndarray]]], rounds: int = 2, workers: int = 1
 ) -> dict[str, float]:
     """Fit to (image, human label maps) pairs; see `fit`."""
-    weights = np.array(_START)
+    weights = np.array(START)
     for number in range(1, rounds + 1):
-        jobs = (delayed(_examples)(image, human, weights) for image, human in images)
-        bar = tqdm(desc=f"round {number} of {rounds}", total=len(images), unit="image", disable=None)
-        with bar:
-            examples = []
-            for example in Parallel(workers, return_as="generator")(jobs):
-                examples.append(example)
-                bar.update()
-        features, share, smaller = (np.concatenate(part) for part in zip(*examples, strict=True))
-        weights = _logistic(features, share, smaller)
+        jobs = (delayed(examples)(image, human, weights) for image, human in images)
+        found = Parallel(workers, return_as="generator")(jobs)
+        found = tqdm(found, f"round {number} of {rounds}", len(images), unit="image", disable=None)
+        features, share, smaller = (np.concatenate(part) for part in zip(*found, strict=True))
+        weights = logistic(features, share, smaller)
     return dict(zip(FEATURES, weights.round(3).tolist(), strict=True))
 
 
-def _examples(image, human, weights):
+def examples(image: np.ndarray, human: Sequence[np.ndarray], weights: Sequence[float]) -> list[np.ndarray]:
+    """Pairs met on the way up: features (P, F), the share of the smaller region that a merge loses, and its area."""
     lab = lab_image(image)
     fine = fine_partition(lab)
-    merges = merge_order(region_graph(fine, lab), min(_COUNTS), weights)
+    merges = merge_order(region_graph(fine, lab), min(COUNTS), weights)
     starts = np.cumsum([0] + [truth.max() + 1 for truth in human])
     columns = np.stack([truth.ravel() + start for truth, start in zip(human, starts[:-1], strict=True)])
     parts = []
-    for count in _COUNTS:
+    for count in COUNTS:
         labels = cut(fine, merges, count)
         graph = region_graph(labels, lab)
         n, width = len(graph.regions), starts[-1]
@@ -115,7 +112,7 @@ def _examples(image, human, weights):
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _logistic(features, target, importance, steps: int = 25):
+def logistic(features: np.ndarray, target: np.ndarray, importance: np.ndarray, steps: int = 25) -> np.ndarray:
     """Weighted logistic regression on targets in [0, 1] by Newton's method."""
     weights = np.zeros(features.shape[1])
     for _ in range(steps):
