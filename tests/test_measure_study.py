@@ -1,13 +1,16 @@
 """The shape of every measurement: images in order; tables with their origin, that grow by model and data."""
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+import dgmlib
 from dgmlib import save_model
 from dgmlib.measure.study import Study, markdown, publish, rows_of, untrained
 
@@ -75,3 +78,14 @@ def test_random_weights_are_other_weights_and_leave_the_random_state_alone(model
     assert torch.equal(torch.get_rng_state(), state)
     assert other.recipe == model.recipe
     assert not torch.equal(other.dgm.first.linear.weight, model.dgm.first.linear.weight)
+
+
+def test_no_figure_is_measured_with_and_nothing_measured_is_built_on():
+    root = Path(dgmlib.__file__).parent
+    for path in root.rglob("*.py"):
+        names = re.findall(r"^\s*(?:from|import) (dgmlib\.?\S*)(?: import (.*))?", path.read_text(), re.M)
+        imported = {f"{module}.{name.strip()}" for module, listed in names for name in listed.split(",")}
+        parts = {name.split(".")[1] for name in imported}
+        where = path.relative_to(root).as_posix()
+        assert "measure" not in parts or where.startswith(("measure/", "reproduce.py", "__main__.py")), where
+        assert "viz" not in parts or not where.startswith("measure/"), where

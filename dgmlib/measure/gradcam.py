@@ -86,7 +86,7 @@ def average(rows: pd.DataFrame) -> pd.DataFrame:
     by_map = per_image.unstack("map")
     controls = [name + SHUFFLED if name + SHUFFLED in by_map else CONSTANT for name in by_map]
     gains = by_map.sub(by_map[controls].to_numpy()).stack("map").groupby(level=keys).agg(gain="mean", gain_error="sem")
-    return scores.join([trials, gains]).reset_index()
+    return scores.join(trials).join(gains).reset_index()
 
 
 def measure(study: Study = Study()) -> str:
