@@ -161,7 +161,7 @@ class _Run:
         """One step of SGD; return the weighted loss of every task."""
         for group in optimizer.param_groups:
             group["lr"] = lr
-        logits = network(batch["image"], batch["labels"], tasks)
+        logits = network(batch["image"], batch["regions"], tasks)
         losses = perceptual_loss(logits, batch, self.model.vocabulary, self.config.loss_weights)
         optimizer.zero_grad()
         self.fabric.backward(sum(losses.values()))

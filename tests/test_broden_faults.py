@@ -130,7 +130,7 @@ def test_pictures_of_16_bits_per_channel(root):
 
 
 @pytest.mark.parametrize(
-    ("shape", "remedy"), [((512, 717), r"run `dgmlib broden prepare \S+`"), ((512, 718), "restore it from http")]
+    ("shape", "remedy"), [((512, 717), r"run `dgmlib broden prepare \S+`"), ((512, 718), r"(restore it from|rebuild it with \S+ from) http")]
 )
 @pytest.mark.parametrize(
     ("number", "path", "labels"),
@@ -418,9 +418,9 @@ def test_folders_train_through_the_same_loader(tmp_path):
     write_pairs(tmp_path, {name: np.random.default_rng(0).integers(0, 3, (20, 24)) for name in "abc"})
     dataset = FolderDataset(tmp_path, "train", names=("-", "road", "car"), cache=tmp_path / "cache")
     for batch in train_loader(dataset, ("object", "part", "scene"), 2, (40,), 3, 0, max_regions=9):
-        assert set(batch) == {"image", "labels", "key", "source", "object"}
+        assert set(batch) == {"image", "regions", "key", "source", "object"}
         assert batch["image"].shape == (2, 3, 64, 64)
-        assert batch["labels"].max() == 8
+        assert batch["regions"].max() == 8
     assert len(list((tmp_path / "cache" / "superpixels-9" / "train").iterdir())) == 3
 
 

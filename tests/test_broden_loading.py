@@ -1,6 +1,7 @@
 import os
 import signal
 from collections import Counter
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,11 +12,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dgmlib import superpixels
 from dgmlib.broden import TASKS, BrodenError, BrodenPlus, TrainBatches, train_loader
 from dgmlib.broden.loading import collate, nearest, renumber, scaled_shape, training_sample
-from dgmlib.broden.records import Record
-from dgmlib.broden.region_maps import RegionMaps
+from dgmlib.broden.source import Record
+from dgmlib.broden.sources import grouped
+from dgmlib.superpixels import RegionMaps
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def pretend(**counts):
     records = [
         Record(source, i, *((90, 60) if i % 3 == 0 else (60, 90))) for source, n in counts.items() for i in range(n)
     ]
-    return SimpleNamespace(records=records)
+    return SimpleNamespace(records=records, groups=partial(grouped, records))
 
 
 def draws(dataset, iterations=300, tasks=TASKS, seed=0, **more):
@@ -166,7 +167,7 @@ def test_image_labels_and_superpixels_stay_aligned(dataset):
     for flip in (False, True):
         result = training_sample(sample, regions, 80, flip, 1000, ("object",), ())
         assert result["image"].shape == (80, 112, 3)
-        quarter = result["labels"][2::4, 2::4]
+        quarter = result["regions"][2::4, 2::4]
         torch.testing.assert_close(quarter.long(), result["object"])
         whole = np.asarray(
             Image.fromarray(sample["image"][:, ::-1] if flip else sample["image"]).resize((112, 80), Image.BILINEAR)
@@ -200,9 +201,9 @@ def test_collate_pads_to_the_largest_at_the_bottom_and_right(dataset):
     torch.testing.assert_close(
         batch["image"][0, :, 40:], torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1).expand(3, 24, 64)
     )
-    assert (batch["labels"][0, 40:] == -1).all()
-    assert (batch["labels"][1, :, 40:] == -1).all()
-    assert batch["labels"].dtype == torch.int32
+    assert (batch["regions"][0, 40:] == -1).all()
+    assert (batch["regions"][1, :, 40:] == -1).all()
+    assert batch["regions"].dtype == torch.int32
     assert batch["object"].shape == batch["part"].shape == (2, 16, 16)
     assert not batch["object"][0, 10:].any()
     assert batch["scene"].tolist() == [1, -1]
@@ -238,7 +239,7 @@ def test_the_loader_leaves_the_global_random_state_alone(dataset):
 
 
 def test_only_the_asked_tasks_are_loaded(dataset):
-    keys = {"image", "labels", "key", "source"}
+    keys = {"image", "regions", "key", "source"}
     for batch in train_loader(dataset, ("scene", "object"), 2, (32,), 4, 0, max_regions=20):
         assert set(batch) == keys | {"scene", "object"}
         break
@@ -251,12 +252,8 @@ class Dying:
 
     def __init__(self, dataset, victim):
         self.dataset, self.victim = dataset, victim
-        self.vocabulary, self.records, self.cache, self.key = (
-            dataset.vocabulary,
-            dataset.records,
-            dataset.cache,
-            dataset.key,
-        )
+        self.vocabulary, self.records, self.cache = dataset.vocabulary, dataset.records, dataset.cache
+        self.key, self.groups = dataset.key, dataset.groups
 
     def __getitem__(self, index):
         if index == self.victim:
@@ -281,72 +278,7 @@ def test_a_broken_file_stops_the_loader_with_one_sentence(tmp_path, workers):
 
 
 def test_other_errors_name_the_record(dataset, monkeypatch):
-    monkeypatch.setattr(superpixels, "segment", lambda image, n: 1 / 0 if len(image) > 20 else None)
-    monkeypatch.setattr(RegionMaps, "__init__", lambda self, folder, n: None)
-    monkeypatch.setattr(RegionMaps, "__call__", lambda self, key, image: superpixels.segment(image, 3))
+    monkeypatch.setattr(RegionMaps, "__call__", lambda self, key, image: 1 / 0)
     with pytest.raises(ZeroDivisionError) as caught:
         list(train_loader(dataset, ("material",), 1, (32,), 1, 0))
     assert caught.value.__notes__ == ["while reading os/15"]
-
-
-# --- The cache of superpixels
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    calls = []
-    real = superpixels.segment
-
-    def segment(image, max_regions=512):
-        calls.append(max_regions)
-        return real(image, max_regions)
-
-    monkeypatch.setattr(superpixels, "segment", segment)
-    return calls
-
-
-def test_superpixels_are_computed_once(tmp_path, counted):
-    image = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
-    first = RegionMaps(tmp_path, 25)
-    counted.clear()  # without the probe
-    labels = first("ade20k/x", image)
-    again = RegionMaps(tmp_path, 25)
-    counted.clear()
-    np.testing.assert_array_equal(again("ade20k/x", image), labels)
-    assert counted == []
-    assert labels.dtype == again("ade20k/x", image).dtype == np.int32
-    assert labels.max() == 24
-    assert [path.parent.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")] == [
-        "superpixels-25/ade20k"
-    ]
-
-
-def test_a_changed_image_setting_or_method_never_reads_a_stale_map(tmp_path, counted, monkeypatch):
-    image = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
-    RegionMaps(tmp_path, 25)("x", image)
-    other = image.copy()
-    other[0, 0, 0] ^= 1
-    maps = RegionMaps(tmp_path, 25)
-    counted.clear()
-    maps("x", other)
-    maps("x", np.ascontiguousarray(image.reshape(40, 30, 3)))  # the same bytes in another shape
-    assert counted == [25, 25]
-    maps = RegionMaps(tmp_path, 26)
-    counted.clear()
-    maps("x", image)
-    assert counted == [26]
-    monkeypatch.setattr(superpixels, "segment", lambda image, n=512: np.zeros(image.shape[:2], np.int32))
-    assert RegionMaps(tmp_path, 25)("x", image).max() == 0
-
-
-def test_superpixel_maps_are_written_whole(tmp_path, monkeypatch):
-    maps = RegionMaps(tmp_path, 9)
-
-    def crash(self, path):
-        path.write_bytes(b"half")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Image.Image, "save", crash)
-    with pytest.raises(KeyboardInterrupt):
-        maps("x", np.zeros((8, 8, 3), np.uint8))
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

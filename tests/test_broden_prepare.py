@@ -29,9 +29,9 @@ from dgmlib.broden import TASKS, BrodenError, BrodenPlus
 from dgmlib.broden.ade20k import Ade20k
 from dgmlib.broden.check import check
 from dgmlib.broden.opensurfaces import OpenSurfaces
-from dgmlib.broden.parallel import map_records
 from dgmlib.broden.pascal import Pascal
 from dgmlib.broden.prepare import prepare, resize_linear, resize_nearest
+from dgmlib.broden.reading import map_records
 
 SEG = "ade20k/ADE20K_2016_07_26/images/validation/m/misc/ADE_val_00000001"
 JOINT = "meta_file/joint_dataset"
@@ -315,7 +315,7 @@ def test_check_finds_an_image_in_both_splits(root):
 def test_check_without_metadata(tmp_path):
     result = check(tmp_path, workers=1, progress=False)
     assert not result.ok
-    assert "object.csv does not exist; copy it from meta_file" in str(result)
+    assert "scene.csv does not exist; copy it from meta_file" in str(result)
 
 
 def test_a_sample_is_spread_over_every_source(root):
@@ -341,11 +341,10 @@ def test_the_command_line_checks_and_prepares_what_the_tasks_need(root, capsys):
 
 
 def _die_at_15(sources, item):
-    if sources.key(item) == "os/15":
+    if sources.of(item).key(item) == "os/15":
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.filterwarnings("ignore:A worker stopped:UserWarning")
 def test_a_dead_worker_is_reported_with_its_record(root):
     dataset = BrodenPlus(root, "train", tasks=("material",))
     with pytest.raises(BrodenError, match="a worker died while reading os/15; check"):

@@ -1,10 +1,12 @@
 """Image/label pairs in plain folders, through the same samples and loader as Broden+ (objects only)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from torch.utils.data import Dataset
+
+from dgmlib.vocabulary import Vocabulary
 
 from .files import (
     BrodenError,
@@ -16,8 +18,7 @@ from .files import (
     read_photo,
     require,
 )
-from .records import Record
-from .vocabulary import Vocabulary
+from .source import Record
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 IGNORED = 255  # a label value that never counts, by common convention
@@ -48,9 +49,8 @@ class PairDataset(Dataset):
         self.root, self.split, self.cache = root, split, Path(cache or root)
         counted = [value for value, name in enumerate(names) if name != "-"]
         self.vocabulary = Vocabulary(objects=("-", *(names[value] for value in counted)))
-        self.lookup = np.full(max(IGNORED + 1, len(names)), -1)  # label value -> object id; -1 is no known value
-        self.lookup[: len(names)] = 0
-        self.lookup[IGNORED] = 0
+        self.lookup = np.full(2**16, -1)  # label value -> object id; -1 is no known value
+        self.lookup[[*range(len(names)), IGNORED]] = 0
         self.lookup[counted] = np.arange(1, len(counted) + 1)
         self.images = sorted(path for path in images.glob("*") if path.suffix.lower() in _SUFFIXES)
         if not self.images:
@@ -74,6 +74,10 @@ class PairDataset(Dataset):
         """Give an image's unique id."""
         return f"{self.split}/{self.images[index].stem}"
 
+    def groups(self, tasks: Iterable[str]) -> list[list[int]]:
+        """Give the indices of all records as one group where objects are asked for, as in `BrodenPlus`."""
+        return [list(range(len(self)))] if "object" in tasks else []
+
     def __getitem__(self, index: int) -> dict:
         path = self.labels[index]
         raw = read_label_gray(path, f"every image in {self.images[index].parent} needs its label picture there")
@@ -83,7 +87,7 @@ class PairDataset(Dataset):
                 f"{path} has {raw.shape[0]} x {raw.shape[1]} pixels but its image {image.shape[0]} x "
                 f"{image.shape[1]}; scale one of them to the other."
             )
-        objects = np.where(raw < len(self.lookup), self.lookup[np.minimum(raw, len(self.lookup) - 1)], -1)
+        objects = self.lookup[raw]
         if objects.min() < 0:
             raise LabelRangeError(
                 f"{path} holds the label {raw[objects < 0][0]}, which has no name; add it to the names "
