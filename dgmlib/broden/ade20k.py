@@ -47,12 +47,13 @@ class Ade20k(Source):
         train="joint_dataset/broden_ade20k_pascal_train.json",
         val="joint_dataset/broden_ade20k_pascal_val.json",
     )
+    directory = "ade20k"
     archives = ("http://groups.csail.mit.edu/vision/datasets/ADE20K/ADE20K_2016_07_26.zip",)
     resized = True
 
     def __init__(self, root: Path, assignment: LabelAssignment):
         meta = root / "meta_file" / "ade20k"
-        self.folder = root / "ade20k"
+        self.folder = root / self.directory
         self.index_path = meta / "index_ade20k.mat"
         self.photos, names = read_index(self.index_path)
         self.lookups = {task: assignment.table("ade20k", task, len(names)) for task in ("object", "part")}

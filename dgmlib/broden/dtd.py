@@ -13,10 +13,11 @@ class Dtd(Source):
     name = "dtd"
     tasks = ("texture",)
     lists = Lists(("dtd",), train="dtd/dtd_training_list.json", val="dtd/dtd_validation_list.json")
+    directory = "dtd"
     archives = ("https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz",)
 
     def __init__(self, root: Path, assignment: LabelAssignment):
-        self.folder = root / "dtd" / "dtd-r1.0.1" / "images"
+        self.folder = root / self.directory / "dtd-r1.0.1" / "images"
         path = root / "meta_file" / "dtd" / "labels_joint_anno.txt"
         lines = [line.split() for line in read_lines(path)]
         if any(len(line) < 2 for line in lines):

@@ -18,6 +18,7 @@ class OpenSurfaces(Source):
     name = "os"
     tasks = ("material",)
     lists = Lists(("os",), train="joint_dataset/broden_os_train.json", val="joint_dataset/broden_os_val.json")
+    directory = "opensurfaces"
     archives = (ARCHIVE,)
     label_remedy = f"rebuild it with process_opensurfaces_release_0.py from {ARCHIVE}"
     resized = True
@@ -25,7 +26,7 @@ class OpenSurfaces(Source):
     misfit_hint = "photos.csv, whose rows the records count, is perhaps sorted differently from UPerNet's"
 
     def __init__(self, root: Path, assignment: LabelAssignment):
-        self.root, meta = root / "opensurfaces", root / "meta_file" / "opensurfaces"
+        self.root, meta = root / self.directory, root / "meta_file" / "opensurfaces"
         self.folder = self.root / "photos"
         path = meta / "photos.csv"
         if not path.is_file() and (self.root / "photos.csv").is_file():

@@ -97,11 +97,12 @@ class Pascal(Source):
     name = "pascal"
     tasks = ("object", "part")
     lists = Ade20k.lists
+    directory = "pascal"
     archives = (VOC, PART, CONTEXT)
     metadata = ("pascal/pascal_part_names.csv", "pascal/part2ind.m")
 
     def __init__(self, root: Path, assignment: LabelAssignment):
-        self.root, meta = root / "pascal", root / "meta_file"
+        self.root, meta = root / self.directory, root / "meta_file"
         self.folder = self.root / "VOC2010" / "JPEGImages"
         annotations = self.root / "part" / "Annotations_Part"
         self.photos = sorted(f"{path.stem}.jpg" for path in annotations.glob("*.mat"))

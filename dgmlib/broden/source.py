@@ -57,6 +57,7 @@ class Source(Protocol):
         name: what the record lists and label_assignment.csv call it.
         tasks: what it annotates; its label maps come in this order.
         lists: the record lists it stands in. Sources that share lists also share training batches.
+        directory: its folder below the data folder.
         archives: where it is published, the photographs first and the label files last.
         label_remedy: what to do about a broken label file.
         metadata: files below ``meta_file``, beside label_assignment.csv, that decide what its label maps hold.
@@ -70,6 +71,7 @@ class Source(Protocol):
     name: str
     tasks: tuple[str, ...]
     lists: Lists
+    directory: str
     archives: tuple[str, ...]
     metadata: tuple[str, ...] = ()
     resized = False
