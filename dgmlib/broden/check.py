@@ -196,7 +196,8 @@ def _classes(vocabulary: Vocabulary, task: str) -> dict[int, str]:
 def _file(sources: Sources, record: Record, message: str) -> str:
     """Find which of a record's files a message speaks of."""
     try:
-        files = sources.files(record)
+        source = sources.of(record)
+        files = [source.image(record), *source.label_files(record), *sources.copies(record)]
     except Exception:  # the record itself is what is wrong
         return ""
     return next((str(path) for path in files if str(path) in message), "")

@@ -79,29 +79,26 @@ def read_csv(
     if missing:
         raise BrodenError(f"{path} lacks the column {missing[0]!r}; its header must be {','.join(columns)}.")
     for column in labels:
-        table[column] = np.array([label_number(text, path) for text in table[column]], dtype=np.int64)
+        table[column] = np.array(whole_numbers(table[column], path), dtype=np.int64)
     return table
 
 
-def whole_number(text: str, path: str | Path) -> int:
-    """Read a whole number out of the metadata file ``path``."""
-    try:
-        return int(text)
-    except ValueError as error:
-        raise BrodenError(f"{path} has {text!r} where a whole number is expected; copy it again.") from error
-
-
-def label_number(text: str, path: str | Path) -> int:
-    """Read a label out of the metadata file ``path``."""
-    number = whole_number(text, path)
-    if number > MAX_LABEL:
-        raise LabelRangeError(f"{path} has the label {number}, but label maps hold {MAX_LABEL} at most; copy it again.")
-    return number
+def whole_numbers(texts: Iterable[str], path: str | Path, most: int | None = MAX_LABEL) -> list[int]:
+    """Read whole numbers out of the metadata file ``path``: labels, which end at ``most``, or others without an end."""
+    numbers = []
+    for text in texts:
+        try:
+            numbers.append(int(text))
+        except ValueError as error:
+            raise BrodenError(f"{path} has {text!r} where a whole number is expected; copy it again.") from error
+        if most is not None and numbers[-1] > most:
+            raise LabelRangeError(f"{path} has the label {text}, but label maps hold {most} at most; copy it again.")
+    return numbers
 
 
 def largest_label(texts: Iterable[str], path: str | Path) -> int:
     """Find the largest of the labels that the metadata file ``path`` names."""
-    numbers = [label_number(text, path) for text in texts]
+    numbers = whole_numbers(texts, path)
     if not numbers:
         raise BrodenError(f"{path} names no label; copy it again.")
     return max(numbers)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .assignment import LabelAssignment, translate
-from .files import BrodenError, largest_label, read_csv, read_label_rgb, whole_number
+from .files import BrodenError, largest_label, read_csv, read_label_rgb, whole_numbers
 from .source import Lists, Record, Source
 
 ARCHIVE = "http://labelmaterial.s3.amazonaws.com/release/opensurfaces-release-0.zip"
@@ -31,7 +31,7 @@ class OpenSurfaces(Source):
         path = meta / "photos.csv"
         if not path.is_file() and (self.root / "photos.csv").is_file():
             path = self.root / "photos.csv"  # where the release script leaves it
-        ids = [whole_number(text, path) for text in read_csv(path, ("photo_id",), remedy=self.label_remedy)["photo_id"]]
+        ids = whole_numbers(read_csv(path, ("photo_id",), remedy=self.label_remedy)["photo_id"], path, most=None)
         twice, times = max(Counter(ids).items(), key=lambda item: item[1], default=(0, 0))
         if times > 1:
             raise BrodenError(

@@ -29,14 +29,11 @@ CONTEXT = "https://www.cs.stanford.edu/~roozbeh/pascal-context/trainval.tar.gz"
 _REMOVED = {"left", "right", "front", "back", "upper", "lower", "side"}
 # Short names that PASCAL-Part leaves unexplained.
 _SHORT = {
-    "lfho": "left front hoof",
-    "rfho": "right front hoof",
-    "lbho": "left back hoof",
-    "rbho": "right back hoof",
-    "fwheel": "front wheel",
-    "bwheel": "back wheel",
-    **{f"{side}side": f"{side} side" for side in ("front", "left", "right", "back", "roof")},
-    **{f"{side}mirror": f"{side} mirror" for side in ("left", "right")},
+    **dict.fromkeys(("lfho", "rfho", "lbho", "rbho"), "hoof"),
+    **dict.fromkeys(("fwheel", "bwheel"), "wheel"),
+    **dict.fromkeys(("leftmirror", "rightmirror"), "mirror"),
+    **dict.fromkeys(("frontside", "backside", "leftside", "rightside"), ""),
+    "roofside": "roof",
 }
 
 
@@ -56,12 +53,10 @@ def read_part_names(meta: Path) -> dict[tuple[str, str], str]:
 
     From ``pascal_part_names.csv`` (columns object, key, comment) or else from the official ``part2ind.m``.
     """
-    table = meta / "pascal_part_names.csv"
+    table, function = meta / "pascal_part_names.csv", meta / "part2ind.m"
     if table.is_file():
-        rows = read_csv(table, ("object", "key", "comment"))
-        triples = zip(rows["object"], rows["key"], rows["comment"], strict=True)
+        triples = read_csv(table, ("object", "key", "comment"))[["object", "key", "comment"]].itertuples(index=False)
     else:
-        function = meta / "part2ind.m"
         try:
             triples = _parse_part2ind(read_lines(function))
         except KeyError as error:

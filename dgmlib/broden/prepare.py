@@ -95,15 +95,13 @@ def prepare_record(sources: Sources, record: Record) -> bool:
         BrodenError: a file is missing or broken, or the size rule does not lead to the record's size.
     """
     source = sources.of(record)
-    original, key = source.image(record), source.key(record)
+    original, (photo, maps) = source.image(record), sources.copies(record)
     native = image_shape(original, source.photo_remedy)
     if record.shape != native and not (source.resized and record.shape == resized_shape(*native)):
         raise WrongSizeError(
             f"{original} has {native[0]} x {native[1]} pixels, which Broden+'s size rule does not bring to the "
             f"{record.height} x {record.width} of its record; {source.photo_remedy}."
         )
-    photo = sources.prepared.image(key, original)
-    maps = sources.prepared.maps(key, source.label_files(record))
     make_photo = record.shape != native and not photo.is_file()
     make_maps = bool(map_tasks(type(source))) and not maps.is_file()
     if make_photo:

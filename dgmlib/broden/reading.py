@@ -96,13 +96,7 @@ def map_records(
 ) -> Iterator[tuple]:
     """Call ``function(sources, record)`` on every record, in order; give (record, result or BrodenError) pairs.
 
-    Args:
-        function: can be pickled.
-        sources: those of the records are open.
-        records: what to go through.
-        workers: processes, -1 for one per core, 1 for this one.
-        title: of the progress bar.
-        progress: False hides the bar; by default it shows in a terminal.
+    ``workers`` processes share the work: -1 stands for one per core, and 1 for this one.
 
     Raises:
         BrodenError: a worker died; the message names what it was reading.

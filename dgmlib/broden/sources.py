@@ -92,28 +92,23 @@ class Sources:
 
     def maps(self, record: Record) -> dict[str, np.ndarray]:
         """Read the label maps, (H, W) int64 ids of the vocabulary each: the prepared ones where there are any."""
-        source = self.of(record)
-        originals = source.label_files(record)
-        copy = self.prepared.maps(source.key(record), originals)
+        source, (_, copy) = self.of(record), self.copies(record)
         if copy.is_file():
             return read_maps(copy, map_tasks(type(source)))
         maps = source.maps(record)
-        for labels, path in zip(maps.values(), originals, strict=False):
+        for labels, path in zip(maps.values(), source.label_files(record), strict=False):
             self._check_size(labels.shape, record, path, source.label_remedy)
         return maps
 
-    def files(self, record: Record) -> list[Path]:
-        """Locate all that is read of a record: originals and prepared copies, whether they are there or not."""
-        source = self.of(record)
-        photo, labels, key = source.image(record), source.label_files(record), source.key(record)
-        return [photo, *labels, self.prepared.image(key, photo), self.prepared.maps(key, labels)]
+    def copies(self, record: Record) -> tuple[Path, Path]:
+        """Locate the prepared copies of the photograph and of the label maps, whether they are there or not."""
+        source, key = self.of(record), self.of(record).key(record)
+        return self.prepared.image(key, source.image(record)), self.prepared.maps(key, source.label_files(record))
 
     def _photo(self, record: Record) -> Path:
         """Locate the photograph, or its resized copy where there is one."""
-        source = self.of(record)
-        original = source.image(record)
-        copy = self.prepared.image(source.key(record), original)
-        return copy if copy.is_file() else original
+        copy, _ = self.copies(record)
+        return copy if copy.is_file() else self.of(record).image(record)
 
     def _check_size(self, shape: tuple[int, int], record: Record, path: Path, remedy: str) -> None:
         """Compare a file on disk with its record; where `prepare` brings it to that size, say so."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dgmlib.vocabulary import TASKS, Vocabulary
 
-from .files import BrodenError, read_csv, whole_number
+from .files import BrodenError, read_csv, whole_numbers
 
 
 def read_vocabulary(folder: str | Path) -> Vocabulary:
@@ -32,7 +32,7 @@ def _hierarchy(path: Path, num_objects: int, num_parts: int) -> dict[int, tuple[
     table = read_csv(path, columns, labels=("object_label",))
     hierarchy: dict[int, tuple[int, ...]] = {}
     for object_id, text in zip(table["object_label"].tolist(), table["part_labels"], strict=True):
-        parts = tuple(whole_number(part, path) for part in text.split(";"))
+        parts = tuple(whole_numbers(text.split(";"), path))
         known = 0 < object_id < num_objects and all(0 <= part < num_parts for part in parts)
         if not known or object_id in hierarchy or parts[0] != 0 or len(set(parts)) < len(parts):
             raise BrodenError(
