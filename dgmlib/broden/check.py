@@ -13,7 +13,7 @@ from dgmlib.vocabulary import TASKS, Vocabulary
 
 from .files import META, BrodenError, WrongSizeError
 from .reading import map_records
-from .records import SPLITS, read_records
+from .records import all_records
 from .source import Record, Source
 from .sources import SOURCES, Sources, labelled_for
 
@@ -127,7 +127,7 @@ def _open(sources: Sources, source: type[Source], sample: int | None, result: Ch
     """Open one source and its lists; where that fails, note it for all of the source's records."""
     listed: list[Record] = []
     try:
-        listed = [record for split in SPLITS for record in read_records(sources.meta, split, (source,))]
+        listed = all_records(sources.meta, source)
         sources.open(source)
         repeated = [index for index, count in Counter(record.index for record in listed).items() if count > 1]
         if repeated:

@@ -18,7 +18,7 @@ from .files import (
     read_lines,
     read_mat,
 )
-from .records import SPLITS, read_records
+from .records import all_records
 from .source import Record, Source
 
 VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/VOCtrainval_03-May-2010.tar"
@@ -107,7 +107,7 @@ class Pascal(Source):
         largest = largest_label((line.split(":")[0] for line in read_lines(self.names_path)), self.names_path)
         self.objects = assignment.table("pascal", "object", largest)
         # Records count positions in a folder: one file less or more shifts all that follow.
-        listed = 1 + max((r.index for split in SPLITS for r in read_records(meta, split, (Pascal,))), default=-1)
+        listed = 1 + max((record.index for record in all_records(meta, Pascal)), default=-1)
         if len(self.photos) != listed:
             raise BrodenError(
                 f"{annotations} holds {len(self.photos)} .mat files where the lists count {listed}; "

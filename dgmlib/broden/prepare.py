@@ -15,9 +15,9 @@ from dgmlib.vocabulary import TASKS
 from .files import BrodenError, WrongSizeError, image_shape, read_photo
 from .prepared import resized_shape, write_maps
 from .reading import map_records
-from .records import SPLITS, read_records
+from .records import all_records
 from .source import Record
-from .sources import Sources, labelled_for, map_tasks
+from .sources import Sources, labelled_for
 
 
 @dataclass
@@ -73,10 +73,10 @@ def prepare(
     sources = Sources(Path(root), cache)
     sources.prepared.tidy()
     result, records = PrepareResult(), []
-    for source in filter(map_tasks, labelled_for(tasks)):
+    for source in (source for source in labelled_for(tasks) if source.map_tasks()):
         try:
             sources.open(source)
-            records += [record for split in SPLITS for record in read_records(sources.meta, split, (source,))]
+            records += all_records(sources.meta, source)
         except BrodenError as error:  # the other sources can be prepared all the same
             result.failures.append(str(error))
     for _, outcome in map_records(prepare_record, sources, records, workers, "prepare", progress):
@@ -103,7 +103,7 @@ def prepare_record(sources: Sources, record: Record) -> bool:
             f"{record.height} x {record.width} of its record; {source.photo_remedy}."
         )
     make_photo = record.shape != native and not photo.is_file()
-    make_maps = bool(map_tasks(type(source))) and not maps.is_file()
+    make_maps = bool(source.map_tasks()) and not maps.is_file()
     if make_photo:
         pixels = resize_linear(read_photo(original, source.photo_remedy), record.shape)
         with write_atomic(photo) as temporary:

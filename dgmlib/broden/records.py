@@ -36,6 +36,11 @@ def read_records(meta: Path, split: str, sources: Sequence[type[Source]]) -> lis
     return [record for record in records.values() if record.source in names]
 
 
+def all_records(meta: Path, source: type[Source]) -> list[Record]:
+    """Read a source's records of all splits."""
+    return [record for split in SPLITS for record in read_records(meta, split, (source,))]
+
+
 def _record(line: dict, lists: Lists, path: Path) -> Record:
     """Check one line of a list."""
     name, *numbers = (line.get(key) for key in ("dataset", "file_index", "height", "width"))

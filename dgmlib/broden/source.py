@@ -85,6 +85,11 @@ class Source(Protocol):
     def __len__(self) -> int:
         return len(self.photos)
 
+    @classmethod
+    def map_tasks(cls) -> tuple[str, ...]:
+        """Name the tasks that come as label maps."""
+        return tuple(task for task in cls.tasks if task in MAP_TASKS)
+
     @property
     def photo_remedy(self) -> str:
         """What to do about a broken photograph."""

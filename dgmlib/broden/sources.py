@@ -12,7 +12,7 @@ from .files import BrodenError, NotResizedError, WrongSizeError, image_shape, re
 from .opensurfaces import OpenSurfaces
 from .pascal import Pascal
 from .prepared import Prepared, read_maps, resized_shape
-from .source import MAP_TASKS, Lists, Record, Source
+from .source import Lists, Record, Source
 from .vocabulary import read_vocabulary
 
 #: Every source by its name.
@@ -33,11 +33,6 @@ def grouped(records: Sequence[Record], tasks: Iterable[str]) -> list[list[int]]:
         if source in carrying:
             groups.setdefault(source.lists, []).append(index)
     return list(groups.values())
-
-
-def map_tasks(source: type[Source]) -> tuple[str, ...]:
-    """Name the tasks for which a source has label maps."""
-    return tuple(task for task in source.tasks if task in MAP_TASKS)
 
 
 class Sources:
@@ -94,7 +89,7 @@ class Sources:
         """Read the label maps, (H, W) int64 ids of the vocabulary each: the prepared ones where there are any."""
         source, (_, copy) = self.of(record), self.copies(record)
         if copy.is_file():
-            return read_maps(copy, map_tasks(type(source)))
+            return read_maps(copy, source.map_tasks())
         maps = source.maps(record)
         for labels, path in zip(maps.values(), source.label_files(record), strict=False):
             self._check_size(labels.shape, record, path, source.label_remedy)

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from PIL import Image, PngImagePlugin
 from tqdm import tqdm
 
@@ -29,7 +29,8 @@ class RegionMaps:
     Maps are written whole or not at all, so several processes may share the folder.
 
     Args:
-        folder: where ``superpixels-<max_regions>`` is kept.
+        folder: where ``superpixels-<max_regions>`` is kept. Data sets with the same keys need a folder each, or one's
+            maps replace the other's.
         max_regions: the most superpixels of one image, 1 to 65535.
 
     Raises:
@@ -116,24 +117,24 @@ def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_region
     Args:
         folder: images; folders named ``superpixels-...`` in it are passed over.
         out: where the maps go.
-        workers: processes; four times as many images are handed out at a time.
+        workers: processes, -1 for one per core; four times as many images are handed out at a time.
         max_regions: the most regions of a map, at most 65535.
 
     Returns:
         the images without a map, and why.
     """
     folder, maps = Path(folder), RegionMaps(out, max_regions)
-    paths = [
-        path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()
-    ]
-    names = sorted(path.as_posix() for path in paths if not any(map(_holds_maps, path.parts[:-1])))
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    paths = (path.relative_to(folder) for path in files)
+    names = sorted(path.as_posix() for path in paths if "/superpixels-" not in f"/{path.parent.as_posix()}")
     if not names:
         raise ValueError(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}); pass a folder that has.")
     lines, failed = [], {}
+    size = 4 * effective_n_jobs(workers)
     # In batches, because not every joblib backend hands results over one by one.
     with tqdm(total=len(names), unit="image", desc="superpixels", disable=None) as bar, Parallel(workers) as pool:
-        for start in range(0, len(names), 4 * workers):
-            batch = names[start : start + 4 * workers]
+        for start in range(0, len(names), size):
+            batch = names[start : start + size]
             for name, made in zip(batch, pool(delayed(_make)(maps, folder, name) for name in batch), strict=True):
                 if isinstance(made, str):
                     failed[name] = made
@@ -146,10 +147,6 @@ def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_region
     for name, reason in failed.items():
         print(f"no map for {folder / name}: {reason}")
     return failed
-
-
-def _holds_maps(folder: str) -> bool:
-    return folder.startswith("superpixels-")
 
 
 def _make(maps: RegionMaps, folder: Path, name: str) -> dict | str:
