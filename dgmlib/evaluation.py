@@ -18,8 +18,8 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from tqdm import tqdm
 
 from dgmlib.broden.loading import MULTIPLE, nearest, renumber, scaled_shape
-from dgmlib.broden.reading import Reader, ReportingLoader
 from dgmlib.broden.vocabulary import Vocabulary
+from dgmlib.broden.workers import Reader, ReportingLoader
 from dgmlib.superpixels import RegionMaps
 
 EPSILON = 1e-8

@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 
 from dgmlib.broden import BrodenError, FolderDataset, SceneParse150, Vocabulary, train_loader
 from dgmlib.broden.files import LabelRangeError, MissingFileError, UnreadableFileError, WrongSizeError
-from dgmlib.superpixels import read_image
+from dgmlib.superpixels.cache import read_image
 
 
 def test_folder_dataset(tmp_path):

@@ -8,7 +8,8 @@ from PIL import Image
 from skimage import data
 
 from dgmlib import superpixels
-from dgmlib.superpixels import RegionMaps, cache, precompute, read_image
+from dgmlib.superpixels import RegionMaps, cache, precompute
+from dgmlib.superpixels.cache import read_image
 
 
 @pytest.fixture

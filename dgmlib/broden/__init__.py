@@ -9,6 +9,7 @@
 ``records``         the record lists, which define the splits
 ``dataset``         `BrodenPlus`: records as samples;  ``folder``: plain image/label pairs
 ``sampling``        what a training batch holds;  ``loading``: the batch itself
+``workers``         records read in worker processes, with errors that name them
 ``check``           is everything there and sound;  ``prepare``: resize, cache
 ==================  ====================================================================
 """

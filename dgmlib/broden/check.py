@@ -12,10 +12,10 @@ from dgmlib.paths import write_atomic
 from dgmlib.vocabulary import TASKS, Vocabulary
 
 from .files import META, BrodenError, WrongSizeError
-from .reading import map_records
 from .records import all_records
 from .source import Record, Source
 from .sources import SOURCES, Sources, labelled_for
+from .workers import map_records
 
 PROBLEMS = ("missing", "unreadable", "wrong size", "out of range", "bad list")
 COLUMNS = ("source", "record", "file", "problem", "message")

@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader
 from dgmlib.superpixels import RegionMaps
 
 from .files import BrodenError
-from .reading import Reader, ReportingLoader
 from .sampling import TrainBatches
 from .source import MAP_TASKS
+from .workers import Reader, ReportingLoader
 
 STRIDE = 4  # of the label maps that the losses see
 MULTIPLE = 32  # of a batch's height and width: the coarsest feature map's stride

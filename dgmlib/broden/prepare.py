@@ -14,10 +14,10 @@ from dgmlib.vocabulary import TASKS
 
 from .files import BrodenError, WrongSizeError, image_shape, read_photo
 from .prepared import resized_shape, write_maps
-from .reading import map_records
 from .records import all_records
 from .source import Record
 from .sources import Sources, labelled_for
+from .workers import map_records
 
 
 @dataclass

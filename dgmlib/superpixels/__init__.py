@@ -17,7 +17,7 @@ boundary it would lose.
 ================  =====================================================================
 """
 
-from .cache import RegionMaps, precompute, read_image
+from .cache import RegionMaps, precompute
 from .fitting import fit
 from .graph import region_adjacency, to_pyg
 from .segmentation import segment, segment_hierarchy
@@ -28,7 +28,6 @@ __all__ = [
     "fit",
     "labels_from_ucm",
     "precompute",
-    "read_image",
     "region_adjacency",
     "segment",
     "segment_hierarchy",

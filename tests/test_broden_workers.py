@@ -7,7 +7,7 @@ import pytest
 from broden_tree import write_tree
 
 from dgmlib.broden import BrodenError, BrodenPlus, train_loader
-from dgmlib.broden.reading import map_records
+from dgmlib.broden.workers import map_records
 from dgmlib.superpixels import RegionMaps
 
 
