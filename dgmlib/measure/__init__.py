@@ -9,6 +9,7 @@
 `gradcam`        pointing game, deletion and insertion of heat maps (Fig. 7)
 `predictions`    what trained networks see in the same images (Fig. 4)
 `loader`         how fast training samples load
+`reading`        which reading of the paper lets the graph be heard: candidates and probes
 `study`          what they share: images -> rows -> csv, json and md; `provenance` says where numbers come from
 ===============  ============================================================================================
 

@@ -17,13 +17,12 @@ from dgmlib.broden.dataset import BrodenPlus
 from dgmlib.broden.files import BrodenError, image_shape
 from dgmlib.broden.loading import MULTIPLE, STRIDE, scaled_shape, train_loader
 from dgmlib.broden.prepare import prepare_record
-from dgmlib.broden.records import Record
-from dgmlib.broden.region_maps import RegionMaps
 from dgmlib.broden.sampling import Draw, TrainBatches
-from dgmlib.broden.sources import with_parts
+from dgmlib.broden.source import Record
 from dgmlib.broden.vocabulary import TASKS
 from dgmlib.measure.study import markdown, publish
 from dgmlib.paths import RESULTS
+from dgmlib.superpixels import RegionMaps
 
 LITERAL, RAW, PREPARED = "per-object resizing, as unifiedparsing", "dgmlib, before prepare", "dgmlib, prepared"
 
@@ -121,8 +120,7 @@ def _sized_records(dataset: BrodenPlus, images: int) -> list[Record]:
     """Choose records, spread evenly, whose image needs no resizing: in the state that the original's way expects."""
     spread = np.linspace(0, len(dataset) - 1, min(4 * images, len(dataset))).round().astype(int)
     chosen = [dataset.records[index] for index in spread]
-    readers = dataset.sources.readers
-    sized = [r for r in chosen if image_shape(readers[r.source].image(r), "restore it") == (r.height, r.width)]
+    sized = [r for r in chosen if image_shape(dataset.sources.of(r).image(r), "restore it") == r.shape]
     if not sized:
         raise BrodenError(f"no image looked at in {dataset.root} has the size of its record; measure another folder.")
     return sized[:: max(len(sized) // images, 1)][:images]
@@ -153,7 +151,7 @@ class LiteralSamples(Dataset):
         record = self.dataset.records[draw.index]
         sources = self.dataset.sources
         image = sources.image(record)
-        maps = with_parts(sources.readers[record.source].maps(record))
+        maps = sources.of(record).maps(record)
         shape = scaled_shape(*image.shape[:2], draw.short_side, 1000)
         if draw.flip:
             image = image[:, ::-1]

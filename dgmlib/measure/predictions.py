@@ -7,6 +7,7 @@ of the validation list with at least two labels of it, on a tenth of the image o
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dgmlib import presets, superpixels
-from dgmlib.broden.records import SOURCE_TASKS
-from dgmlib.broden.region_maps import RegionMaps
 from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.checkpoints import load_model
 from dgmlib.evaluation import predict, view
@@ -24,6 +23,7 @@ from dgmlib.experiments import SETTINGS, cell_folder, open_data
 from dgmlib.measure.provenance import provenance
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RUNS, write_atomic
+from dgmlib.superpixels import RegionMaps
 
 #: Columns of Fig. 4, after image and truth.
 MODELS = ("APCNet", "OCNet", "UPerNet", "DGM")
@@ -98,9 +98,9 @@ def compare(
 def choose(dataset: Dataset, task: str, images: int) -> list[int]:
     """Indices of the first so many images of every source with two or more labels of a task on `ENOUGH` pixels."""
     chosen: dict[str, list[int]] = {}
-    for index, record in enumerate(dataset.records):
-        found = chosen.setdefault(record.source, [])
-        if len(found) < images and task in SOURCE_TASKS[record.source]:
+    for index in sorted(chain.from_iterable(dataset.groups((task,)))):
+        found = chosen.setdefault(dataset.records[index].source, [])
+        if len(found) < images:
             labels = labels_of(dataset[index], task, dataset.vocabulary)
             if len(np.unique(labels[labels > 0])) > 1 and (labels > 0).mean() >= ENOUGH:
                 found.append(index)
