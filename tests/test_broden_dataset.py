@@ -23,7 +23,7 @@ from dgmlib.broden.ade20k import decode_classes
 from dgmlib.broden.dataset import PartLayers
 from dgmlib.broden.pascal import part_name, read_part_names
 from dgmlib.broden.prepared import resized_shape
-from dgmlib.superpixels.folder import read_image
+from dgmlib.pictures import read_picture
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +304,7 @@ def test_photographs_of_a_turned_camera_stand_upright(tmp_path, orientation):
     dataset = FolderDataset(tmp_path, "train", names=("-", "road"))
     np.testing.assert_array_equal(dataset[0]["image"], upright)
     assert (dataset.records[0].height, dataset.records[0].width) == (8, 12)
-    np.testing.assert_array_equal(read_image(tmp_path / "train" / "images" / "a.png"), upright)
+    np.testing.assert_array_equal(read_picture(tmp_path / "train" / "images" / "a.png"), upright)
 
 
 UPRIGHT_6 = struct.pack(">HHIHH", ExifTags.Base.Orientation, 3, 1, 6, 0)
@@ -329,7 +329,7 @@ def test_photographs_with_broken_tags_are_read(tmp_path, tags, turns):
     expected = np.rot90(stored, -1) if turns else stored
     picture(tmp_path / "train" / "labels" / "a.png", np.ones(expected.shape[:2]))
     np.testing.assert_array_equal(FolderDataset(tmp_path, "train", names=("-", "road"))[0]["image"], expected)
-    np.testing.assert_array_equal(read_image(path), expected)
+    np.testing.assert_array_equal(read_picture(path), expected)
 
 
 def test_labels_drawn_on_the_picture_as_stored_keep_it_so(tmp_path):

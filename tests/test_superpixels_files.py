@@ -122,7 +122,7 @@ def test_precompute_reads_everything_and_reports_the_damaged_image(photos, tmp_p
     maps = superpixels.LabelMaps(photos, tmp_path / "maps", 50)
     assert sorted(maps.rows) == ["a.png", "b.png", "deep.png", "street/a.jpg"]
     for name in maps.rows:
-        expected = superpixels.segment(folder_module.read_image(photos / name), 50)
+        expected = superpixels.segment(photos / name, 50)
         np.testing.assert_array_equal(maps[name], expected)
     with pytest.raises(ValueError, match=r"cut\.jpg\.png is missing or stale"):
         maps["cut.jpg"]

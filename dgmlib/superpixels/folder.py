@@ -10,22 +10,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from ..paths import write_atomic
-from ..pictures import upright
+from ..pictures import SUFFIXES, find_pictures
 from .segmentation import segment
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
-
-
-def read_image(path: str | Path) -> np.ndarray:
-    """Read an image file: (H, W) uint16 where it is 16-bit grey, (H, W, 3) uint8 RGB otherwise.
-
-    A picture with an EXIF orientation tag, as phones write it, is turned upright, as viewers show it.
-    """
-    with Image.open(path) as file:
-        image = upright(file)
-        if image.mode.startswith("I"):
-            return np.asarray(image).astype(np.uint16)
-        return np.asarray(image.convert("RGB"))
 
 
 class LabelMaps:
@@ -112,13 +98,9 @@ def precompute(folder: Path, out: Path, workers: int = 1, max_regions: int = 512
     folder, out = Path(folder), Path(out)
     if not 1 <= max_regions <= 65535:
         raise ValueError(f"max_regions is {max_regions}; label files hold 1 to 65535 regions.")
-    names = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.is_relative_to(out)
-    )
+    names = [path.relative_to(folder).as_posix() for path in find_pictures(folder, outside=out)]
     if not names:
-        raise ValueError(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}); pass a folder that has.")
+        raise ValueError(f"{folder} has no images ({', '.join(SUFFIXES)}); pass a folder that has.")
     maps = LabelMaps(folder, out, max_regions)
     maps.tidy()
     bar = tqdm(total=len(names), unit="image", desc="superpixels", disable=None)
@@ -144,9 +126,9 @@ def precompute(folder: Path, out: Path, workers: int = 1, max_regions: int = 512
 def _compute(image, target, max_regions):
     """Write one map, or say what is wrong with its image."""
     try:
-        labels = segment(read_image(image), max_regions)
-    except (OSError, ValueError, SyntaxError) as error:  # all three mean a damaged file to PIL
-        return f"{type(error).__name__}: {error}"
+        labels = segment(image, max_regions)
+    except (OSError, ValueError) as error:
+        return str(error).removeprefix(f"{image} ")
     with write_atomic(target) as temporary:
         Image.fromarray(labels.astype(np.uint16)).save(temporary)
     return None
