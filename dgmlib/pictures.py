@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 from PIL import ExifTags, Image, UnidentifiedImageError
-from skimage.util import img_as_ubyte
 
 #: What `find_pictures` takes for a picture, in any case of letters.
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -79,10 +78,14 @@ def to_rgb(picture: Image.Image | ArrayLike) -> np.ndarray:
             raise ValueError("The image holds NaN or infinite values; replace them, with numpy.nan_to_num for example.")
         if low < -1e-3 or high > 1 + 1e-3:  # interpolation overshoots by a little, a wrong scale by a lot
             raise ValueError(f"The float image spans {low:.4g} to {high:.4g}; scale it to [0, 1] or pass uint8.")
-        pixels = pixels.astype(float).clip(0, 1)
-    elif not np.issubdtype(pixels.dtype, np.unsignedinteger) and pixels.dtype != bool:
+        pixels = np.rint(255 * pixels.astype(float).clip(0, 1))
+    elif np.issubdtype(pixels.dtype, np.unsignedinteger):
+        pixels = pixels >> 8 * (pixels.dtype.itemsize - 1)
+    elif pixels.dtype == bool:
+        pixels = 255 * pixels
+    else:
         raise ValueError(f"The image has dtype {pixels.dtype}; pass unsigned integers or floats in [0, 1].")
-    pixels = img_as_ubyte(pixels.astype(pixels.dtype.newbyteorder("="))).reshape(*pixels.shape[:2], -1)  # (H, W, C)
+    pixels = pixels.astype(np.uint8).reshape(*pixels.shape[:2], -1)  # (H, W, C)
     colours, alpha = (pixels, None) if pixels.shape[2] % 2 else (pixels[..., :-1], pixels[..., -1:])
     if alpha is not None and alpha.min() < 255:
         share = alpha.astype(np.uint16)  # 255 * 255 + 127 fits
@@ -115,6 +118,7 @@ def orientation(image: Image.Image) -> int:
 
 def upright(image: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF orientation tag asks."""
+    image.load()  # of a TIFF, Pillow turns the pixels itself, and takes the tag away
     turn = _TURNS.get(orientation(image))
     return image if turn is None else image.transpose(turn)
 

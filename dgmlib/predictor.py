@@ -44,7 +44,7 @@ CHECKPOINT = paths.RESULTS / "checkpoints" / "mini-dgm"
 #: Name of a pixel whose object has parts, but which belongs to none of them.
 NO_PART = "no part"
 SHOWN = 1000  # longest side of what `Scene.plot` draws, in pixels
-_AT_ONCE = 2**26  # values of class scores that are held at the photograph's size
+AT_ONCE = 2**26  # class scores that are held at the photograph's size, to spare memory
 
 
 class LabelMap(NamedTuple):
@@ -264,7 +264,7 @@ class Scene:
         groups = {level: self.groups(level)[::step, ::step] for level in range(2, self.levels + 1)}
         titles = {f"level {level}: {len(np.unique(ids))} groups": ids for level, ids in groups.items()}
         maps = {name: (labels.ids[::step, ::step], labels.names) for name, labels in self.maps.items()}
-        title = f"{self.place.name}, {self.place.probability:.0%}" if self.place else "image"
+        title = f"place: {self.place.name} ({self.place.probability:.0%})" if self.place else "image"
         return viz.parsing(self.photograph[::step, ::step], maps, titles, title)
 
     def _classes(self, task: str) -> LabelMap | None:
@@ -273,11 +273,11 @@ class Scene:
         return LabelMap(self._best(self._parsed[task]), class_names(self.model.vocabulary, task))
 
     def _best(self, logits: Tensor) -> np.ndarray:
-        """Class of every pixel, (1, C, h, w) -> (H, W): scaled bilinearly, a few channels at a time to spare memory."""
+        """Class of every pixel, (1, C, h, w) -> (H, W): scaled bilinearly, a few channels at a time."""
         size = self.regions.shape
         best = logits.new_full(size, -torch.inf)
         ids = torch.zeros(size, dtype=torch.int32, device=logits.device)
-        few = max(_AT_ONCE // self.regions.size, 1)
+        few = max(AT_ONCE // self.regions.size, 1)
         for first in range(0, logits.shape[1], few):
             scores = F.interpolate(logits[:, first : first + few], size, mode="bilinear", align_corners=False)
             score, index = scores[0].max(0)  # (H, W)

@@ -50,11 +50,15 @@ def parsing(
     Args:
         photo: (H, W, 3).
         maps: title -> ((h, w) class ids, class names by id); "-" is none, and grey.
-        groups: title -> (H, W) groups, finest first, drawn between the two as in `dgmlib.viz.hierarchy`.
+        groups: title -> (H, W) groups, finest first, which stand beside the photograph as in `dgmlib.viz.hierarchy`,
+            and the label maps below.
         title: of the photograph.
     """
-    groups = groups or {}
-    figure, axes = panels([title, *groups, *maps], np.shape(photo), below=1.3 if maps else 0)
+    groups, legend = groups or {}, 1.3  # inches
+    columns = 1 + len(groups) if groups else 4
+    rows = -(-(1 + len(groups) + len(maps)) // columns)
+    below = legend * (rows - 1) / rows if groups else legend  # the first row of two has no legends
+    figure, axes = panels([title, *groups, *maps], np.shape(photo), below, columns)
     draw_groups(axes, photo, groups)
     for axis, (ids, names) in zip(axes[1 + len(groups) :], maps.values(), strict=True):
         parse(axis, ids, names, np.shape(photo), fontsize=8)
