@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike
@@ -28,11 +27,11 @@ from torch import Tensor
 
 from dgmlib import paths, superpixels
 from dgmlib.broden.loading import nearest, renumber, view
-from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.checkpoints import load_model
 from dgmlib.explain.clicks import ClickSession
 from dgmlib.explain.gradcam import GraphCAM, gradcam
 from dgmlib.groups import Grouping
+from dgmlib.labels import LabelMap, class_names, class_target, part_ids
 from dgmlib.parsing import Parsed, PerceptualParser
 from dgmlib.pictures import Picture, read_picture
 
@@ -41,23 +40,8 @@ if TYPE_CHECKING:
 
 #: The small DGM that comes with the project.
 CHECKPOINT = paths.RESULTS / "checkpoints" / "mini-dgm"
-#: Name of a pixel whose object has parts, but which belongs to none of them.
-NO_PART = "no part"
 SHOWN = 1000  # longest side of what `Scene.plot` draws, in pixels
 AT_ONCE = 2**26  # class scores that are held at the photograph's size, to spare memory
-
-
-class LabelMap(NamedTuple):
-    """Classes of pixels: ``ids`` (H, W) int32, and ``names`` by id."""
-
-    ids: np.ndarray
-    names: tuple[str, ...]
-
-    def areas(self) -> pd.DataFrame:
-        """What occurs, the largest first: a row by id with "name", "pixels" and their "share" of the photograph."""
-        pixels = np.bincount(self.ids.ravel(), minlength=len(self.names))
-        table = pd.DataFrame({"name": self.names, "pixels": pixels, "share": pixels / self.ids.size})
-        return table[pixels > 0].sort_values("pixels", ascending=False, kind="stable").rename_axis("id")
 
 
 class Place(NamedTuple):
@@ -239,22 +223,24 @@ class Scene:
         """Add a click to `clicks`; returns the (H, W) bool mask of all so far, see `ClickSession.click`."""
         return self.clicks.click(x, y, positive, level)
 
-    def explain(self, task: str, name: str | None = None, level: int = 1) -> np.ndarray:
+    def explain(self, task: str, name: str | None = None, level: int | None = None) -> np.ndarray:
         """Which superpixels speak for a label: the heat map of `dgmlib.explain.gradcam`, (H, W), zero or more.
 
         Args:
             task: one of the model's.
             name: the class, such as "car", or "car: wheel" for a part; by default the predicted scene or texture.
-            level: of the graph, from 1 to `levels`.
+            level: of the graph, from 1 to `levels`; by default the one whose map has the largest value.
 
         Raises:
             ValueError: for a model without Deep Grouping Model, or a task, name or level that it does not have.
         """
-        if not 1 <= level <= len(self.grouping.nodes):
+        if level is not None and not 1 <= level <= len(self.grouping.nodes):
             raise ValueError(f"level must be 1 (superpixels) to {self.levels}, not {level}.")
         if (task, name) not in self._cams:
             self._cams[task, name] = self._cam(task, name)
-        return self._cams[task, name].superpixels[level - 1][0].float().cpu().numpy()[self.regions]
+        maps = self._cams[task, name].superpixels  # of every level (1, N)
+        values = max(maps, key=torch.max) if level is None else maps[level - 1]
+        return values[0].float().cpu().numpy()[self.regions]
 
     def plot(self) -> "Figure":
         """Draw the photograph, its groups and its label maps, side by side."""
@@ -288,43 +274,8 @@ class Scene:
     def _cam(self, task: str, name: str | None) -> GraphCAM:
         if task not in self.model.heads:
             raise ValueError(f"this model has no head for {task!r}; it was built with {', '.join(self.model.heads)}.")
-        return gradcam(self.model, *self.seen, task, _target(self.model.vocabulary, task, name))
-
-
-def class_names(vocabulary: Vocabulary, task: str) -> tuple[str, ...]:
-    """Class names by id as label maps have them; of parts together with their object: "car: wheel".
-
-    The ids of parts are their own: 0 is "-", unlabelled, 1 `NO_PART`, and what follows are the channels of the part
-    head, of which the first of every object is `NO_PART` again.
-    """
-    if task != "part":
-        return vocabulary.names(task)
-    pairs = [
-        NO_PART if part == 0 else f"{vocabulary.objects[thing]}: {vocabulary.parts[part]}"
-        for thing, parts in vocabulary.object_parts.items()
-        for part in parts
-    ]
-    return ("-", NO_PART, *pairs)
-
-
-def part_ids(parts: np.ndarray, channels: slice) -> np.ndarray:
-    """Bring positions in an object's list of parts to the ids of `class_names`; ``channels`` are that object's."""
-    return np.where(parts > 0, 2 + channels.start + parts, 1)
-
-
-def _target(vocabulary: Vocabulary, task: str, name: str | None) -> int | tuple[int, int] | None:
-    """A class as `gradcam` takes it."""
-    if name is None:
-        return None
-    names = class_names(vocabulary, task)
-    known = [other for other in names if other not in ("-", NO_PART)]
-    if name not in known:
-        raise ValueError(f"there is no {task} {name!r}; choose one of {', '.join(known)}.")
-    if task != "part":
-        return names.index(name)
-    channel = names.index(name) - 2
-    slices = vocabulary.part_slices.items()
-    return next((thing, channel - group.start) for thing, group in slices if group.start <= channel < group.stop)
+        target = None if name is None else class_target(self.model.vocabulary, task, name)
+        return gradcam(self.model, *self.seen, task, target)
 
 
 def _surviving(regions: np.ndarray, shape: Sequence[int]) -> np.ndarray:

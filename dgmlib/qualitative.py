@@ -17,8 +17,9 @@ from dgmlib.broden.records import SOURCE_TASKS
 from dgmlib.broden.region_maps import RegionMaps
 from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.experiments import SETTINGS, cell_folder, open_data
+from dgmlib.labels import class_names, part_ids
 from dgmlib.paths import RUNS, write_atomic
-from dgmlib.predictor import Predictor, class_names, part_ids
+from dgmlib.predictor import Predictor
 from dgmlib.provenance import provenance
 
 #: Columns of Fig. 4, after image and truth.

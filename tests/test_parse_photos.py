@@ -8,9 +8,10 @@ import pytest
 from PIL import Image
 from tiny import PHOTO
 
-from dgmlib import Predictor, parse_photos, save_model
+from dgmlib import Predictor, parse_photos, save_model, viz
 from dgmlib.__main__ import main
 from dgmlib.parse_photos import FOUND, parse
+from dgmlib.predictor import Scene
 
 RNG = np.random.default_rng(0)
 
@@ -45,6 +46,8 @@ def saved(monkeypatch):
         save(scene, folder, **facts)
 
     monkeypatch.setattr(parse_photos, "save", interrupted)
+    monkeypatch.setattr(Scene, "plot", lambda scene: None)  # which takes most of the time
+    monkeypatch.setattr(viz, "save", lambda figure, path: path.touch())
     return log
 
 

@@ -8,7 +8,7 @@ from dgmlib import PerceptualParser, Vocabulary, presets, qualitative
 from dgmlib.broden import BrodenPlus
 from dgmlib.checkpoints import save_model
 from dgmlib.experiments import cell_folder
-from dgmlib.predictor import class_names
+from dgmlib.labels import class_names
 
 SMOKE = presets.get("smoke")
 WORDS = Vocabulary(("-", "car", "sky", "house"), ("-", "wheel", "door"), object_parts={1: (0, 1, 2), 3: (0, 2)})
