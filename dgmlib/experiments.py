@@ -15,6 +15,7 @@ import torch
 from torch.utils.data import Dataset
 
 from dgmlib import paths, presets
+from dgmlib.backbones import EfficientNet
 from dgmlib.backbones.weights import load_backbone, load_imagenet
 from dgmlib.broden import BrodenPlus, FolderDataset, SceneParse150, Vocabulary, mini
 from dgmlib.checkpoints import load_model
@@ -116,7 +117,9 @@ def build(
     torch.manual_seed(seed)
     network = PerceptualParser.from_config(config, vocabulary, chosen.dgm, tasks)
     name = config.hrnet if chosen.decoder == "hrnet" else config.backbone
-    if config.pretrained == "imagenet":
+    if config.pretrained == "imagenet" and isinstance(network.backbone, EfficientNet):
+        network.backbone.load(name)
+    elif config.pretrained == "imagenet":
         load_imagenet(network.backbone, name)
     elif config.pretrained:
         path = Path(config.pretrained)

@@ -6,8 +6,8 @@ texture read the whole (the paper does not say what it did for OCNet and APCNet)
 level F^l is F^l + Fhat^l before it is fused or read.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import torch
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dgmlib import presets
-from dgmlib.backbones import HRNet, ResNet
+from dgmlib.backbones import EfficientNet, HRNet, ResNet
 from dgmlib.broden.vocabulary import TASKS, Vocabulary
 from dgmlib.decoders import DECODERS, Decoder
 from dgmlib.decoders.layers import conv_bn_relu, initialise, resize
@@ -28,12 +28,36 @@ Variant = Literal["full", "no_top_down"]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB in [0, 1]
 
 
-class Parsed(dict):
-    """Logits by task, and the `Grouping` that led to them (None without a Deep Grouping Model)."""
+@dataclass
+class Parsed:
+    """Logits by task, ``parsed["object"]``, and the `Grouping` that led to them (None without a Deep Grouping Model).
 
-    def __init__(self, logits: Mapping[str, Tensor], grouping: Grouping | None = None):
-        super().__init__(logits)
-        self.grouping = grouping
+    Not a dict: what wraps a model to convert its outputs (Fabric, DDP) builds dicts anew, without their attributes.
+    """
+
+    logits: dict[str, Tensor]
+    grouping: Grouping | None = None
+
+    def __getitem__(self, task: str) -> Tensor:
+        return self.logits[task]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.logits)
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def keys(self) -> KeysView[str]:
+        """The tasks."""
+        return self.logits.keys()
+
+    def values(self) -> ValuesView[Tensor]:
+        """The logits."""
+        return self.logits.values()
+
+    def items(self) -> ItemsView[str, Tensor]:
+        """Tasks and logits."""
+        return self.logits.items()
 
 
 class Head(nn.Module):
@@ -131,22 +155,26 @@ class PerceptualParser(nn.Module):
             raise ValueError(f'dgm must be "full", "no_top_down" or None, not {dgm!r}.')
         if config.decoder not in DECODERS:
             raise ValueError(f"there is no decoder {config.decoder!r}; choose one of {', '.join(DECODERS)}.")
+        stride = 32 if config.decoder == "upernet" else config.output_stride
         if config.decoder == "hrnet":
             backbone = HRNet.from_name(config.hrnet)
+        elif config.backbone.startswith("efficientnet"):
+            backbone = EfficientNet.from_name(config.backbone, stride)
         else:
-            stride = 32 if config.decoder == "upernet" else config.output_stride
             backbone = ResNet.from_name(config.backbone, config.stem, stride, config.width)
         decoder = DECODERS[config.decoder](backbone.channels, config.dim, config.atrous_rates)
-        grouping = dgm and DeepGrouping(
-            decoder.channels,
-            config.dim,
-            top_down=dgm == "full",
-            iterations=config.em_iterations,
-            sigma2=config.sigma2,
-            em_gradient=config.em_gradient,
-            neighbours=config.neighbours,
-        )
-        model = cls(backbone, decoder, vocabulary, grouping, tasks, config.head)
+        model = cls(backbone, decoder, vocabulary, None, tasks, config.head)
+        if dgm:
+            # Drawn last: from one seed, networks with and without it share all other weights.
+            model.dgm = DeepGrouping(
+                decoder.channels,
+                config.dim,
+                top_down=dgm == "full",
+                iterations=config.em_iterations,
+                testing_iterations=config.em_iterations_testing,
+                reading=config.reading,
+                em_gradient=config.em_gradient,
+            )
         model.recipe = {"model": asdict(config), "dgm": dgm, "tasks": list(tasks)}
         return model
 

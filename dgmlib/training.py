@@ -26,6 +26,7 @@ from tqdm import tqdm
 from dgmlib.backbones.weights import load_checked
 from dgmlib.broden.loading import train_loader
 from dgmlib.checkpoints import load_tensors, save_model, save_tensors
+from dgmlib.groups import Grouping
 from dgmlib.parsing import PerceptualParser, perceptual_loss
 from dgmlib.paths import write_atomic
 from dgmlib.presets import TrainingConfig
@@ -76,6 +77,8 @@ def train(
         run.fabric.barrier()
     load_checked(model, load_tensors(run.out / "model.safetensors")[0], str(run.out))
     model.requires_grad_(True).eval()
+    if model.dgm is not None:
+        model.dgm.emgp.generator = None
 
 
 def _launch(device: str) -> Fabric:
@@ -121,6 +124,11 @@ class _Run:
         model.requires_grad_(phase == 0).train(phase == 0)
         if phase == 1:
             model.heads["texture"].requires_grad_(True).train()
+        if self.config.backbone_rate < 1:  # what it has learnt elsewhere, statistics included, is to survive
+            model.backbone.eval().requires_grad_(phase == 0 and self.config.backbone_rate > 0)
+        if model.dgm is not None:
+            # Its own random numbers: dropout draws the same ones with and without a Deep Grouping Model.
+            model.dgm.emgp.generator = torch.Generator(fabric.device)
         # PyTorch synchronises normalisation on GPUs only; CPU processes share the first one's running statistics.
         synchronised = fabric.world_size > 1 and fabric.device.type == "cuda"
         network = nn.SyncBatchNorm.convert_sync_batchnorm(model) if synchronised else model
@@ -134,10 +142,12 @@ class _Run:
         began = perf_counter()
         with bar, self._open_log(phase, start) as log:
             for iteration, batch in enumerate(loader, start):
-                # EMGP draws its starting vertices from torch's generator.
-                torch.manual_seed((2 * self.seed + phase) * 2**32 + iteration)
+                seed = (2 * self.seed + phase) * 2**32 + iteration
+                torch.manual_seed(seed)
+                if model.dgm is not None:
+                    model.dgm.emgp.generator.manual_seed(seed)
                 lr = self.config.lr * (1 - iteration / iterations) ** self.config.power
-                losses = self._step(network, optimizer, batch, [task for task in tasks if task in batch], lr)
+                losses, grouping = self._step(network, optimizer, batch, [task for task in tasks if task in batch], lr)
                 record = {"phase": phase, "iteration": iteration + 1, "loss": sum(losses.values()), **losses, "lr": lr}
                 if not isfinite(record["loss"]):
                     raise FloatingPointError(
@@ -148,6 +158,7 @@ class _Run:
                 last = iteration + 1 == iterations
                 if last or (iteration + 1) % LOG_EVERY == 0:
                     record["seconds"] = round(perf_counter() - began, 2)
+                    record |= grouping.heard() if grouping is not None else {}
                     log.write(json.dumps(record) + "\n")
                     log.flush()
                     if on_log is not None:
@@ -157,16 +168,16 @@ class _Run:
 
     def _step(
         self, network: nn.Module, optimizer: torch.optim.Optimizer, batch: dict, tasks: list[str], lr: float
-    ) -> dict[str, float]:
-        """One step of SGD; return the weighted loss of every task."""
+    ) -> tuple[dict[str, float], Grouping | None]:
+        """One step of SGD; return the weighted loss of every task, and the grouping."""
         for group in optimizer.param_groups:
-            group["lr"] = lr
-        logits = network(batch["image"], batch["labels"], tasks)
-        losses = perceptual_loss(logits, batch, self.model.vocabulary, self.config.loss_weights)
+            group["lr"] = lr * group["rate"]
+        parsed = network(batch["image"], batch["labels"], tasks)
+        losses = perceptual_loss(parsed, batch, self.model.vocabulary, self.config.loss_weights)
         optimizer.zero_grad()
         self.fabric.backward(sum(losses.values()))
         optimizer.step()
-        return {task: loss.item() for task, loss in losses.items()}
+        return {task: loss.item() for task, loss in losses.items()}, parsed.grouping
 
     def _loader(self, tasks: tuple[str, ...], iterations: int, start: int) -> DataLoader:
         config = self.config
@@ -233,11 +244,18 @@ class _Run:
 
 def _sgd(model: nn.Module, config: TrainingConfig) -> torch.optim.SGD:
     """SGD whose weight decay spares biases and normalisation, as in unifiedparsing."""
+    backbone = set(model.backbone.parameters())
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
-        {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
+        {
+            "params": [p for p in trained if (p in backbone) == pretrained and (p.dim() > 1) == decays],
+            "weight_decay": config.weight_decay if decays else 0.0,
+            "rate": config.backbone_rate if pretrained else 1.0,
+        }
+        for pretrained in (False, True)
+        for decays in (True, False)
     ]
+    groups = [group for group in groups if group["params"]]
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)
 
 
