@@ -34,7 +34,7 @@ def grouping_of(*assignments):
     masks = [torch.ones(1, n, dtype=torch.bool) for n in sizes]
     nodes = [torch.zeros(1, n, 3, dtype=torch.float64) for n in sizes]
     P = [torch.as_tensor(p)[None] for p in assignments]
-    return Grouping(torch.zeros(1, 2, 2), nodes, P, P, masks, torch.zeros(1, sizes[0], sizes[0]), None, None)
+    return Grouping(torch.zeros(1, 2, 2), nodes, P, P, masks, torch.zeros(1, sizes[0], sizes[0]), *[None] * 4)
 
 
 # the propagation
@@ -259,7 +259,7 @@ def test_random_weights_are_other_weights_and_leave_the_random_state_alone(model
     other = untrained(model, seed=3)
     assert torch.equal(torch.get_rng_state(), state)
     assert other.recipe == model.recipe
-    assert not torch.equal(other.dgm.first.linear.weight, model.dgm.first.linear.weight)
+    assert not torch.equal(*(net.dgm.projections[0].gconv.linear.weight for net in (other, model)))
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from dgmlib.evaluation import predict
 from dgmlib.explain import Click, gradcam
 from dgmlib.labels import NO_PART
 from dgmlib.predictor import CHECKPOINT
+from dgmlib.reading import Reading
 
 MAPS = ("objects", "parts", "materials", "textures")
 
@@ -26,10 +27,10 @@ def scene(model):
 
 
 def build(dgm="full", tasks=("scene", "object", "part", "material", "texture"), dtype=torch.float32):
-    """A small model with few classes, whose residual layers, which start at zero, have the weight of trained ones."""
+    """A small model with few classes, whose residual layers have the weight of trained ones."""
     torch.manual_seed(0)
     smoke = presets.get("smoke")
-    preset = replace(smoke, model=replace(smoke.model, sigma2=0.5, em_gradient="all"))
+    preset = replace(smoke, model=replace(smoke.model, reading=Reading(sigma2=0.5), em_gradient="all"))
     model = PerceptualParser.from_preset(preset, dgm, VOCABULARY, tasks)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm1d):

@@ -216,8 +216,12 @@ def _record(model: PerceptualParser, task: str) -> Iterator[tuple[list[Tensor], 
     The nodes are V^1 ... V^L of the way up for a scene, Uhat^1 ... Uhat^L else; the maps are F^1 ... F^L.
     """
     dgm, nodes, maps = model.dgm, [], []
-    layers = (dgm.first, *dgm.projections) if task == "scene" else [step.gconv for step in dgm.reprojections]
-    hooks = [layer.register_forward_hook(lambda _, inputs, output: nodes.append(output)) for layer in layers]
+    if task == "scene":  # EMGP takes V^1 ... V^{L-1}, and V^L is the last that Projection gives
+        hooks = [dgm.emgp.register_forward_pre_hook(lambda _, inputs: nodes.append(inputs[0]))]
+        layers = [dgm.projections[-1]]
+    else:
+        hooks, layers = [], [step.gconv for step in dgm.reprojections]
+    hooks += [layer.register_forward_hook(lambda _, inputs, output: nodes.append(output)) for layer in layers]
     hooks.append(dgm.register_forward_pre_hook(lambda _, inputs: maps.extend(inputs[0])))
     try:
         yield nodes, maps
