@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dgmlib.broden.vocabulary import Vocabulary
+from dgmlib.vocabulary import Vocabulary
 
 #: Name of a pixel whose object has parts, but which belongs to none of them.
 NO_PART = "no part"

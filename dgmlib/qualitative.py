@@ -7,20 +7,20 @@ of the validation list with at least two labels of it, on a tenth of the image o
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from torch.utils.data import Dataset
 
 from dgmlib import presets
-from dgmlib.broden.records import SOURCE_TASKS
-from dgmlib.broden.region_maps import RegionMaps
 from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.experiments import SETTINGS, cell_folder, open_data
 from dgmlib.labels import class_names, part_ids
 from dgmlib.paths import RUNS, write_atomic
 from dgmlib.predictor import Predictor
 from dgmlib.provenance import provenance
+from dgmlib.superpixels import RegionMaps
 
 #: Columns of Fig. 4, after image and truth.
 MODELS = ("APCNet", "OCNet", "UPerNet", "DGM")
@@ -98,9 +98,9 @@ def compare(
 def choose(dataset: Dataset, task: str, images: int) -> list[int]:
     """Indices of the first so many images of every source with two or more labels of a task on `ENOUGH` pixels."""
     chosen: dict[str, list[int]] = {}
-    for index, record in enumerate(dataset.records):
-        own = chosen.setdefault(record.source, [])
-        if len(own) < images and task in SOURCE_TASKS[record.source]:
+    for index in sorted(chain.from_iterable(dataset.groups((task,)))):
+        own = chosen.setdefault(dataset.records[index].source, [])
+        if len(own) < images:
             labels = labels_of(dataset[index], task, dataset.vocabulary)
             if len(np.unique(labels[labels > 0])) > 1 and (labels > 0).mean() >= ENOUGH:
                 own.append(index)

@@ -172,7 +172,7 @@ class _Run:
         """One step of SGD; return the weighted loss of every task, and the grouping."""
         for group in optimizer.param_groups:
             group["lr"] = lr * group["rate"]
-        parsed = network(batch["image"], batch["labels"], tasks)
+        parsed = network(batch["image"], batch["regions"], tasks)
         losses = perceptual_loss(parsed, batch, self.model.vocabulary, self.config.loss_weights)
         optimizer.zero_grad()
         self.fabric.backward(sum(losses.values()))
