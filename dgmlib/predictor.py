@@ -81,14 +81,14 @@ class Predictor:
 
         Args:
             model: its path without suffix, see `load_model`; by default the small DGM of the project. Or a model.
-            device: where to put it.
+            device: where to put what is loaded; a model that is given stays where it is.
             **settings: as for `Predictor`.
 
         Raises:
             FileNotFoundError: if a file is missing.
             ValueError: if a file is damaged.
         """
-        return cls(model.to(device) if isinstance(model, torch.nn.Module) else load_model(model, device), **settings)
+        return cls(model if isinstance(model, torch.nn.Module) else load_model(model, device), **settings)
 
     def __call__(self, photograph: Picture, regions: ArrayLike | None = None) -> "Scene":
         """Encode a photograph.
