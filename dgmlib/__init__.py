@@ -10,6 +10,7 @@ from dgmlib.checkpoints import load_model, save_model
 from dgmlib.grouping import DeepGrouping
 from dgmlib.groups import Grouping
 from dgmlib.parsing import PerceptualParser, perceptual_loss
+from dgmlib.predictor import Predictor
 from dgmlib.regions import RegionGrid
 
 __version__ = "0.1.0"
@@ -19,6 +20,7 @@ __all__ = [
     "DeepGrouping",
     "Grouping",
     "PerceptualParser",
+    "Predictor",
     "RegionGrid",
     "Vocabulary",
     "load_model",

@@ -17,6 +17,7 @@ COMMANDS = {
     "reproduce": "dgmlib.reproduce:reproduce",
     "train": "dgmlib.__main__:train",
     "evaluate": "dgmlib.__main__:evaluate",
+    "parse": "dgmlib.parse_photos:parse",
     "superpixels": {
         "compute": "dgmlib.__main__:compute_superpixels",
         "fit": "dgmlib.superpixels:fit",
@@ -37,6 +38,7 @@ COMMANDS = {
         "clicks": "dgmlib.measure.clicks:measure",
         "gradcam": "dgmlib.measure.gradcam:measure",
         "loader": "dgmlib.measure.loader:measure",
+        "reading": "dgmlib.measure.reading:measure",
     },
 }
 #: Names of version 0.1.0, told for one version.

@@ -11,9 +11,8 @@ import pytest
 from PIL import Image
 from tiny import PHOTO
 
-from dgmlib import BrodenPlus, PerceptualParser, save_model
+from dgmlib import BrodenPlus, PerceptualParser, Predictor, save_model
 from dgmlib.broden.folder import FolderDataset
-from dgmlib.explain import ClickSession
 from dgmlib.measure import clicks
 from dgmlib.measure.clicks import ColourFlood, best_choice, centre, next_click, objects, simulate
 from dgmlib.measure.study import Study
@@ -195,5 +194,5 @@ def test_a_click_on_a_real_frame(model, tmp_path):
     frames = FolderDataset(Path(os.environ["DGM_REAL_DATA"]) / "camvid320", "val", names, cache=tmp_path)
     sample = frames[0]
     target = next(objects(sample["object"]))
-    scores = simulate(ClickSession(model, sample["image"], short_side=64).click, target, 3)
+    scores = simulate(Predictor(model, short_side=64)(sample["image"]).click, target, 3)
     assert 0 < max(scores) < 1

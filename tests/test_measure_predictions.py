@@ -8,6 +8,7 @@ from dgmlib import PerceptualParser, Vocabulary, presets
 from dgmlib.broden import BrodenPlus
 from dgmlib.checkpoints import save_model
 from dgmlib.experiments import cell_folder
+from dgmlib.labels import class_names
 from dgmlib.measure import predictions
 
 SMOKE = presets.get("smoke")
@@ -26,7 +27,7 @@ def compared(smoke_data, tmp_path_factory):
 
 
 def test_parts_are_named_with_their_object():
-    names = predictions.names_of(WORDS, "part")
+    names = class_names(WORDS, "part")
     parts = np.array([[0, 1, 2, 0, 1, 0]])
     sample = {"object": np.array([[1, 1, 1, 3, 3, 2]]), "part": parts, "part_valid": np.array([True, True])}
     ids = predictions.labels_of(sample, "part", WORDS)
@@ -85,16 +86,3 @@ def test_cells_that_are_not_trained_and_folders_without_predictions(smoke_data, 
         predictions.compare(SMOKE, smoke_data, tmp_path)
     with pytest.raises(FileNotFoundError, match="there are no predictions"):
         predictions.load(tmp_path)
-
-
-def test_any_image_can_be_parsed():
-    torch.manual_seed(0)
-    model = PerceptualParser.from_preset(SMOKE).eval()
-    image = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
-    parsed = predictions.parse(model, image, 64)
-    for task in predictions.TASKS:
-        ids, names = parsed[task]
-        assert ids.shape == (50, 70)
-        assert ids.max() < len(names)
-    ids, names = parsed["scene"]
-    assert names[int(ids[0])] in model.vocabulary.scenes

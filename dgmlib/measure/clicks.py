@@ -25,6 +25,7 @@ from torch.utils.data import Dataset
 from dgmlib.explain.clicks import ClickSession
 from dgmlib.measure.study import Study, markdown, untrained
 from dgmlib.parsing import PerceptualParser
+from dgmlib.predictor import Predictor
 from dgmlib.superpixels.partition import lab_image
 
 SMALLEST = 0.01  # of the image's area
@@ -174,14 +175,14 @@ def _scores(models, settings: list[Setting], study: Study, name: str, dataset: D
 def _image(models, settings, short_side, dataset, index) -> list[dict]:
     """Every object of one image, clicked in every way."""
     sample, rows = dataset[index], []
-    sessions = {name: ClickSession(model, sample["image"], short_side) for name, model in models.items()}
+    sessions = {name: Predictor(model, short_side, tasks=())(sample["image"]).clicks for name, model in models.items()}
     sessions |= dict.fromkeys((SUPERPIXEL, CORRECTED, BOUND), sessions[DGM])
     lab = lab_image(sample["image"])
     for target in objects(sample["object"]):
         for method, level, value in settings:
             facts = {"method": method, "level": level, "setting": value}
             if method == BOUND:
-                rows.append(facts | {"clicks": np.nan, "IoU": best_choice(sessions[method].labels, target)})
+                rows.append(facts | {"clicks": np.nan, "IoU": best_choice(sessions[method].regions, target)})
                 continue
             click = ColourFlood(lab, value).click if method == FLOOD else _clicker(sessions[method], *facts.values())
             scores = simulate(click, target, max(CLICKS))

@@ -24,16 +24,14 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dgmlib import superpixels
 from dgmlib.broden.loading import nearest
 from dgmlib.broden.vocabulary import Vocabulary
-from dgmlib.evaluation import view
 from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels, to_superpixels
 from dgmlib.measure.study import Study, markdown
 from dgmlib.parsing import PerceptualParser
+from dgmlib.predictor import Predictor
 from dgmlib.regions import RegionGrid
 
-MAX_SIZE = 1000  # pixels, the longest side of a scaled image
 STEPS = 10
 BLUR = 1 / 6  # of the short side: standard deviation of insertion's Gaussian. Narrower ones leave scenes recognisable.
 
@@ -202,8 +200,7 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
 def _image(model, short_side, dataset, index) -> list[dict]:
     """All measurements on one image."""
     sample, ids = dataset[index], model_ids(dataset.vocabulary, model.vocabulary)
-    regions = superpixels.segment(sample["image"], model.recipe["model"]["max_regions"])
-    image, regions = (x.to(model.mean.device) for x in view(sample["image"], regions, short_side, MAX_SIZE))
+    image, regions = Predictor(model, short_side, tasks=())(sample["image"]).seen
     sides = zip(sample["image"].shape[:2], regions.shape[1:], strict=True)
     truth = ids[sample["object"][np.ix_(*(nearest(old, new) for old, new in sides))]]
     with torch.inference_mode():

@@ -14,13 +14,10 @@ that image; and beside one single group. A difference to a control is taken imag
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import ArrayLike
 from scipy import ndimage
 from scipy.cluster.hierarchy import cut_tree, ward
 from skimage.color import rgb2lab
@@ -29,9 +26,9 @@ from torch.utils.data import Dataset
 
 from dgmlib import superpixels
 from dgmlib.broden import Vocabulary
-from dgmlib.explain.clicks import ClickSession
 from dgmlib.measure.study import Study, markdown, untrained
 from dgmlib.parsing import PerceptualParser
+from dgmlib.predictor import Predictor
 
 METRICS = ("groups", "segments", "purity", "merged", "split", "VI")
 #: The network's own groups, then the controls. All but the last have equally many groups.
@@ -125,33 +122,17 @@ def _image(models: Mapping[str, PerceptualParser], short_side: int, dataset: Dat
     truth = label_maps(sample, dataset.vocabulary) if "object" in sample else {}
     truth = {kind: labels for kind, labels in truth.items() if len(np.unique(labels[labels > 0])) > 1}
     for name, model in models.items() if truth else ():
-        regions, levels = group_levels(model, sample["image"], short_side)
+        scene = Predictor(model, short_side, tasks=())(sample["image"])
+        levels = [scene.groups(level) for level in range(1, len(scene.grouping.nodes) + 1)]
         counts = [len(np.unique(groups)) for groups in levels]
-        colour = merge_by_colour(sample["image"], regions, counts)
+        colour = merge_by_colour(sample["image"], scene.regions, counts)
         again = superpixels.segment_hierarchy(sample["image"], counts)
         for level, maps in enumerate(zip(levels, colour, again, strict=True), 1):
-            for method, groups in zip(METHODS, (*maps, np.zeros_like(regions)), strict=True):
+            for method, groups in zip(METHODS, (*maps, np.zeros_like(scene.regions)), strict=True):
                 for kind, labels in truth.items():
                     where = {"labels": kind, "model": name, "level": level, "method": method}
                     rows.append(where | agreement(groups, labels))
     return rows
-
-
-def group_levels(
-    model: PerceptualParser, image: ArrayLike, short_side: int | None = None
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Group an image of any size: its superpixels, and the groups of every level, finest first; (H, W) each.
-
-    A superpixel belongs to the group in which it weighs most, see `Grouping.label_map`.
-
-    Args:
-        model: with a Deep Grouping Model.
-        image: (H, W, 3) bytes or floats in [0, 1].
-        short_side: of the scaled image that the model sees, see `ClickSession`.
-    """
-    session = ClickSession(model, image, short_side)
-    here = replace(session.grouping, labels=torch.from_numpy(session.labels)[None])  # at the image's own size
-    return session.labels, [here.label_map(level)[0].numpy() for level in range(1, session.levels + 1)]
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
