@@ -10,10 +10,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from dgmlib.backbones.weights import load_checked
-from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import write_atomic
 from dgmlib.presets import ModelConfig
+from dgmlib.vocabulary import Vocabulary
 
 
 def save_model(model: PerceptualParser, path: str | Path, **facts) -> None:

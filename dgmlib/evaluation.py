@@ -19,7 +19,7 @@ from tqdm import tqdm
 from dgmlib.broden.loading import MULTIPLE, Reader, ReportingLoader, nearest, renumber, scaled_shape
 from dgmlib.broden.records import SOURCE_TASKS
 from dgmlib.broden.region_maps import RegionMaps
-from dgmlib.broden.vocabulary import Vocabulary
+from dgmlib.vocabulary import Vocabulary
 
 EPSILON = 1e-8
 # The label that is not counted.

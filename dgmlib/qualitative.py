@@ -17,13 +17,13 @@ from torch.utils.data import Dataset
 from dgmlib import presets, superpixels
 from dgmlib.broden.records import SOURCE_TASKS
 from dgmlib.broden.region_maps import RegionMaps
-from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.checkpoints import load_model
 from dgmlib.evaluation import predict, view
 from dgmlib.experiments import SETTINGS, cell_folder, open_data
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RUNS, write_atomic
 from dgmlib.provenance import provenance
+from dgmlib.vocabulary import Vocabulary
 
 #: Columns of Fig. 4, after image and truth.
 MODELS = ("APCNet", "OCNet", "UPerNet", "DGM")

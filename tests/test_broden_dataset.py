@@ -18,7 +18,7 @@ from broden_tree import (
 )
 from PIL import ExifTags, Image
 
-from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, Vocabulary
+from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, read_vocabulary
 from dgmlib.broden.ade20k import decode_classes
 from dgmlib.broden.dataset import PartLayers
 from dgmlib.broden.pascal import part_name, read_part_names
@@ -207,7 +207,7 @@ def test_the_main_texture_counts(samples):
 
 
 def test_vocabulary_counts_channels(root):
-    vocabulary = Vocabulary.from_folder(root / "meta_file" / "joint_dataset")
+    vocabulary = read_vocabulary(root / "meta_file" / "joint_dataset")
     assert [vocabulary.channels(task) for task in TASKS] == [2, 5, 6, 3, 2]
     assert vocabulary.part_slices == {2: slice(0, 3), 3: slice(3, 6)}
     with pytest.raises(ValueError, match="no task 'colour'"):
@@ -227,7 +227,7 @@ def literal_part_layers(vocabulary, objects, parts):
 
 
 def test_part_layers_follow_the_literal_rule(root):
-    vocabulary = Vocabulary.from_folder(root / "meta_file" / "joint_dataset")
+    vocabulary = read_vocabulary(root / "meta_file" / "joint_dataset")
     layers = PartLayers(vocabulary)
     rng = np.random.default_rng(0)
     covered = np.full((6, 7), 2)  # one object over the whole image, nothing but one part: one id, so not valid

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, TrainBatches, Vocabulary
+from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, TrainBatches, read_vocabulary
 from dgmlib.broden.ade20k import Ade20k, read_index
 from dgmlib.broden.files import image_shape
 from dgmlib.broden.pascal import Pascal, read_part_names
@@ -25,7 +25,7 @@ ALL = ("ade20k", "pascal", "os", "dtd")
 
 @pytest.fixture(scope="module")
 def vocabulary():
-    return Vocabulary.from_folder(META / "joint_dataset")
+    return read_vocabulary(META / "joint_dataset")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Broden+, the data of unified perceptual parsing: five tasks, and no image with every label.
 
 ==================  ====================================================================
-``vocabulary``      the classes of the five tasks and the object-part hierarchy
+``vocabulary``      reads the classes of the five tasks and the object-part hierarchy
 ``records``         the record lists that define the splits, and the label assignment
 ``ade20k`` ...      one reader per source: `pascal`, `opensurfaces`, `dtd`
 ``sources``         the readers of one root behind one door, with their prepared copies
@@ -12,12 +12,14 @@
 ==================  ====================================================================
 """
 
+from dgmlib.vocabulary import TASKS, Vocabulary
+
 from .dataset import BrodenPlus
 from .files import BrodenError
 from .folder import FolderDataset, SceneParse150
 from .loading import collate, train_loader
 from .sampling import TrainBatches
-from .vocabulary import TASKS, Vocabulary
+from .vocabulary import read_vocabulary
 
 __all__ = [
     "TASKS",
@@ -28,5 +30,6 @@ __all__ = [
     "TrainBatches",
     "Vocabulary",
     "collate",
+    "read_vocabulary",
     "train_loader",
 ]

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from dgmlib.paths import RESULTS, write_atomic
 from dgmlib.provenance import markdown, write_table
+from dgmlib.vocabulary import TASKS
 
 from .dataset import BrodenPlus
 from .files import BrodenError, image_shape
@@ -24,7 +25,6 @@ from .records import Record
 from .region_maps import RegionMaps
 from .sampling import Draw, TrainBatches
 from .sources import with_parts
-from .vocabulary import TASKS
 
 LITERAL, RAW, PREPARED = "per-object resizing, as unifiedparsing", "dgmlib, before prepare", "dgmlib, prepared"
 

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 
 from dgmlib.paths import write_atomic
+from dgmlib.vocabulary import TASKS, Vocabulary
 
 from . import ade20k, dtd, opensurfaces, pascal
 from .files import META, BrodenError, NotResizedError, WrongSizeError
 from .parallel import map_records
 from .records import SOURCE_TASKS, SPLITS, Record, read_records, sources_of
 from .sources import MAP_TASKS, Sources
-from .vocabulary import TASKS, Vocabulary
+from .vocabulary import read_vocabulary
 
 PROBLEMS = ("missing", "unreadable", "wrong size", "out of range", "bad list")
 ARCHIVES = {
@@ -130,7 +131,7 @@ def _check(
 ) -> None:
     root = result.root
     try:
-        vocabulary = Vocabulary.from_folder(root / "meta_file" / "joint_dataset")
+        vocabulary = read_vocabulary(root / "meta_file" / "joint_dataset")
         sources = Sources(root, (), vocabulary, cache)
     except BrodenError as error:
         result.add("metadata", error)

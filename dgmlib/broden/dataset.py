@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 from torch.utils.data import Dataset
 
+from dgmlib.vocabulary import TASKS, Vocabulary
+
 from .files import META, BrodenError
 from .records import read_records, sources_of
 from .sources import MAP_TASKS, Sources
-from .vocabulary import TASKS, Vocabulary
+from .vocabulary import read_vocabulary
 
 
 class BrodenPlus(Dataset):
@@ -36,7 +38,7 @@ class BrodenPlus(Dataset):
         self.root, self.split, self.tasks = Path(root), split, tuple(tasks)
         self.cache = Path(cache or root)
         meta = self.root / "meta_file"
-        self.vocabulary = Vocabulary.from_folder(meta / "joint_dataset")
+        self.vocabulary = read_vocabulary(meta / "joint_dataset")
         names = [name for name in sources_of(self.tasks) if name in MAP_TASKS]
         self.records = read_records(meta, split, names)
         if not self.records:

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dgmlib.vocabulary import Vocabulary
+
 from .files import META, BrodenError, LabelRangeError, inside, read_lines
 from .records import Record
-from .vocabulary import Vocabulary
 
 ARCHIVE = "https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz"
 

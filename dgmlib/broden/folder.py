@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 from torch.utils.data import Dataset
 
+from dgmlib.vocabulary import Vocabulary
+
 from .files import (
     BrodenError,
     LabelRangeError,
@@ -17,7 +19,6 @@ from .files import (
     require,
 )
 from .records import Record
-from .vocabulary import Vocabulary
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 IGNORED = 255  # a label value that never counts, by common convention

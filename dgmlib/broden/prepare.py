@@ -10,13 +10,14 @@ import torch.nn.functional as F
 from PIL import Image
 
 from dgmlib.paths import write_atomic
+from dgmlib.vocabulary import TASKS
 
 from .files import BrodenError, WrongSizeError, image_shape, read_photo
 from .parallel import map_records
 from .prepared import resized_shape, write_maps
 from .records import SPLITS, Record, read_records, sources_of
 from .sources import MAP_TASKS, RESIZED, Sources, with_parts
-from .vocabulary import TASKS, Vocabulary
+from .vocabulary import read_vocabulary
 
 
 @dataclass
@@ -77,7 +78,7 @@ def prepare(
     root = Path(root)
     meta = root / "meta_file"
     names = [name for name in sources_of(tuple(tasks)) if MAP_TASKS.get(name)]
-    sources = Sources(root, (), Vocabulary.from_folder(meta / "joint_dataset"), Path(cache or root))
+    sources = Sources(root, (), read_vocabulary(meta / "joint_dataset"), Path(cache or root))
     sources.prepared.tidy()
     result, records = PrepareResult(), []
     for name in names:

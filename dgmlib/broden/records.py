@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from dgmlib.vocabulary import Vocabulary
+
 from .files import BrodenError, LabelRangeError, label_number, read_csv, read_json_lines
-from .vocabulary import Vocabulary
 
 SPLITS = ("train", "val")
 

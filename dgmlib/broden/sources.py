@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dgmlib.vocabulary import Vocabulary
+
 from .ade20k import Ade20k
 from .dtd import Dtd
 from .files import BrodenError, NotResizedError, WrongSizeError, image_shape, read_photo, verify_photo
@@ -12,7 +14,6 @@ from .opensurfaces import OpenSurfaces
 from .pascal import Pascal
 from .prepared import Prepared, read_maps, resized_shape
 from .records import LabelAssignment, Record
-from .vocabulary import Vocabulary
 
 MAP_TASKS = {"ade20k": ("object", "part"), "pascal": ("object", "part"), "os": ("material",), "dtd": ()}
 RESIZED = ("ade20k", "os")  # the sources that the size rule applies to

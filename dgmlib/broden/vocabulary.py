@@ -1,80 +1,29 @@
-"""What Broden+ can name: its classes, and which parts each object may have."""
+"""Reading Broden+'s class names and its object-part hierarchy."""
 
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
+
+from dgmlib.vocabulary import Vocabulary
 
 from .files import BrodenError, read_csv, whole_number
 
-TASKS = ("scene", "object", "part", "material", "texture")
 
+def read_vocabulary(folder: str | Path) -> Vocabulary:
+    """Read the csv files of unifiedparsing's ``meta_file/joint_dataset``.
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """The class names of the five tasks and the object-part hierarchy (Broden+: 335/152/365/25/47 classes).
-
-    Attributes:
-        objects: names by object id; id 0 is "-", unlabelled.
-        parts: names by part id; id 0 is "-", none.
-        scenes: names by scene id, every id a real class.
-        materials: names by material id; id 0 is "-", unlabelled.
-        textures: names by texture id, every id a real class.
-        object_parts: object id -> the ids of its parts, always starting with 0 for "none of these".
+    Raises:
+        BrodenError: a file or column is missing, ids have gaps, or the hierarchy names an unknown class.
     """
-
-    objects: tuple[str, ...]
-    parts: tuple[str, ...] = ("-",)
-    scenes: tuple[str, ...] = ()
-    materials: tuple[str, ...] = ("-",)
-    textures: tuple[str, ...] = ()
-    object_parts: dict[int, tuple[int, ...]] = field(default_factory=dict)
-
-    @classmethod
-    def from_folder(cls, folder: str | Path) -> "Vocabulary":
-        """Read the csv files of unifiedparsing's ``meta_file/joint_dataset``.
-
-        Raises:
-            BrodenError: a file or column is missing, ids have gaps, or the hierarchy names an unknown class.
-        """
-        folder = Path(folder)
-        objects = _names(folder / "object.csv")
-        parts = _names(folder / "part.csv")
-        return cls(
-            objects=objects,
-            parts=parts,
-            scenes=_names(folder / "scene.csv"),
-            materials=_names(folder / "material.csv"),
-            textures=_names(folder / "texture.csv"),
-            object_parts=_hierarchy(folder / "object_part_hierarchy.csv", len(objects), len(parts)),
-        )
-
-    def channels(self, task: str) -> int:
-        """Count the outputs of a task's head; the part head has one group of channels per object with parts."""
-        if task == "part":
-            return sum(len(parts) for parts in self.object_parts.values())
-        return len(self.names(task))
-
-    def names(self, task: str) -> tuple[str, ...]:
-        """Give the class names of a task, by id."""
-        names = {
-            "scene": self.scenes,
-            "object": self.objects,
-            "part": self.parts,
-            "material": self.materials,
-            "texture": self.textures,
-        }
-        if task not in names:
-            raise ValueError(f"there is no task {task!r}; choose from {', '.join(TASKS)}.")
-        return names[task]
-
-    @cached_property
-    def part_slices(self) -> dict[int, slice]:
-        """Object id -> its group of channels inside the part head, in the order of ``object_parts``."""
-        slices, start = {}, 0
-        for object_id, parts in self.object_parts.items():
-            slices[object_id] = slice(start, start + len(parts))
-            start += len(parts)
-        return slices
+    folder = Path(folder)
+    objects = _names(folder / "object.csv")
+    parts = _names(folder / "part.csv")
+    return Vocabulary(
+        objects=objects,
+        parts=parts,
+        scenes=_names(folder / "scene.csv"),
+        materials=_names(folder / "material.csv"),
+        textures=_names(folder / "texture.csv"),
+        object_parts=_hierarchy(folder / "object_part_hierarchy.csv", len(objects), len(parts)),
+    )
 
 
 def _names(path: Path) -> tuple[str, ...]:

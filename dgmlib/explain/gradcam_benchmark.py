@@ -27,7 +27,6 @@ from torch.utils.data import Dataset
 
 from dgmlib import superpixels
 from dgmlib.broden.loading import nearest
-from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.checkpoints import load_model
 from dgmlib.evaluation import view
 from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels, to_superpixels
@@ -36,6 +35,7 @@ from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS
 from dgmlib.provenance import markdown
 from dgmlib.regions import RegionGrid
+from dgmlib.vocabulary import Vocabulary
 
 STEPS = 10
 BLUR = 1 / 6  # of the short side: standard deviation of insertion's Gaussian. Narrower ones leave scenes recognisable.
