@@ -82,9 +82,8 @@ class PerceptualParser(nn.Module):
             raise ValueError(f"dgm expects levels of {dgm.in_channels} channels, the decoder gives {decoder.channels}.")
         self.backbone, self.decoder, self.dgm = backbone, decoder, dgm
         self.vocabulary = vocabulary
-        #: How to build the network again, which `save_model` writes beside the weights: "model" and "dgm" where
-        #: `from_config` built it, and "facts" that were saved with it.
-        self.recipe: dict = {"tasks": list(tasks)}
+        #: What `save_model` writes beside the weights; "model" and "dgm" are how `from_config` built the network.
+        self.recipe: dict = {"model": None, "dgm": None, "tasks": list(tasks)}
         level_L, fused = decoder.channels[-1], decoder.out_channels
         fine = decoder.channels[0] if decoder.is_pyramid else fused
         reads = {"scene": level_L, "object": fused, "part": fused, "material": fine, "texture": fine}
