@@ -17,9 +17,9 @@ from torch.utils.data import Dataset
 from dgmlib import presets, superpixels
 from dgmlib.broden.records import SOURCE_TASKS
 from dgmlib.broden.region_maps import RegionMaps
-from dgmlib.checkpoints import load_model
+from dgmlib.data import open_data
 from dgmlib.evaluation import predict, view
-from dgmlib.experiments import SETTINGS, cell_folder, open_data
+from dgmlib.experiments import Cell
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RUNS, write_atomic
 from dgmlib.provenance import provenance
@@ -71,7 +71,7 @@ def compare(
     """Let the trained cells of Table 1 predict the chosen validation images.
 
     Args:
-        preset: of the cells, which must be trained: see `dgmlib.experiments.train_cell`.
+        preset: of the cells, which must be trained: see `dgmlib.experiments.Cell`.
         data: root of the data set.
         runs: folder of all runs.
         seed: of the cells.
@@ -81,8 +81,9 @@ def compare(
     Raises:
         FileNotFoundError: if a cell is not trained.
     """
-    networks = {name: load_model(cell_folder(preset, name, SETTING, seed, data, runs) / "model") for name in models}
-    dataset = open_data(data, "val", SETTINGS[SETTING])
+    cells = {name: Cell(preset, name, SETTING, seed, data, runs) for name in models}
+    networks = {name: cell.model() for name, cell in cells.items()}
+    dataset = open_data(data, "val", cells[models[0]].tasks)
     regions_of = RegionMaps(dataset.cache, preset.model.max_regions)
     found = []
     for task in TASKS:

@@ -15,8 +15,11 @@ from time import perf_counter
 
 import papermill
 
-from dgmlib import experiments, paths, presets, tables
-from dgmlib.checkpoints import load_model, save_model
+import dgmlib
+from dgmlib import paths, presets, tables
+from dgmlib.checkpoints import save_model
+from dgmlib.data import data_root
+from dgmlib.experiments import Cell
 
 #: Of the DGM that preset mini trains for the notebooks.
 SHOWN_ITERATIONS = 1000
@@ -105,17 +108,15 @@ def reproduce(
         only: names of notebooks to run, e.g. 05_table1_broden; all by default.
     """
     began = perf_counter()
-    preset = presets.with_weights(presets.get(profile), pretrained)
+    preset, objects = (presets.with_weights(presets.get(profile + table), pretrained) for table in ("", "-objects"))
     unknown = set(only) - set(notebooks())
     if unknown:
         raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
     _say(began, f"data: {preset.data}")
     chosen = only or tuple(notebooks())
-    root = experiments.data_root(preset, data, workers)
+    root = data_root(preset, data, workers)
     if not preset.mini and ade20k is None and "06_table2_backbones" in chosen:
-        raise ValueError(
-            f"Table 2 of profile {profile!r} runs on {preset.single_task.data}: pass its folder as ade20k."
-        )
+        raise ValueError(f"Table 2 of profile {profile!r} runs on {objects.data}: pass its folder as ade20k.")
     # Meaningless numbers never reach the project's results.
     out = paths.RUNS / "smoke" if preset.name == "smoke" else paths.ROOT
     runs, results = out / paths.RUNS.name, out / paths.RESULTS.name
@@ -124,8 +125,8 @@ def reproduce(
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
         tables.table1(preset, seeds, root, **places)
     if "06_table2_backbones" in chosen:
-        _say(began, f"Table 2 on {preset.single_task.data}: training and evaluating")
-        tables.table2(preset, seeds, ade20k or root, **places)
+        _say(began, f"Table 2 on {objects.data}: training and evaluating")
+        tables.table2(objects, seeds, ade20k or root, **places)
     if "07_table3_overhead" in chosen:
         _say(began, "Table 3: counting")
         tables.table3(results)
@@ -147,9 +148,10 @@ def _renew_checkpoint(preset: presets.Preset, root: Path, runs: Path, results: P
     """Train the model for ``results/checkpoints``; in half precision it is small enough to travel with the project."""
     iterations = SHOWN_ITERATIONS if preset.name == "mini" else preset.training.iterations
     longer = replace(preset, training=replace(preset.training, iterations=iterations))
-    cell = experiments.train_cell(longer, "DGM", "O+P+S+M+T", 0, root, runs)
-    network = load_model(cell / "model").half()
-    facts = network.recipe["facts"] | {"setting": "O+P+S+M+T"}
+    cell = Cell(longer, "DGM", "O+P+S+M+T", 0, root, runs)
+    cell.train()
+    network = cell.model().half()
+    facts = network.recipe["facts"] | {"setting": cell.setting}
     save_model(network, results / "checkpoints" / f"{preset.name}-dgm", **facts)
 
 

@@ -15,6 +15,7 @@ import torch
 from joblib import Parallel, delayed
 
 from dgmlib import experiments, paths, presets
+from dgmlib.data import data_name, data_root
 from dgmlib.overhead import table3 as count_table3
 from dgmlib.provenance import markdown, write_table
 
@@ -54,18 +55,17 @@ def table1(profile: str | presets.Preset, seeds: int = 1, data: str | Path | Non
             processes, each with its share of the CPU's cores; a GPU takes one at a time. With ``report``, every run
             prints a line now and then.
     """
-    return _measure("1", experiments.TABLE1, ("O+P+S", "O+P+S+M+T"), profile, seeds, data, **places)
+    return _measure("1", experiments.TABLE1, profile, seeds, data, **places)
 
 
 def table2(profile: str | presets.Preset, seeds: int = 1, data: str | Path | None = None, **places) -> pd.DataFrame:
-    """Table 2: its twelve systems on segmentation alone; arguments as for `table1`, ``data`` being ADE20K's split."""
-    return _measure("2", experiments.TABLE2, ("O",), profile, seeds, data, **places)
+    """Table 2: its twelve systems on objects alone; arguments as for `table1`, with a preset such as "mini-objects"."""
+    return _measure("2", experiments.TABLE2, profile, seeds, data, **places)
 
 
 def _measure(
     number: str,
     systems: dict[str, experiments.System],
-    settings: tuple[str, ...],
     profile: str | presets.Preset,
     seeds: int,
     data: str | Path | None,
@@ -76,46 +76,39 @@ def _measure(
     report: bool = False,
 ) -> pd.DataFrame:
     preset = presets.get(profile) if isinstance(profile, str) else profile
-    root = experiments.data_root(preset, data, workers)
-    own = experiments.settings_for(preset, experiments.SETTINGS[settings[0]], root)
-    cells = [(system, setting, seed) for seed in range(seeds) for setting in settings for system in systems]
+    root = data_root(preset, data, workers)
+    cells = [
+        experiments.Cell(preset, system, setting, seed, root, runs)
+        for seed in range(seeds)
+        for setting in preset.settings
+        for system in systems
+    ]
     workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
     threads = max((os.cpu_count() or 1) // workers, 1)
-    jobs = (delayed(_run_cell)(threads, report, preset, *cell, root, runs, device) for cell in cells)
+    jobs = (delayed(_run_cell)(threads, report, cell, device) for cell in cells)
     with warnings.catch_warnings():
         # joblib replaces a worker whose memory has grown and says so; no run is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
         measured = Parallel(n_jobs=workers)(jobs)
     rows = []
-    for (system, setting, seed), metrics in zip(cells, measured, strict=True):
+    for cell, metrics in zip(cells, measured, strict=True):
         for name, value in metrics.items():
-            where = (number, system, setting, *name.split("/"))  # table, model, setting, task, metric
-            rows.append([*where, value, seed, own.data, own.name, PRINTED.get(where)])
+            where = (number, cell.system, cell.setting, *name.split("/"))  # table, model, setting, task, metric
+            rows.append([*where, value, cell.seed, data_name(preset, root), preset.name, PRINTED.get(where)])
     table = pd.DataFrame(rows, columns=COLUMNS)
-    facts = {"preset": asdict(own) | {"single_task": None}, "seeds": seeds, "notes": NOTES[number]}
+    facts = {"preset": asdict(preset), "seeds": seeds, "notes": NOTES[number]}
     write_table(table, f"table{number}", results, **facts)
     with paths.write_atomic(results / f"table{number}.md") as temporary:
         temporary.write_text(render(table))
     return table
 
 
-def _run_cell(
-    threads: int,
-    report: bool,
-    preset: presets.Preset,
-    system: str,
-    setting: str,
-    seed: int,
-    data: Path,
-    runs: Path,
-    device: str,
-) -> dict[str, float]:
+def _run_cell(threads: int, report: bool, cell: experiments.Cell, device: str) -> dict[str, float]:
     # Convolutions of this size gain nothing from a second core; two runs side by side do.
     torch.set_num_threads(threads)
-    name = f"{system}, {setting}, seed {seed}"
-    training = experiments.settings_for(preset, experiments.SETTINGS[setting], data).training
-    on_log = _Reporter(name, training) if report else None
-    metrics = experiments.run(preset, system, setting, seed, data, runs, device=device, progress=False, on_log=on_log)
+    name = f"{cell.system}, {cell.setting}, seed {cell.seed}"
+    on_log = _Reporter(name, cell.preset.training) if report else None
+    metrics = cell.metrics(device=device, progress=False, on_log=on_log)
     if report:
         print(f"  {name}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True)
     return metrics

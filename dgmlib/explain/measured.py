@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from dgmlib import presets
 from dgmlib.broden import BrodenPlus, FolderDataset
-from dgmlib.experiments import data_root
+from dgmlib.data import data_root
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import write_atomic
 from dgmlib.provenance import provenance, write_table
