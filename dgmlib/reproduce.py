@@ -7,6 +7,7 @@ Either way `begin`, the call below the parameters, refuses a parameter that the 
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -138,7 +139,7 @@ def reproduce(
         if name == "06_table2_backbones":
             values["data"] = str(ade20k or root)
         known = papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{name}.ipynb"))
-        _execute(name, {key: value for key, value in values.items() if key in known}, results, began)
+        execute(name, {key: value for key, value in values.items() if key in known}, out, began)
     if out == paths.ROOT and not only:
         tables.refresh_readme()
     _say(began, f"done: results/ (tables, executed notebooks) and figures/ in {out}")
@@ -155,12 +156,24 @@ def _renew_checkpoint(preset: presets.Preset, root: Path, runs: Path, results: P
     save_model(network, results / "checkpoints" / f"{preset.name}-dgm", **facts)
 
 
-def _execute(name: str, parameters: dict, results: Path, began: float) -> None:
-    """Execute a notebook into results/notebooks, unless the copy there came from the same inputs."""
-    source, copy = paths.NOTEBOOKS / f"{name}.ipynb", results / "notebooks" / f"{name}.ipynb"
+def execute(name: str, parameters: dict, out: Path, began: float) -> None:
+    """Execute a notebook into results/notebooks, unless the copy there came from the same inputs.
+
+    Its inputs are its source, its parameters, the files of results/ and figures/ whose names it quotes, and the version
+    of dgmlib. Delete the copy to have it made anew.
+
+    Args:
+        name: the notebook's name.
+        parameters: what to fill in.
+        out: folder of results/ and figures/.
+        began: when the driver began, for the time that is printed.
+
+    Raises:
+        NotebookError: if a cell fails; the last good copy stays.
+    """
+    source, copy = paths.NOTEBOOKS / f"{name}.ipynb", out / paths.RESULTS.name / "notebooks" / f"{name}.ipynb"
     stamp = copy.with_suffix(".json")
-    state = {"parameters": parameters, "inputs": _fingerprint(source, results)}
-    if copy.exists() and stamp.exists() and json.loads(stamp.read_text()) == state:
+    if copy.exists() and stamp.exists() and stamp.read_text() == _inputs(source, parameters, out):
         _say(began, f"{name}: unchanged")
         return
     _say(began, f"{name}: executing")
@@ -176,17 +189,20 @@ def _execute(name: str, parameters: dict, results: Path, began: float) -> None:
             "open it in JupyterLab and run it to see more."
         ) from error
     with paths.write_atomic(stamp) as temporary:
-        temporary.write_text(json.dumps(state))
+        temporary.write_text(_inputs(source, parameters, out))  # now, as it may have written what it quotes
 
 
-def _fingerprint(notebook: Path, results: Path) -> str:
-    """A number of the notebook, the package, the tables and the checkpoints: what an executed copy depends on."""
-    digest = hashlib.sha256(notebook.read_bytes())
-    package = Path(__file__).parent
-    code = [*package.rglob("*.py"), *package.rglob("*.js")]
-    for path in [*sorted(code), *sorted(results.glob("*.csv")), *sorted(results.glob("checkpoints/*.safetensors"))]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _inputs(notebook: Path, parameters: dict, out: Path) -> str:
+    """All that an executed copy depends on, as json."""
+    text = "\n".join("".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"])
+    quoted = {Path(name).name for name in re.findall(r'"([^"\n]+)"', text)}
+    digest = hashlib.sha256(text.encode())
+    for folder in dict.fromkeys((paths.RESULTS, out / paths.RESULTS.name, out / paths.FIGURES.name)):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            place = path.relative_to(folder)
+            if quoted & {path.name, path.stem, *place.parent.parts} and place.parts[0] != "notebooks":
+                digest.update(f"{folder.name}/{place}".encode() + path.read_bytes())
+    return json.dumps({"dgmlib": dgmlib.__version__, "parameters": parameters, "inputs": digest.hexdigest()})
 
 
 def _say(began: float, text: str) -> None:
