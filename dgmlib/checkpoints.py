@@ -14,7 +14,7 @@ from typing import TextIO
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from dgmlib.backbones.weights import check_fit, load_checked
@@ -209,7 +209,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise FileNotFoundError(f"{path} is missing; train the model again or copy the file there.")
     try:
         with safe_open(path, "pt") as file:
-            tensors, metadata = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            metadata = file.metadata() or {}
+        tensors = load_file(path)
     except SafetensorError as error:
         raise DamagedFileError(f"{path} is damaged ({error}); delete it and train or copy it again.") from error
     for name, tensor in tensors.items():
