@@ -123,10 +123,10 @@ class Checkpoint:
     iteration: int = 0
     momentum: Mapping[str, Tensor] = field(default_factory=dict)
 
-    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        """Give the optimizer its momentum back."""
+    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, phase: int) -> None:
+        """Give the optimizer of a phase its momentum back, if it is the phase that was interrupted."""
         for name, parameter in model.named_parameters():
-            if name in self.momentum:
+            if name in self.momentum and phase == self.phase:
                 optimizer.state[parameter]["momentum_buffer"] = self.momentum[name].to(parameter.device)
 
 

@@ -15,6 +15,7 @@ from time import perf_counter
 import torch
 
 from dgmlib import paths, presets
+from dgmlib.backbones import EfficientNet
 from dgmlib.backbones.weights import load_backbone, load_imagenet
 from dgmlib.checkpoints import load_model
 from dgmlib.data import content, data_name, open_data
@@ -172,7 +173,9 @@ def build(
     config = replace(preset.model, decoder=chosen.decoder)
     torch.manual_seed(seed)
     network = PerceptualParser.from_config(config, vocabulary, chosen.dgm, tasks)
-    if config.pretrained == "imagenet":
+    if config.pretrained == "imagenet" and isinstance(network.backbone, EfficientNet):
+        network.backbone.load(config.backbone)
+    elif config.pretrained == "imagenet":
         load_imagenet(network.backbone, _backbone(config))
     elif config.pretrained:
         # The deep stem's published weights are CSAIL's, trained on its BGR images.

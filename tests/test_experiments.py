@@ -127,7 +127,7 @@ def test_other_settings_seeds_and_data_make_another_cell(cell, folder):
     others = [
         replace(cell, seed=1),
         replace(cell, system="UPerNet"),
-        replace(cell, preset=replace(OBJECTS, model=replace(OBJECTS.model, sigma2=0.02))),
+        replace(cell, preset=replace(OBJECTS, model=replace(OBJECTS.model, em_iterations=3))),
         replace(cell, preset=replace(OBJECTS, training=replace(OBJECTS.training, lr=0.5))),
         replace(cell, preset=replace(OBJECTS, testing=replace(OBJECTS.testing, short_side=96))),
     ]

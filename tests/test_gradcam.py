@@ -17,6 +17,7 @@ from dgmlib.explain import gradcam, gradcam_benchmark
 from dgmlib.explain.gradcam import class_score, node_cam, predicted_as, to_pixels, to_superpixels
 from dgmlib.explain.measured import add_rows
 from dgmlib.parsing import PerceptualParser
+from dgmlib.reading import Reading
 from dgmlib.regions import RegionGrid
 
 
@@ -27,11 +28,11 @@ def blocks(height: int, width: int, size: int) -> torch.Tensor:
 
 
 def network(dgm="full", dtype=torch.float64, audible=True) -> PerceptualParser:
-    """A small model whose residual layers, which start at zero, have the weight of a trained network's."""
+    """A small model whose residual layers have the weight of a trained network's."""
     torch.manual_seed(0)
     smoke = presets.get("smoke")
     # Its random features lie further apart than those of a trained network.
-    preset = replace(smoke, model=replace(smoke.model, sigma2=0.5, em_gradient="all"))
+    preset = replace(smoke, model=replace(smoke.model, reading=Reading(sigma2=0.5), em_gradient="all"))
     model = PerceptualParser.from_preset(preset, dgm, VOCABULARY)
     for module in model.modules():
         if audible and isinstance(module, nn.BatchNorm1d):

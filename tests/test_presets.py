@@ -50,12 +50,16 @@ def test_weights_to_start_from_change_nothing_else():
         ("max_regions", 2.5),
         ("dim", 0),
         ("width", True),
-        ("sigma2", 0.0),
-        ("sigma2", float("nan")),
-        ("sigma2", float("inf")),
-        ("sigma2", "0.5"),
+        ("em_iterations_testing", 0),
     ],
 )
 def test_numbers_that_no_network_has_are_refused_by_name(field, value):
     with pytest.raises(ValueError, match=f"^{field} must be a .* number.*, not {value!r}".replace("+", r"\+")):
         presets.ModelConfig(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["sigma2", "bandwidth"])
+@pytest.mark.parametrize("value", [0.0, -1, float("nan"), float("inf"), "0.5"])
+def test_bandwidths_are_positive(field, value):
+    with pytest.raises(ValueError, match=f"^{field} must be a positive number, not {value!r}"):
+        presets.ModelConfig(reading={field: value})  # as a recipe has it

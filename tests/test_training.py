@@ -15,6 +15,7 @@ from dgmlib.backbones import ResNet
 from dgmlib.broden import BrodenPlus
 from dgmlib.checkpoints import load_tensors
 from dgmlib.decoders import DECODERS
+from dgmlib.reading import Reading
 from dgmlib.training import sgd, train
 
 SMOKE = presets.get("smoke")
@@ -106,11 +107,44 @@ def test_the_schedule_is_poly(dataset, finished):
 
 def test_weight_decay_spares_biases_and_normalisation(dataset):
     model = new_model(dataset)
-    decayed, spared = (group["params"] for group in sgd(model, SMOKE.training).param_groups)
+    groups = sgd(model, SMOKE.training).param_groups
+    decayed, spared = (
+        [p for g in groups if bool(g["weight_decay"]) == decays for p in g["params"]] for decays in (1, 0)
+    )
     assert sum(p.numel() for p in decayed + spared) == sum(p.numel() for p in model.parameters())
     norms = [p for m in model.modules() if "Norm" in type(m).__name__ for p in m.parameters(recurse=False)]
     assert {id(p) for p in norms} <= {id(p) for p in spared}
     assert all(p.dim() > 1 for p in decayed)
+
+
+@pytest.mark.parametrize(("rate", "moves"), [(0.0, False), (0.1, True)])
+def test_a_pretrained_backbone_keeps_its_statistics_and_at_rate_0_its_weights(dataset, tmp_path, rate, moves):
+    before = new_model(dataset).backbone.state_dict()
+    model = run(dataset, tmp_path, replace(SMOKE.training, backbone_rate=rate))
+    after = model.backbone.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before if "running" in name)
+    assert any(not torch.equal(after[name], before[name]) for name in before if "weight" in name) == moves
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_the_log_says_how_well_the_graph_is_heard(dataset, finished):
+    for record in log(finished[1]):
+        assert [len(record[name]) for name in ("residual share", "graph share", "rank")] == [4, 4, 4]
+        assert all(0 <= share <= 1 for share in record["residual share"] + record["graph share"])
+        assert min(record["rank"]) >= 1
+
+
+def test_with_and_without_dgm_the_first_step_is_the_same(dataset, tmp_path):
+    """Same start, same batch, same random numbers of dropout: a residual of zero leaves the same loss."""
+    model, losses = replace(SMOKE.model, decoder="deeplabv3", reading=Reading(start=0.0)), {}
+    for dgm in (None, "full"):
+        torch.manual_seed(0)
+        network = PerceptualParser.from_config(model, dataset.vocabulary, dgm, ("object", "scene"))
+        out = tmp_path / str(dgm)
+        train(network, dataset, replace(SMOKE.training, iterations=1), out, 3, 32, "cpu", progress=False)
+        losses[dgm] = log(out)[0]["loss"]
+        assert network.dgm is None or network.dgm.emgp.generator is None
+    assert losses["full"] == losses[None]
 
 
 def test_a_checkpoint_of_other_settings_is_refused(dataset, tmp_path):
@@ -173,7 +207,7 @@ def test_a_network_of_one_s_own_parts_is_trained_like_one_of_a_preset(dataset, f
         backbone = ResNet.from_name("resnet18", "7x7", 32, 8)
         decoder = DECODERS["upernet"](backbone.channels, 16, (1, 2, 3))
         model = PerceptualParser(backbone, decoder, dataset.vocabulary, None, dataset.tasks)
-        model.dgm = DeepGrouping(decoder.channels, 16, iterations=2, sigma2=0.01)
+        model.dgm = DeepGrouping(decoder.channels, 16, iterations=2, testing_iterations=2)
         return model
 
     for on_log in (None, lambda _: pytest.fail("trained again")):
