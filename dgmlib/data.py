@@ -7,13 +7,14 @@ from torch.utils.data import Dataset
 
 from dgmlib import paths
 from dgmlib.broden import BrodenPlus, FolderDataset, SceneParse150, mini
+from dgmlib.broden.sources import SOURCES
 from dgmlib.presets import Preset
 
 #: Data set -> files whose content counts, and files of which only name and size do: Broden+'s published pictures.
 FILES = {
     FolderDataset: (("names.txt", "*/images/*", "*/labels/*"), ()),
     SceneParse150: (("objectInfo150.txt", "images/*/*", "annotations/*/*"), ()),
-    BrodenPlus: (("meta_file/**/*",), ("ade20k/**/*", "pascal/**/*", "opensurfaces/**/*", "dtd/**/*")),
+    BrodenPlus: (("meta_file/**/*",), tuple(f"{source.directory}/**/*" for source in SOURCES.values())),
 }
 
 

@@ -6,6 +6,7 @@ so that a wrong object costs its parts.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -16,9 +17,9 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassConfusionMatrix
 from tqdm import tqdm
 
-from dgmlib.broden.loading import MULTIPLE, Reader, ReportingLoader, nearest, renumber, scaled_shape
-from dgmlib.broden.records import SOURCE_TASKS
-from dgmlib.broden.region_maps import RegionMaps
+from dgmlib.broden.loading import MULTIPLE, nearest, renumber, scaled_shape
+from dgmlib.broden.workers import Reader, ReportingLoader
+from dgmlib.superpixels import RegionMaps
 from dgmlib.vocabulary import Vocabulary
 
 EPSILON = 1e-8
@@ -57,7 +58,7 @@ def evaluate(
         "scene/accuracy", "texture/accuracy".
     """
     short_sides = [round(short_side * scale) for scale in scales]
-    labelled = [(i,) for i, record in enumerate(dataset.records) if set(SOURCE_TASKS[record.source]) & set(tasks)]
+    labelled = [(index,) for index in sorted(chain.from_iterable(dataset.groups(tasks)))]
     views = _Views(dataset, workers, RegionMaps(dataset.cache, max_regions), short_sides, max_size)
     loader = ReportingLoader(views, sampler=labelled, batch_size=None, num_workers=workers, generator=torch.Generator())
     scores = Scores(dataset.vocabulary, tasks).to(device)

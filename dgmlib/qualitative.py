@@ -7,6 +7,7 @@ of the validation list with at least two labels of it, on a tenth of the image o
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +16,13 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dgmlib import presets, superpixels
-from dgmlib.broden.records import SOURCE_TASKS
-from dgmlib.broden.region_maps import RegionMaps
 from dgmlib.data import open_data
 from dgmlib.evaluation import predict, view
 from dgmlib.experiments import Cell
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RUNS, write_atomic
 from dgmlib.provenance import provenance
+from dgmlib.superpixels import RegionMaps
 from dgmlib.vocabulary import Vocabulary
 
 #: Columns of Fig. 4, after image and truth.
@@ -106,9 +106,9 @@ def compare(
 def choose(dataset: Dataset, task: str, images: int) -> list[int]:
     """Indices of the first so many images of every source with two or more labels of a task on `ENOUGH` pixels."""
     chosen: dict[str, list[int]] = {}
-    for index, record in enumerate(dataset.records):
-        own = chosen.setdefault(record.source, [])
-        if len(own) < images and task in SOURCE_TASKS[record.source]:
+    for index in sorted(chain.from_iterable(dataset.groups((task,)))):
+        own = chosen.setdefault(dataset.records[index].source, [])
+        if len(own) < images:
             labels = labels_of(dataset[index], task, dataset.vocabulary)
             if len(np.unique(labels[labels > 0])) > 1 and (labels > 0).mean() >= ENOUGH:
                 own.append(index)

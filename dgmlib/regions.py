@@ -14,10 +14,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from dgmlib.superpixels import to_pyg
-
-__all__ = ["RegionGrid", "to_pyg"]
-
 
 class RegionGrid:
     """Superpixels of a batch of images, laid over the grids of several feature maps.

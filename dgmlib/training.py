@@ -91,7 +91,7 @@ def train(
                     lr = config.lr * (1 - iteration / iterations) ** config.power
                     for group in optimizer.param_groups:
                         group["lr"] = lr * group["rate"]
-                    parsed = network(batch["image"], batch["labels"], [task for task in tasks if task in batch])
+                    parsed = network(batch["image"], batch["regions"], [task for task in tasks if task in batch])
                     losses = perceptual_loss(parsed, batch, model.vocabulary, config.loss_weights)
                     optimizer.zero_grad()
                     fabric.backward(sum(losses.values()))

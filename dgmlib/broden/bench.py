@@ -15,16 +15,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from dgmlib.paths import RESULTS, write_atomic
 from dgmlib.provenance import markdown, write_table
+from dgmlib.superpixels import RegionMaps
 from dgmlib.vocabulary import TASKS
 
 from .dataset import BrodenPlus
 from .files import BrodenError, image_shape
 from .loading import MULTIPLE, STRIDE, scaled_shape, train_loader
 from .prepare import prepare_record
-from .records import Record
-from .region_maps import RegionMaps
 from .sampling import Draw, TrainBatches
-from .sources import with_parts
+from .source import Record
 
 LITERAL, RAW, PREPARED = "per-object resizing, as unifiedparsing", "dgmlib, before prepare", "dgmlib, prepared"
 
@@ -132,8 +131,7 @@ def _sized_records(dataset: BrodenPlus, images: int) -> list[Record]:
     """Choose records, spread evenly, whose image needs no resizing: in the state that the original's way expects."""
     spread = np.linspace(0, len(dataset) - 1, min(4 * images, len(dataset))).round().astype(int)
     chosen = [dataset.records[index] for index in spread]
-    readers = dataset.sources.readers
-    sized = [r for r in chosen if image_shape(readers[r.source].image(r), "restore it") == (r.height, r.width)]
+    sized = [r for r in chosen if image_shape(dataset.sources.of(r).image(r), "restore it") == r.shape]
     if not sized:
         raise BrodenError(f"no image looked at in {dataset.root} has the size of its record; benchmark another folder.")
     return sized[:: max(len(sized) // images, 1)][:images]
@@ -164,7 +162,7 @@ class LiteralSamples(Dataset):
         record = self.dataset.records[draw.index]
         sources = self.dataset.sources
         image = sources.image(record)
-        maps = with_parts(sources.readers[record.source].maps(record))
+        maps = sources.of(record).maps(record)
         shape = scaled_shape(*image.shape[:2], draw.short_side, 1000)
         if draw.flip:
             image = image[:, ::-1]
