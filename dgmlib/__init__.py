@@ -11,6 +11,7 @@ from dgmlib.grouping import DeepGrouping
 from dgmlib.groups import Grouping
 from dgmlib.losses import perceptual_loss
 from dgmlib.parsing import PerceptualParser
+from dgmlib.predictor import Predictor
 from dgmlib.regions import RegionGrid
 from dgmlib.vocabulary import TASKS, Vocabulary
 
@@ -21,6 +22,7 @@ __all__ = [
     "DeepGrouping",
     "Grouping",
     "PerceptualParser",
+    "Predictor",
     "RegionGrid",
     "Vocabulary",
     "load_model",

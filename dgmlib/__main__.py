@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "dgmlib.__main__:train",
     "evaluate": "dgmlib.__main__:evaluate",
     "overhead": "dgmlib.__main__:overhead",
+    "parse": "dgmlib.parse_photos:parse",
     "superpixels": "dgmlib.__main__:superpixels",
     "broden": "dgmlib.__main__:broden",
     "measure": "dgmlib.__main__:measure",

@@ -17,7 +17,7 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassConfusionMatrix
 from tqdm import tqdm
 
-from dgmlib.broden.loading import MULTIPLE, nearest, renumber, scaled_shape
+from dgmlib.broden.loading import view
 from dgmlib.broden.workers import Reader, ReportingLoader
 from dgmlib.superpixels import RegionMaps
 from dgmlib.vocabulary import Vocabulary
@@ -224,25 +224,6 @@ class _Views(Reader):
         regions = self.regions(sample["key"], sample["image"])
         views = [view(sample["image"], regions, short_side, self.max_size) for short_side in self.short_sides]
         return {key: _tensor(value) for key, value in sample.items()}, views
-
-
-def view(image: np.ndarray, regions: np.ndarray, short_side: int, max_size: int) -> tuple[Tensor, Tensor]:
-    """Scale an image for evaluation, with both sides rounded up to a multiple of 32.
-
-    Args:
-        image: (H, W, 3) uint8.
-        regions: (H, W) superpixels.
-        short_side: of the scaled image before rounding, in pixels.
-        max_size: the longest side likewise.
-
-    Returns:
-        (1, 3, h, w) float32 in [0, 1], bilinear without smoothing as OpenCV's, and (1, h, w) int32 superpixels.
-    """
-    shape = [-(-side // MULTIPLE) * MULTIPLE for side in scaled_shape(*image.shape[:2], short_side, max_size)]
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
-    scaled = F.interpolate(pixels, size=shape, mode="bilinear", align_corners=False)
-    rows, columns = (nearest(old, new) for old, new in zip(image.shape[:2], shape, strict=True))
-    return scaled, torch.from_numpy(renumber(regions[np.ix_(rows, columns)]))[None]
 
 
 def _tensor(value):

@@ -14,14 +14,11 @@ that image; and beside one single group. A difference to a control is taken imag
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import ArrayLike
 from scipy.cluster.hierarchy import cut_tree, ward
 from scipy.stats import entropy
 from skimage.color import rgb2lab
@@ -31,10 +28,10 @@ from torch.utils.data import Dataset
 from dgmlib import presets, superpixels
 from dgmlib.broden import Vocabulary
 from dgmlib.checkpoints import load_model
-from dgmlib.explain.clicks import ClickSession
 from dgmlib.explain.measured import each_image, open_sets, publish, untrained
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS
+from dgmlib.predictor import Predictor
 from dgmlib.provenance import markdown
 from dgmlib.viz.nodes import region_colours
 
@@ -144,29 +141,13 @@ def _image(
     truth = label_maps(sample, dataset.vocabulary) if "object" in sample else {}
     truth = {kind: labels for kind, labels in truth.items() if len(np.unique(labels[labels > 0])) > 1}
     for name, model in models.items() if truth else ():
-        regions, levels = group_levels(model, sample["image"], short_side)
-        for level, method, groups in _with_controls(sample["image"], regions, levels):
+        scene = Predictor(model, short_side, tasks=())(sample["image"])
+        levels = [scene.groups(level) for level in range(1, len(scene.grouping.nodes) + 1)]
+        for level, method, groups in _with_controls(sample["image"], scene.regions, levels):
             for kind, labels in truth.items():
                 where = {"key": sample["key"], "labels": kind, "model": name, "level": level, "method": method}
                 rows.append(where | agreement(groups, labels))
     return rows
-
-
-def group_levels(
-    model: PerceptualParser, image: ArrayLike, short_side: int | None = None
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Group an image of any size: its superpixels, and the groups of every level, finest first; (H, W) each.
-
-    A superpixel belongs to the group in which it weighs most, see `Grouping.label_map`.
-
-    Args:
-        model: with a Deep Grouping Model.
-        image: (H, W, 3) bytes or floats in [0, 1].
-        short_side: of the scaled image that the model sees, see `ClickSession`.
-    """
-    session = ClickSession(model, image, short_side)
-    here = replace(session.grouping, labels=torch.from_numpy(session.labels)[None])  # at the image's own size
-    return session.labels, [here.label_map(level)[0].numpy() for level in range(1, session.levels + 1)]
 
 
 def _with_controls(

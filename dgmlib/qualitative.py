@@ -11,16 +11,14 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
-from dgmlib import presets, superpixels
+from dgmlib import presets
 from dgmlib.data import open_data
-from dgmlib.evaluation import predict, view
 from dgmlib.experiments import Cell
-from dgmlib.parsing import PerceptualParser
+from dgmlib.labels import class_names, part_ids
 from dgmlib.paths import RUNS, write_atomic
+from dgmlib.predictor import Predictor
 from dgmlib.provenance import provenance
 from dgmlib.superpixels import RegionMaps
 from dgmlib.vocabulary import Vocabulary
@@ -30,7 +28,6 @@ MODELS = ("APCNet", "OCNet", "UPerNet", "DGM")
 TASKS = ("object", "part", "material")
 #: The setting of Table 1 whose models know all of them.
 SETTING = "O+P+S+M+T"
-NO_PART = "no part"
 ENOUGH = 0.1  # of the image's pixels have to be labelled for it to be shown
 
 
@@ -81,25 +78,20 @@ def compare(
     Raises:
         FileNotFoundError: if a cell is not trained.
     """
-    cells = {name: Cell(preset, name, SETTING, seed, data, runs) for name in models}
-    networks = {name: cell.model() for name, cell in cells.items()}
-    dataset = open_data(data, "val", cells[models[0]].tasks)
+    cells = [Cell(preset, name, SETTING, seed, data, runs) for name in models]
+    sides = {"short_side": preset.testing.short_side, "max_size": preset.testing.max_size}
+    predictors = {cell.system: Predictor.load(cell.model(), **sides) for cell in cells}
+    dataset = open_data(data, "val", cells[0].tasks)
     regions_of = RegionMaps(dataset.cache, preset.model.max_regions)
     found = []
     for task in TASKS:
         for index in choose(dataset, task, images):
             sample = dataset[index]
-            inputs = view(
-                sample["image"],
-                regions_of(sample["key"], sample["image"]),
-                preset.testing.short_side,
-                preset.testing.max_size,
-            )
-            maps = {name: _predicted(network, inputs, sample, task) for name, network in networks.items()}
-            truth = labels_of(sample, task, dataset.vocabulary)
-            found.append(
-                Comparison(task, sample["key"], sample["image"], truth, maps, names_of(dataset.vocabulary, task))
-            )
+            regions = regions_of(sample["key"], sample["image"])
+            scenes = {name: predictor(sample["image"], regions) for name, predictor in predictors.items()}
+            predictions = {name: getattr(scene, f"{task}s").ids for name, scene in scenes.items()}
+            truth, names = labels_of(sample, task, dataset.vocabulary), class_names(dataset.vocabulary, task)
+            found.append(Comparison(task, sample["key"], sample["image"], truth, predictions, names))
     return found
 
 
@@ -115,63 +107,15 @@ def choose(dataset: Dataset, task: str, images: int) -> list[int]:
     return [index for own in chosen.values() for index in own]
 
 
-def names_of(vocabulary: Vocabulary, task: str) -> tuple[str, ...]:
-    """Class names by the ids of `Comparison`; 0 is "-", and 1 of the parts is a labelled pixel of no part."""
-    if task != "part":
-        return vocabulary.names(task)
-    pairs = [
-        NO_PART if part == 0 else f"{vocabulary.objects[thing]}: {vocabulary.parts[part]}"
-        for thing, parts in vocabulary.object_parts.items()
-        for part in parts
-    ]
-    return ("-", NO_PART, *pairs)
-
-
 def labels_of(sample: Mapping, task: str, vocabulary: Vocabulary) -> np.ndarray:
-    """The truth of a sample, (H, W) ids as in `names_of`; parts count on the objects whose parts are annotated."""
+    """The truth of a sample, (H, W) ids as in `class_names`; parts count on the objects whose parts are annotated."""
     if task != "part":
         return sample[task]
     ids = np.zeros_like(sample["object"])
     for (thing, channels), annotated in zip(vocabulary.part_slices.items(), sample["part_valid"], strict=True):
         if annotated:
-            ids = np.where(sample["object"] == thing, _pair(sample["part"], channels), ids)
+            ids = np.where(sample["object"] == thing, part_ids(sample["part"], channels), ids)
     return ids
-
-
-def parse(model: PerceptualParser, image: np.ndarray, short_side: int, max_size: int = 1000) -> dict[str, tuple]:
-    """Predict objects, parts and materials of any image, parts inside the predicted objects.
-
-    Args:
-        model: with all five heads.
-        image: (H, W, 3) uint8.
-        short_side: of the scaled image that the model sees, in pixels.
-        max_size: the longest side of it.
-
-    Returns:
-        task -> ((H, W) ids, names by id), as `dgmlib.viz.overview` takes them; and "scene" -> (id, names).
-    """
-    regions = superpixels.segment(image, model.recipe["model"]["max_regions"])
-    inputs, vocabulary = view(image, regions, short_side, max_size), model.vocabulary
-    wanted = dict.fromkeys((*TASKS, "scene")) | {"image": image, "part_valid": [True] * len(vocabulary.object_parts)}
-    return {task: (_predicted(model, inputs, wanted, task), names_of(vocabulary, task)) for task in (*TASKS, "scene")}
-
-
-@torch.inference_mode()
-def _predicted(model: PerceptualParser, inputs: tuple[Tensor, Tensor], sample: Mapping, task: str) -> np.ndarray:
-    """Ids as in `names_of`, (H, W), or (1,) for the scene; parts are looked for inside the predicted object."""
-    predictions = predict(model, [inputs], sample, model.vocabulary, ("object", "part") if task == "part" else (task,))
-    if task != "part":
-        return predictions[task].numpy()
-    ids = np.ones(sample["image"].shape[:2], dtype=np.int64)
-    for thing, parts in predictions["part"].items():
-        here = predictions["object"].numpy() == thing
-        ids[here] = _pair(parts.numpy(), model.vocabulary.part_slices[thing])[here]
-    return ids
-
-
-def _pair(parts: np.ndarray, channels: slice) -> np.ndarray:
-    """Position in an object's part list -> id of the pair; 1, "no part", for position 0."""
-    return np.where(parts > 0, 2 + channels.start + parts, 1)
 
 
 def save(comparisons: Sequence[Comparison], folder: Path, **facts) -> None:

@@ -9,7 +9,7 @@ from PIL import ExifTags, Image
 
 from dgmlib.broden import BrodenError, FolderDataset, SceneParse150, Vocabulary, train_loader
 from dgmlib.broden.files import LabelRangeError, MissingFileError, UnreadableFileError, WrongSizeError
-from dgmlib.superpixels.cache import read_image
+from dgmlib.pictures import read_picture
 
 
 def test_folder_dataset(tmp_path):
@@ -35,6 +35,18 @@ def test_folders_train_through_the_same_loader(tmp_path):
     assert len(list((tmp_path / "cache" / "superpixels-9" / "train").iterdir())) == 3
 
 
+def test_photographs_of_every_format(tmp_path):
+    write_pairs(tmp_path, {name: np.zeros((20, 24)) for name in "abcd"})
+    for path, suffix in zip(
+        sorted((tmp_path / "train/images").iterdir()), (".BMP", ".tif", ".webp", ".JPEG"), strict=True
+    ):
+        Image.open(path).convert("L").save(path.with_suffix(suffix))
+        path.unlink()
+    dataset = FolderDataset(tmp_path, "train", names=("road",))
+    for i, path in enumerate(dataset.images):
+        np.testing.assert_array_equal(dataset[i]["image"], read_picture(path))
+
+
 def test_folder_faults(tmp_path):
     write_pairs(tmp_path, {"a": np.full((20, 24), 4), "b": np.zeros((20, 23))})
     photo(tmp_path / "train" / "images" / "c.jpg", (20, 24), 0)
@@ -47,7 +59,7 @@ def test_folder_faults(tmp_path):
         dataset[1]
     with pytest.raises(MissingFileError, match=r"c\.png does not exist; every image"):
         dataset[2]
-    with pytest.raises(BrodenError, match=r"holds no \.jpg or \.png image; put the val images there"):
+    with pytest.raises(BrodenError, match=r"holds no image \(\.bmp, .*\); put the val images there"):
         FolderDataset(tmp_path, "val", names=("road",))
     (tmp_path / "train" / "images" / "d.jpg").write_text("not an image")
     with pytest.raises(UnreadableFileError, match=r"d\.jpg cannot be decoded"):
@@ -127,7 +139,7 @@ def test_photographs_of_a_turned_camera_stand_upright(tmp_path, orientation):
     dataset = FolderDataset(tmp_path, "train", names=("-", "road"))
     np.testing.assert_array_equal(dataset[0]["image"], upright)
     assert (dataset.records[0].height, dataset.records[0].width) == (8, 12)
-    np.testing.assert_array_equal(read_image(tmp_path / "train" / "images" / "a.png"), upright)
+    np.testing.assert_array_equal(read_picture(tmp_path / "train" / "images" / "a.png"), upright)
 
 
 UPRIGHT_6 = struct.pack(">HHIHH", ExifTags.Base.Orientation, 3, 1, 6, 0)
@@ -152,7 +164,7 @@ def test_photographs_with_broken_tags_are_read(tmp_path, tags, turns):
     expected = np.rot90(stored, -1) if turns else stored
     picture(tmp_path / "train" / "labels" / "a.png", np.ones(expected.shape[:2]))
     np.testing.assert_array_equal(FolderDataset(tmp_path, "train", names=("-", "road"))[0]["image"], expected)
-    np.testing.assert_array_equal(read_image(path), expected)
+    np.testing.assert_array_equal(read_picture(path), expected)
 
 
 def test_labels_drawn_on_the_picture_as_stored_keep_it_so(tmp_path):

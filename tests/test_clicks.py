@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from tiny import PHOTO
 
-from dgmlib import BrodenPlus, Grouping, PerceptualParser, load_model, save_model
+from dgmlib import BrodenPlus, Grouping, PerceptualParser, Predictor, save_model
 from dgmlib.broden.folder import FolderDataset
 from dgmlib.explain import Click, ClickSession
 from dgmlib.explain import click_benchmark as bench
@@ -25,7 +25,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture
 def session(model):
-    return ClickSession(model, PHOTO, short_side=64)
+    return Predictor(model, short_side=64)(PHOTO).clicks
 
 
 def grouping_of(*assignments):
@@ -34,7 +34,7 @@ def grouping_of(*assignments):
     masks = [torch.ones(1, n, dtype=torch.bool) for n in sizes]
     nodes = [torch.zeros(1, n, 3, dtype=torch.float64) for n in sizes]
     P = [torch.as_tensor(p)[None] for p in assignments]
-    return Grouping(torch.zeros(1, 2, 2), nodes, P, P, masks, torch.zeros(1, sizes[0], sizes[0]), None, None)
+    return Grouping(torch.zeros(1, 2, 2), nodes, P, P, masks, torch.zeros(1, sizes[0], sizes[0]), *[None] * 4)
 
 
 # the propagation
@@ -62,13 +62,13 @@ def test_tiny_memberships_do_not_underflow_and_none_stays_zero():
 
 def test_level_one_is_the_superpixel_alone(session):
     weights = session.weights(Click(30, 20, level=1))
-    assert np.flatnonzero(weights).tolist() == [session.labels[20, 30]]
-    np.testing.assert_array_equal(session.click(30, 20, level=1), session.labels == session.labels[20, 30])
+    assert np.flatnonzero(weights).tolist() == [session.regions[20, 30]]
+    np.testing.assert_array_equal(session.click(30, 20, level=1), session.regions == session.regions[20, 30])
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4])
 def test_the_clicked_superpixel_weighs_most_and_weights_are_mutual(session, level):
-    places = [np.argwhere(session.labels == n)[0][::-1] for n in range(session.labels.max() + 1)]
+    places = [np.argwhere(session.regions == n)[0][::-1] for n in range(session.regions.max() + 1)]
     weights = np.stack([session.weights(Click(x, y, level=level)) for x, y in places])
     assert (weights.diagonal() == 1).all()
     assert weights.min() >= 0
@@ -76,10 +76,12 @@ def test_the_clicked_superpixel_weighs_most_and_weights_are_mutual(session, leve
     np.testing.assert_allclose(weights, weights.T, atol=1e-12)
 
 
-def test_a_superpixel_that_no_group_holds_is_still_selected_by_its_click(session):
-    session._memberships[1][3] = 0
-    y, x = np.argwhere(session.labels == 3)[0]
-    np.testing.assert_array_equal(session.click(x, y, level=2), session.labels == 3)
+def test_a_superpixel_that_no_group_holds_is_still_selected_by_its_click(model):
+    scene = Predictor(model, short_side=64)(PHOTO)
+    with torch.inference_mode():
+        scene.grouping.assignments[0][0, 3] = 0
+    y, x = np.argwhere(scene.regions == 3)[0]
+    np.testing.assert_array_equal(scene.click(x, y, level=2), scene.regions == 3)
 
 
 # several clicks
@@ -90,10 +92,10 @@ def test_mask_by_the_strongest_click_of_each_sign(session):
     clicks = [Click(5, 5, True, 3), Click(60, 40, False, 2), Click(40, 10, True, 1), Click(8, 40, False, 4)]
     for click in clicks:
         session.click(click.x, click.y, click.positive, click.level)
-    for i in range(session.labels.max() + 1):
+    for i in range(session.regions.max() + 1):
         positive = max(session.weights(c)[i] for c in clicks if c.positive)
         negative = max(session.weights(c)[i] for c in clicks if not c.positive)
-        y, x = np.argwhere(session.labels == i)[0]
+        y, x = np.argwhere(session.regions == i)[0]
         assert session.mask[y, x] == (positive > negative and positive >= 0.9)
         assert session.soft_mask[y, x] == (positive if positive > negative else 0)
 
@@ -101,7 +103,7 @@ def test_mask_by_the_strongest_click_of_each_sign(session):
 def test_a_negative_click_in_the_same_place_wins(session):
     session.click(30, 20, True, 2)
     assert session.mask.any()
-    assert not session.click(30, 20, False, 2)[session.labels == session.labels[20, 30]].any()
+    assert not session.click(30, 20, False, 2)[session.regions == session.regions[20, 30]].any()
 
 
 def test_without_positive_clicks_nothing_is_selected(session):
@@ -134,7 +136,7 @@ def test_saved_clicks_make_the_same_mask(session, model, tmp_path):
     session.save_clicks(tmp_path / "clicks.json")
     saved = json.loads((tmp_path / "clicks.json").read_text())
     assert (saved["width"], saved["height"]) == (72, 48)
-    again = ClickSession(model, PHOTO, short_side=64)
+    again = Predictor(model, short_side=64)(PHOTO).clicks
     for click in saved["clicks"]:
         again.click(**click)
     np.testing.assert_array_equal(again.mask, session.mask)
@@ -146,53 +148,12 @@ def test_saved_clicks_make_the_same_mask(session, model, tmp_path):
 
 @pytest.mark.parametrize("shape", [(37, 61), (61, 37, 1), (33, 90, 4), (300, 200, 3)])
 def test_any_image(model, shape):
-    session = ClickSession(model, RNG.random(shape), short_side=64)
-    assert session.labels.shape == shape[:2]
-    assert session.image.shape == (*shape[:2], 3)
+    session = Predictor(model, short_side=64)(RNG.random(shape)).clicks
+    assert session.regions.shape == shape[:2]
+    assert session.photograph.shape == (*shape[:2], 3)
     mask = session.click(shape[1] - 1, shape[0] - 1)  # the last pixel
     assert mask.shape == shape[:2]
     assert mask[-1, -1]
-
-
-def test_superpixels_lost_in_scaling_join_their_neighbours(model):
-    image = np.zeros((400, 400, 3), dtype=np.uint8)
-    image[:200] = 255
-    image[100, 100] = image[300, 303] = (255, 0, 0)  # single pixels, gone at a side of 32
-    session = ClickSession(model, image, short_side=32)
-    nodes = session.grouping.nodes[0].shape[1]
-    np.testing.assert_array_equal(np.unique(session.labels), np.arange(nodes))
-    assert session.labels[100, 100] == session.labels[99, 99]
-
-
-def test_labels_are_the_nodes_of_level_one(model):
-    """The superpixel of a pixel of the photograph is the node of the same place in the model's view."""
-    session = ClickSession(model, PHOTO, short_side=64)
-    seen = session.grouping.labels[0].numpy()
-    rows = (np.arange(seen.shape[0]) + 0.5) * 48 / seen.shape[0]
-    columns = (np.arange(seen.shape[1]) + 0.5) * 72 / seen.shape[1]
-    np.testing.assert_array_equal(session.labels[np.ix_(rows.astype(int), columns.astype(int))], seen)
-
-
-def test_the_model_sees_the_size_asked_for(model):
-    assert ClickSession(model, PHOTO, short_side=32).grouping.labels.shape == (1, 32, 64)  # sides: multiples of 32
-    assert ClickSession(model, PHOTO, short_side=64, max_size=64).grouping.labels.shape == (1, 64, 64)
-
-
-def test_a_checkpoint_knows_the_size_it_was_tested_at(model, tmp_path):
-    save_model(model, tmp_path / "model", short_side=32)
-    assert ClickSession(load_model(tmp_path / "model"), PHOTO).grouping.labels.shape == (1, 32, 64)
-    assert ClickSession(model, PHOTO, max_size=640).grouping.labels.shape == (1, 448, 640)  # 450 by default
-
-
-def test_the_model_s_mode_makes_no_difference_and_is_left_alone(model, session):
-    model.train()
-    try:
-        other = ClickSession(model, PHOTO, short_side=64)
-        assert model.training
-        assert model.dgm.emgp.training
-    finally:
-        model.eval()
-    np.testing.assert_array_equal(other.weights(Click(30, 20, level=3)), session.weights(Click(30, 20, level=3)))
 
 
 def test_errors_are_sentences(session):
@@ -204,9 +165,7 @@ def test_errors_are_sentences(session):
             session.click(1, 1, level=level)
     assert session.clicks == []
     with pytest.raises(ValueError, match="no Deep Grouping Model"):
-        ClickSession(PerceptualParser.from_preset("smoke", dgm=None), PHOTO)
-    with pytest.raises(ValueError, match="shape"):
-        ClickSession(PerceptualParser.from_preset("smoke"), np.zeros((4, 4, 7)))
+        ClickSession(Predictor(PerceptualParser.from_preset("smoke", dgm=None))(PHOTO))
 
 
 # the simulated user
@@ -300,7 +259,7 @@ def test_random_weights_are_other_weights_and_leave_the_random_state_alone(model
     other = untrained(model, seed=3)
     assert torch.equal(torch.get_rng_state(), state)
     assert other.recipe == model.recipe
-    assert not torch.equal(other.dgm.first.linear.weight, model.dgm.first.linear.weight)
+    assert not torch.equal(*(net.dgm.projections[0].gconv.linear.weight for net in (other, model)))
 
 
 @pytest.fixture(scope="module")
@@ -394,5 +353,5 @@ def test_a_click_on_a_real_frame(model, tmp_path):
     frames = FolderDataset(Path(os.environ["DGM_REAL_DATA"]) / "camvid320", "val", names, cache=tmp_path)
     sample = frames[0]
     target = next(objects(sample["object"]))
-    scores = simulate(ClickSession(model, sample["image"], short_side=64).click, target, 3)
+    scores = simulate(Predictor(model, short_side=64)(sample["image"]).click, target, 3)
     assert 0 < max(scores) < 1

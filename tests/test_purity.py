@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from skimage.metrics import variation_of_information
 
-from dgmlib import PerceptualParser, Vocabulary, presets, purity
+from dgmlib import PerceptualParser, Predictor, Vocabulary, presets, purity
 from dgmlib.broden import BrodenPlus, FolderDataset
 from dgmlib.checkpoints import save_model
 from dgmlib.paths import write_atomic
@@ -115,7 +115,8 @@ def test_a_folder_s_classes_may_name_parts():
 
 def test_level_one_is_the_superpixels_at_the_image_s_own_size(model, smoke_data):
     image = BrodenPlus(smoke_data, "val", ("object",))[0]["image"]
-    regions, levels = purity.group_levels(model, image, 64)
+    scene = Predictor(model, 64)(image)
+    regions, levels = scene.regions, [scene.groups(level) for level in range(1, scene.levels + 1)]
     assert len(levels) == 4
     assert all(groups.shape == image.shape[:2] for groups in levels)
     pairs = np.unique(np.stack([regions.ravel(), levels[0].ravel()]), axis=1)

@@ -8,6 +8,7 @@ from dgmlib import PerceptualParser, Vocabulary, presets, qualitative
 from dgmlib.broden import BrodenPlus
 from dgmlib.checkpoints import save_model
 from dgmlib.experiments import Cell
+from dgmlib.labels import class_names
 
 SMOKE = presets.get("smoke")
 WORDS = Vocabulary(("-", "car", "sky", "house"), ("-", "wheel", "door"), object_parts={1: (0, 1, 2), 3: (0, 2)})
@@ -26,7 +27,7 @@ def compared(smoke_data, tmp_path_factory):
 
 
 def test_parts_are_named_with_their_object():
-    names = qualitative.names_of(WORDS, "part")
+    names = class_names(WORDS, "part")
     parts = np.array([[0, 1, 2, 0, 1, 0]])
     sample = {"object": np.array([[1, 1, 1, 3, 3, 2]]), "part": parts, "part_valid": np.array([True, True])}
     ids = qualitative.labels_of(sample, "part", WORDS)
@@ -85,16 +86,3 @@ def test_cells_that_are_not_trained_and_folders_without_predictions(smoke_data, 
         qualitative.compare(SMOKE, smoke_data, tmp_path)
     with pytest.raises(FileNotFoundError, match="there are no predictions"):
         qualitative.load(tmp_path)
-
-
-def test_any_image_can_be_parsed():
-    torch.manual_seed(0)
-    model = PerceptualParser.from_preset(SMOKE).eval()
-    image = np.random.default_rng(0).integers(0, 256, (50, 70, 3), dtype=np.uint8)
-    parsed = qualitative.parse(model, image, 64)
-    for task in qualitative.TASKS:
-        ids, names = parsed[task]
-        assert ids.shape == (50, 70)
-        assert ids.max() < len(names)
-    ids, names = parsed["scene"]
-    assert names[int(ids[0])] in model.vocabulary.scenes

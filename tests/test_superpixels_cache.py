@@ -8,8 +8,8 @@ from PIL import Image
 from skimage import data
 
 from dgmlib import superpixels
+from dgmlib.pictures import read_picture
 from dgmlib.superpixels import RegionMaps, cache, precompute
-from dgmlib.superpixels.cache import read_image
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_precompute_reads_everything_and_reports_the_damaged_image(photos, tmp_p
     assert "no map for" in capsys.readouterr().out.splitlines()[-1]
     maps = RegionMaps(tmp_path / "maps", 50)
     for name in NAMES:
-        image = read_image(photos / name)
+        image = read_picture(photos / name)
         np.testing.assert_array_equal(maps.read(name, image), superpixels.segment(image, 50))
     assert maps.read("cut.jpg", image) is None
 
@@ -186,7 +186,7 @@ def test_precompute_goes_on_after_an_interruption_and_never_keeps_stale_maps(pho
     assert not list(out.rglob(".*")), "temporary files stay behind"
 
     Image.fromarray(data.coffee()[::16, ::16]).save(photos / "b.png")  # another image under the same name
-    assert RegionMaps(out).read("b.png", read_image(photos / "b.png")) is None
+    assert RegionMaps(out).read("b.png", read_picture(photos / "b.png")) is None
     assert run(photos, out, calls) == 1
     assert run(photos, out, calls, max_regions=20) == 4  # another cap
     assert run(photos, out, calls) == 0, "maps of two caps stand side by side"

@@ -34,8 +34,8 @@ class Click:
 
 @dataclass
 class ClickSession:
-    image: np.ndarray
-    labels: np.ndarray
+    photograph: np.ndarray
+    regions: np.ndarray
     clicks: list
     mask: np.ndarray
 

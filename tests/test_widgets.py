@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 from tiny import PHOTO
 
-from dgmlib import paths, viz, widgets
-from dgmlib.explain import Click, ClickSession
+from dgmlib import Predictor, paths, viz, widgets
+from dgmlib.explain import Click
 from dgmlib.widgets import FILL, ClickWidget, overlay
 
 
 @pytest.fixture
 def widget(model):
-    return ClickWidget(ClickSession(model, PHOTO, short_side=64))
+    return ClickWidget(Predictor(model, short_side=64)(PHOTO).clicks)
 
 
 def send(widget, **message):
@@ -49,7 +49,7 @@ def test_a_frame_is_the_session_s_mask(widget):
 
 def test_masks_of_a_large_photograph_travel_small(model, monkeypatch):
     monkeypatch.setattr(widgets, "SHOWN", 40)
-    widget = ClickWidget(ClickSession(model, PHOTO, short_side=64))
+    widget = ClickWidget(Predictor(model, short_side=64)(PHOTO).clicks)
     send(widget, kind="click", seq=1, x=30, y=20, positive=True)
     mask, step = widget.session.mask, -(-max(PHOTO.shape[:2]) // 40)
     assert step > 1
@@ -102,7 +102,7 @@ def test_output_has_a_picture_for_where_no_kernel_runs(widget):
 
 def test_a_level_that_is_not_there(model):
     with pytest.raises(ValueError, match="level must be 1"):
-        ClickWidget(ClickSession(model, PHOTO), level=5)
+        ClickWidget(Predictor(model, short_side=64)(PHOTO).clicks, level=5)
 
 
 def test_committed_widgets_are_pictures():

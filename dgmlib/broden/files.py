@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.io
 from PIL import Image
 
-from dgmlib.pictures import orientation, upright
+from dgmlib.pictures import orientation, to_rgb, upright
 
 META = "copy it from meta_file in https://github.com/CSAILVision/unifiedparsing"
 MAX_LABEL = 2**16 - 1  # label maps hold 16 bits
@@ -146,7 +146,7 @@ def image_shape(path: str | Path, remedy: str, shape: tuple[int, int] | None = N
 
 
 def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """Decode a photograph to (H, W, 3) uint8 RGB, held upright.
+    """Decode a photograph to (H, W, 3) uint8 RGB as `dgmlib.pictures.to_rgb` does, held upright.
 
     A camera that was turned says so in the EXIF orientation tag. Viewers, annotation tools and OpenCV, with which
     Broden+ was made, turn such a picture upright, and so do we, unless only the picture as stored fits its labels.
@@ -156,15 +156,18 @@ def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = No
         remedy: what to do where it is missing or broken.
         shape: height and width of its labels, if they are known.
     """
-    stored = _decode(path, remedy)
+    stored = _decode(path, remedy, deep=True)
     turned = upright(stored)
     chosen = stored if stored.size[::-1] == shape != turned.size[::-1] else turned
-    return np.array(chosen.convert("RGB"))
+    try:
+        return to_rgb(chosen)
+    except ValueError as error:
+        raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
 
 
 def verify_photo(path: str | Path, remedy: str) -> None:
     """Decode a photograph as far as it takes to see that it is whole: a JPEG at an eighth of its size."""
-    _decode(path, remedy, coarse=True)
+    _decode(path, remedy, coarse=True, deep=True)
 
 
 def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from torch.utils.data import Dataset
 
+from dgmlib.pictures import SUFFIXES
 from dgmlib.vocabulary import Vocabulary
 
 from .files import (
@@ -21,7 +22,6 @@ from .files import (
 )
 from .source import Record
 
-_SUFFIXES = (".jpg", ".jpeg", ".png")
 IGNORED = 255  # a label value that never counts, by common convention
 
 
@@ -53,9 +53,9 @@ class PairDataset(Dataset):
         self.lookup = np.full(MAX_LABEL + 1, -1)  # label value -> object id; -1 is no known value
         self.lookup[[*range(len(names)), IGNORED]] = 0
         self.lookup[counted] = np.arange(1, len(counted) + 1)
-        self.images = sorted(path for path in images.glob("*") if path.suffix.lower() in _SUFFIXES)
+        self.images = sorted(path for path in images.glob("*") if path.suffix.lower() in SUFFIXES)
         if not self.images:
-            raise BrodenError(f"{images} holds no .jpg or .png image; put the {split} images there.")
+            raise BrodenError(f"{images} holds no image ({', '.join(SUFFIXES)}); put the {split} images there.")
         stems: dict[str, Path] = {}
         for path in self.images:
             if stems.setdefault(path.stem, path) is not path:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from dgmlib.superpixels import RegionMaps
@@ -36,6 +38,25 @@ def renumber(regions: np.ndarray) -> np.ndarray:
     present = np.zeros(regions.max() + 1, dtype=bool)
     present[regions.ravel()] = True
     return (np.cumsum(present, dtype=np.int32) - 1)[regions]
+
+
+def view(image: np.ndarray, regions: np.ndarray, short_side: int, max_size: int) -> tuple[Tensor, Tensor]:
+    """Scale an image for evaluation, with both sides rounded up to a multiple of 32.
+
+    Args:
+        image: (H, W, 3) uint8.
+        regions: (H, W) superpixels.
+        short_side: of the scaled image before rounding, in pixels.
+        max_size: the longest side likewise.
+
+    Returns:
+        (1, 3, h, w) float32 in [0, 1], bilinear without smoothing as OpenCV's, and (1, h, w) int32 superpixels.
+    """
+    shape = [-(-side // MULTIPLE) * MULTIPLE for side in scaled_shape(*image.shape[:2], short_side, max_size)]
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
+    scaled = F.interpolate(pixels, size=shape, mode="bilinear", align_corners=False)
+    rows, columns = (nearest(old, new) for old, new in zip(image.shape[:2], shape, strict=True))
+    return scaled, torch.from_numpy(renumber(regions[np.ix_(rows, columns)]))[None]
 
 
 def training_sample(

@@ -20,6 +20,7 @@ from dgmlib.explain.measured import each_image, open_sets, publish, untrained
 from dgmlib.explain.simulated_clicks import SMALLEST, ColourFlood, best_choice, objects, simulate
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS
+from dgmlib.predictor import Predictor
 from dgmlib.provenance import markdown
 from dgmlib.superpixels.partition import lab_image
 
@@ -48,7 +49,7 @@ def click_benchmark(
     Args:
         model: with a Deep Grouping Model; one with its `recipe` and random weights is measured beside it.
         sets: name of the data -> (training split, validation split), e.g. of `BrodenPlus` or `FolderDataset`.
-        short_side: see `ClickSession`.
+        short_side: see `Predictor`.
         images: how many images of every validation split, spread evenly.
         training_images: how many of every training split, to choose thresholds and the tolerance on.
         workers: processes.
@@ -171,14 +172,14 @@ def _click(session: ClickSession, first: int, then: int, x: int, y: int, positiv
 def _image(models, dataset, index, settings, short_side) -> list[dict]:
     """Every object of one image, clicked in every way."""
     sample, rows = dataset[index], []
-    sessions = {name: ClickSession(model, sample["image"], short_side) for name, model in models.items()}
+    sessions = {name: Predictor(model, short_side, tasks=())(sample["image"]).clicks for name, model in models.items()}
     sessions |= dict.fromkeys((SUPERPIXEL, CORRECTED, BOUND), sessions[DGM])
     lab = lab_image(sample["image"])
     for number, target in enumerate(objects(sample["object"])):
         for method, level, value in settings:
             facts = {"image": index, "object": number, "method": method, "level": level, "setting": value}
             if method == BOUND:
-                rows.append(facts | {"clicks": np.nan, "IoU": best_choice(sessions[method].labels, target)})
+                rows.append(facts | {"clicks": np.nan, "IoU": best_choice(sessions[method].regions, target)})
                 continue
             if method == FLOOD:
                 click = ColourFlood(lab, value).click

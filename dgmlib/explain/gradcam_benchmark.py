@@ -25,14 +25,13 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from dgmlib import superpixels
 from dgmlib.broden.loading import nearest
 from dgmlib.checkpoints import load_model
-from dgmlib.evaluation import view
 from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels, to_superpixels
 from dgmlib.explain.measured import each_image, open_sets, publish
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS
+from dgmlib.predictor import Predictor
 from dgmlib.provenance import markdown
 from dgmlib.regions import RegionGrid
 from dgmlib.vocabulary import Vocabulary
@@ -234,8 +233,7 @@ def _average(rows: pd.DataFrame) -> pd.DataFrame:
 def _image(model, dataset, index, ids, short_side, max_size, seed) -> list[dict]:
     """All measurements on one image."""
     sample = dataset[index]
-    regions = superpixels.segment(sample["image"], model.recipe["model"]["max_regions"])
-    image, regions = (x.to(model.mean.device) for x in view(sample["image"], regions, short_side, max_size))
+    image, regions = Predictor(model, short_side, max_size, tasks=())(sample["image"]).seen
     sides = zip(sample["image"].shape[:2], regions.shape[1:], strict=True)
     truth = ids[sample["object"][np.ix_(*(nearest(old, new) for old, new in sides))]]
     with torch.inference_mode():

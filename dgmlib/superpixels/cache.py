@@ -15,10 +15,9 @@ from PIL import Image, PngImagePlugin
 from tqdm import tqdm
 
 from ..paths import write_atomic
-from ..pictures import upright
+from ..pictures import SUFFIXES, find_pictures, read_picture
 from .segmentation import segment
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 _NOTE = "dgmlib superpixels"  # the PNG's text chunk that says what the map was made of
 _DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on a damaged file
 
@@ -90,23 +89,11 @@ def _digest(array: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Read an image file: (H, W) uint16 where it is 16-bit grey, (H, W, 3) uint8 RGB otherwise.
-
-    A picture with an EXIF orientation tag, as phones write it, is turned upright, as viewers show it.
-    """
-    with Image.open(path) as file:
-        image = upright(file)
-        if image.mode.startswith("I"):
-            return np.asarray(image).astype(np.uint16)
-        return np.asarray(image.convert("RGB"))
-
-
 def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_regions: int = 512) -> dict[str, str]:
     """Compute the superpixels of all images in a folder and its sub-folders, as `RegionMaps` keeps them.
 
     Run again, it goes on where it was interrupted, and redoes only maps whose image, cap or method has changed. The
-    map of ``street/001.jpg`` is ``RegionMaps(out)("street/001.jpg", read_image(...))``, its file
+    map of ``street/001.jpg`` is ``RegionMaps(out)("street/001.jpg", read_picture(...))``, its file
     ``out/superpixels-512/street/001.jpg.png``; ``manifest.jsonl`` beside the maps has a line for each. The work goes
     through joblib, so that its ``backend`` sends it to a cluster that shares the two folders; Dask's
     (``pip install dask distributed``), for example::
@@ -124,11 +111,10 @@ def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_region
         the images without a map, and why.
     """
     folder, maps = Path(folder), RegionMaps(out, max_regions)
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    paths = (path.relative_to(folder) for path in files)
-    names = sorted(path.as_posix() for path in paths if "/superpixels-" not in f"/{path.parent.as_posix()}")
+    names = [path.relative_to(folder).as_posix() for path in find_pictures(folder)]
+    names = [name for name in names if "/superpixels-" not in f"/{name.rpartition('/')[0]}"]
     if not names:
-        raise ValueError(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}); pass a folder that has.")
+        raise ValueError(f"{folder} has no images ({', '.join(SUFFIXES)}); pass a folder that has.")
     lines, failed = [], {}
     size = 4 * effective_n_jobs(workers)
     # In batches, because not every joblib backend hands results over one by one.
@@ -152,8 +138,8 @@ def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_region
 def _make(maps: RegionMaps, folder: Path, name: str) -> dict | str:
     """Make or check the map of one image file; give what it is made of, or say what is wrong with the image."""
     try:
-        image = read_image(folder / name)
-    except _DAMAGED as error:
-        return f"{type(error).__name__}: {error}"
+        image = read_picture(folder / name)
+    except (OSError, ValueError) as error:
+        return str(error).removeprefix(f"{folder / name} ")
     maps(name, image)
     return maps.facts(image)

@@ -9,7 +9,7 @@
 `false_colours`     node features as colours, before and after a step
 `segmentation`      truth and predictions of one task beside the photograph, with a legend
 `comparison`        Fig. 4: several models beside the truth, and where they differ from it
-`parsing`           one label map per task, each with its own legend of the largest classes
+`parsing`           a photograph's groups, and one label map per task with a legend of its largest classes
 `click_masks`       clicks on a photograph and what they select; `click_curves` how well
 `heat_maps`         Fig. 7: Grad-CAM of superpixels, or of a feature map, over a photograph
 `partitions`        superpixels' outlines; `adjacency_graph` which touch; `quality_curves` how good they are

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
+from dgmlib.viz.grouping import draw_groups
 from dgmlib.viz.style import NONE, PALETTE, panels
 
 #: Names that are no classes, and their greys.
@@ -38,18 +39,29 @@ def segmentation(photo: ArrayLike, maps: Mapping[str, ArrayLike], names: Sequenc
     return figure
 
 
-def parsing(photo: ArrayLike, maps: Mapping[str, tuple[ArrayLike, Sequence[str]]]) -> Figure:
+def parsing(
+    photo: ArrayLike,
+    maps: Mapping[str, tuple[ArrayLike, Sequence[str]]],
+    groups: Mapping[str, ArrayLike] | None = None,
+    title: str = "image",
+) -> Figure:
     """One label map per task beside the photograph, each with the legend of its own classes below, see `largest`.
 
     Args:
         photo: (H, W, 3).
         maps: title -> ((h, w) class ids, class names by id); "-" is none, and grey.
+        groups: title -> (H, W) groups, finest first, which stand beside the photograph as in `dgmlib.viz.hierarchy`,
+            and the label maps below.
+        title: of the photograph.
     """
-    photo = np.asarray(photo)
-    figure, axes = panels({"image": photo, **maps}, photo.shape, below=1.3)
-    axes[0].imshow(photo)
-    for axis, (ids, names) in zip(axes[1:], maps.values(), strict=True):
-        parse(axis, ids, names, photo.shape, fontsize=8)
+    groups, legend = groups or {}, 1.3  # inches
+    columns = 1 + len(groups) if groups else 4
+    rows = -(-(1 + len(groups) + len(maps)) // columns)
+    below = legend * (rows - 1) / rows if groups else legend  # the first row of two has no legends
+    figure, axes = panels([title, *groups, *maps], np.shape(photo), below, columns)
+    draw_groups(axes, photo, groups)
+    for axis, (ids, names) in zip(axes[1 + len(groups) :], maps.values(), strict=True):
+        parse(axis, ids, names, np.shape(photo), fontsize=8)
     return figure
 
 
