@@ -98,7 +98,7 @@ def _function(name: str, place: str | dict[str, str]) -> Callable:
 def train(
     profile: str = "mini",
     model: str = "DGM",
-    setting: str = "O+P+S+M+T",
+    setting: str = "",
     seed: int = 0,
     data: Path | None = None,
     pretrained: str = "",
@@ -107,54 +107,47 @@ def train(
     """Train one model of Table 1 or 2 into runs/; interrupted, the same command continues.
 
     With several GPUs: torchrun --nproc-per-node 4 -m dgmlib train --profile paper --data ROOT
-    On your own pictures: dgmlib train --setting O --data FOLDER, see `dgmlib.broden.FolderDataset` for its layout.
+    On your own pictures: dgmlib train --profile mini-objects --data FOLDER, see `dgmlib.broden.FolderDataset`.
 
     Args:
-        profile: preset: mini, paper or smoke.
+        profile: preset: mini, paper or smoke; for Table 2 mini-objects, paper-objects or smoke-objects.
         model: a row of Table 1 or 2, such as UPerNet, "DGM w/o top-down", DGM or "DeepLabV3 + DGM".
-        setting: O+P+S or O+P+S+M+T (Table 1), or O, segmentation alone (Table 2).
+        setting: O+P+S, O+P+S+M+T or O, objects alone; empty: all tasks of the preset's table.
         seed: of everything random.
         data: root of Broden+, ADE20K's benchmark split or a folder of images and labels; of Broden-mini it is optional.
         pretrained: ImageNet weights, which the paper starts from: a file, or a folder with one file for each backbone
             (resnet50.pth, ...); empty: random weights.
         device: auto, cpu, cuda or mps.
     """
-    from dgmlib import experiments, presets
+    from dataclasses import replace
 
-    for value, known in ((model, experiments.SYSTEMS), (setting, experiments.SETTINGS)):
-        if value not in known:
-            raise ValueError(f"there is no {value!r}; choose one of {', '.join(known)}.")
+    from dgmlib import presets
+    from dgmlib.data import data_root
+    from dgmlib.experiments import Cell
+
     preset = presets.with_weights(presets.get(profile), pretrained)
-    root = _data_root(preset, data)
-    out = experiments.train_cell(preset, model, setting, seed, root, device=device)
-    print(f"trained: {out / 'model'}")
+    cell = Cell(preset, model, setting or preset.settings[-1], seed, Path())  # a misspelt name is told before data come
+    print(f"trained: {replace(cell, data=data_root(preset, data)).train(device=device)}")
 
 
 def evaluate(model: Path, /, profile: str = "mini", data: Path | None = None) -> None:
     """Score a trained model on the validation split by Broden+'s rules.
 
     Args:
-        model: the model's path without suffix, e.g. runs/mini/DGM_O+P+S_seed0/model.
-        profile: preset whose test settings to use.
+        model: the model's path without suffix, as `dgmlib train` prints it.
+        profile: preset whose test settings to use; mini-objects for a model of Table 2.
         data: root of the data set, as for `train`; of Broden-mini it is optional.
     """
-    from dgmlib import experiments, load_model, presets
+    from dgmlib import load_model, presets
+    from dgmlib.data import data_name, data_root
+    from dgmlib.experiments import score
 
     preset, network = presets.get(profile), load_model(model)
-    root = _data_root(preset, data)
-    preset = experiments.settings_for(preset, tuple(network.heads), root)
-    metrics = experiments.score(network, preset, root)
-    print(f"{model} on {preset.data}, validation split")
+    root = data_root(preset, data)
+    metrics = score(network, preset, root)
+    print(f"{model} on {data_name(preset, root)}, validation split")
     for name, value in metrics.items():
         print(f"{name:30s} {100 * value:6.2f}")
-
-
-def _data_root(preset, data: Path | None) -> Path:
-    from dgmlib import experiments
-
-    if data is not None and not data.is_dir():  # else Broden-mini would be drawn there
-        raise ValueError(f"there is no folder {data}; --data names one that exists.")
-    return experiments.data_root(preset, data)
 
 
 def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mini", workers: int = 2) -> Path:

@@ -18,9 +18,9 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from tqdm import tqdm
 
 from dgmlib.broden.loading import view
-from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.broden.workers import Reader, ReportingLoader
 from dgmlib.superpixels import RegionMaps
+from dgmlib.vocabulary import Vocabulary
 
 EPSILON = 1e-8
 # The label that is not counted.
@@ -42,7 +42,7 @@ def evaluate(
     """Score a model on every image of a dataset that is labelled for one of ``tasks``.
 
     Args:
-        model: called as ``model(images, labels, tasks=...)``.
+        model: called as ``model(images, regions, tasks=...)``.
         dataset: `BrodenPlus`, `FolderDataset` or `SceneParse150`.
         tasks: the tasks to score; those the dataset has no labels for are left out of the result.
         short_side: of the scaled image, in pixels; sides are then rounded up to a multiple of 32, stretching slightly.
@@ -68,7 +68,7 @@ def evaluate(
     with torch.inference_mode():
         for sample, images in tqdm(loader, desc="evaluate", unit="image", disable=hidden):
             sample = {key: value.to(device) if torch.is_tensor(value) else value for key, value in sample.items()}
-            images = [(image.to(device), labels.to(device)) for image, labels in images]
+            images = [(image.to(device), regions.to(device)) for image, regions in images]
             scores.update(predict(model, images, sample, dataset.vocabulary, tasks), sample)
     model.train(was_training)
     return scores.compute()
@@ -93,8 +93,8 @@ def predict(
     asked = wanted + ["object"] * ("part" in wanted and "object" not in wanted)
     valid = [thing for thing, ok in zip(vocabulary.object_parts, sample.get("part_valid", ()), strict=False) if ok]
     total: dict = {}
-    for image, labels in images:
-        outputs = model(image, labels, tasks=tuple(asked))
+    for image, regions in images:
+        outputs = model(image, regions, tasks=tuple(asked))
         for name, logits in _groups(outputs, asked, valid, vocabulary):
             size = sample["image"].shape[:2]
             if name in ("scene", "texture"):

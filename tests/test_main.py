@@ -28,10 +28,12 @@ def test_mistakes_are_one_sentence_without_a_traceback():
         cli.main(["evaluate", "nowhere", "--profile", "smoke"])
 
 
-@pytest.mark.parametrize("command", [["train"], ["evaluate", "model"]])
+@pytest.mark.parametrize(
+    "command", [["train"], ["evaluate", "model"], ["measure", "table1"], ["measure", "clicks"], ["reproduce"]]
+)
 def test_a_mistyped_folder_is_told_and_not_filled_with_broden_mini(command, tmp_path, monkeypatch):
     monkeypatch.setattr("dgmlib.load_model", lambda path: None)
-    with pytest.raises(SystemExit, match=r"dgmlib: there is no folder .*brodn; --data names one that exists"):
+    with pytest.raises(SystemExit, match=r"dgmlib: there is no folder .*brodn; data has to name one that exists"):
         cli.main([*command, "--data", str(tmp_path / "brodn")])
     assert not (tmp_path / "brodn").exists()
 

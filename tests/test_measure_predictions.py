@@ -7,7 +7,7 @@ import torch
 from dgmlib import PerceptualParser, Vocabulary, presets
 from dgmlib.broden import BrodenPlus
 from dgmlib.checkpoints import save_model
-from dgmlib.experiments import cell_folder
+from dgmlib.experiments import Cell
 from dgmlib.labels import class_names
 from dgmlib.measure import predictions
 
@@ -22,7 +22,8 @@ def compared(smoke_data, tmp_path_factory):
     for name, dgm in (("UPerNet", None), ("DGM", "full")):
         torch.manual_seed(0)
         model = PerceptualParser.from_preset(SMOKE, dgm)
-        save_model(model, cell_folder(SMOKE, name, predictions.SETTING, 0, smoke_data, runs) / "model")
+        cell = Cell(SMOKE, name, predictions.SETTING, 0, smoke_data, runs)
+        save_model(model, cell.folder / "model", identity=cell.identity)
     return predictions.compare(SMOKE, smoke_data, runs, images=1, models=("UPerNet", "DGM"))
 
 

@@ -20,13 +20,13 @@ def made(smoke_data, tmp_path_factory):
 
 @pytest.fixture
 def untrained(monkeypatch):
-    """Runs that return made-up scores at once."""
+    """Cells that return made-up scores at once."""
 
-    def run(preset, system, setting, *_, **__):
+    def metrics(cell, **_):
         scores = {"object/mIoU": 0.1, "scene/accuracy": 0.2}
-        return scores | ({"object/mIoU (multi-scale)": 0.3} if setting == "O" else {})
+        return scores | ({"object/mIoU (multi-scale)": 0.3} if cell.setting == "O" else {})
 
-    monkeypatch.setattr(experiments, "run", run)
+    monkeypatch.setattr(experiments.Cell, "metrics", metrics)
 
 
 def test_every_row_and_setting_of_table_1(untrained, smoke_data, tmp_path):
@@ -89,12 +89,12 @@ def test_deviation_over_seeds_is_shown():
 
 def test_finished_cells_are_read_back(made, monkeypatch):
     table, _, arguments = made
-    monkeypatch.setattr(experiments, "train_cell", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr(experiments, "train", lambda *_, **__: pytest.fail("trained again"))
     again = tables.table1("smoke", **arguments)
     pd.testing.assert_frame_equal(again, table)
 
 
-def test_table_2_is_single_task_at_one_scale_and_several(smoke_data, tmp_path):
+def test_table_2_is_of_objects_alone_at_one_scale_and_several(smoke_data, tmp_path):
     places = {"runs": tmp_path / "runs", "out": tmp_path / "results", "workers": 1, "device": "cpu"}
     table = tables.table2("smoke", data=smoke_data, systems=("UPerNet", "DeepLabV3 + DGM w/o top-down"), **places)
     assert set(table["model"]) == {"UPerNet", "DeepLabV3 + DGM w/o top-down"}

@@ -25,12 +25,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dgmlib.broden.loading import nearest
-from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels, to_superpixels
 from dgmlib.measure.study import Study, markdown
 from dgmlib.parsing import PerceptualParser
 from dgmlib.predictor import Predictor
 from dgmlib.regions import RegionGrid
+from dgmlib.vocabulary import Vocabulary
 
 STEPS = 10
 BLUR = 1 / 6  # of the short side: standard deviation of insertion's Gaussian. Narrower ones leave scenes recognisable.

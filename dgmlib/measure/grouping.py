@@ -25,10 +25,10 @@ from skimage.metrics import contingency_table, variation_of_information
 from torch.utils.data import Dataset
 
 from dgmlib import superpixels
-from dgmlib.broden import Vocabulary
 from dgmlib.measure.study import Study, markdown, untrained
 from dgmlib.parsing import PerceptualParser
 from dgmlib.predictor import Predictor
+from dgmlib.vocabulary import Vocabulary
 
 METRICS = ("groups", "segments", "purity", "merged", "split", "VI")
 #: The network's own groups, then the controls. All but the last have equally many groups.

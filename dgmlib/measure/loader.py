@@ -19,10 +19,10 @@ from dgmlib.broden.loading import MULTIPLE, STRIDE, scaled_shape, train_loader
 from dgmlib.broden.prepare import prepare_record
 from dgmlib.broden.sampling import Draw, TrainBatches
 from dgmlib.broden.source import Record
-from dgmlib.broden.vocabulary import TASKS
 from dgmlib.measure.study import markdown, publish
 from dgmlib.paths import RESULTS
 from dgmlib.superpixels import RegionMaps
+from dgmlib.vocabulary import TASKS
 
 LITERAL, RAW, PREPARED = "per-object resizing, as unifiedparsing", "dgmlib, before prepare", "dgmlib, prepared"
 

@@ -14,13 +14,14 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from dgmlib import presets
-from dgmlib.broden.vocabulary import Vocabulary
-from dgmlib.experiments import SETTINGS, cell_folder, open_data
+from dgmlib.data import open_data
+from dgmlib.experiments import Cell
 from dgmlib.labels import class_names, part_ids
 from dgmlib.measure.provenance import provenance
 from dgmlib.paths import RUNS, write_atomic
 from dgmlib.predictor import Predictor
 from dgmlib.superpixels import RegionMaps
+from dgmlib.vocabulary import Vocabulary
 
 #: Columns of Fig. 4, after image and truth.
 MODELS = ("APCNet", "OCNet", "UPerNet", "DGM")
@@ -67,7 +68,7 @@ def compare(
     """Let the trained cells of Table 1 predict the chosen validation images.
 
     Args:
-        preset: of the cells, which must be trained: see `dgmlib.experiments.train_cell`.
+        preset: of the cells, which must be trained: see `dgmlib.experiments.Cell`.
         data: root of the data set.
         runs: folder of all runs.
         seed: of the cells.
@@ -77,11 +78,10 @@ def compare(
     Raises:
         FileNotFoundError: if a cell is not trained.
     """
-    testing, predictors = preset.testing, {}
-    for name in models:
-        model = cell_folder(preset, name, SETTING, seed, data, runs) / "model"
-        predictors[name] = Predictor.load(model, short_side=testing.short_side, max_size=testing.max_size)
-    dataset, found = open_data(data, "val", SETTINGS[SETTING]), []
+    cells = [Cell(preset, name, SETTING, seed, data, runs) for name in models]
+    sides = {"short_side": preset.testing.short_side, "max_size": preset.testing.max_size}
+    predictors = {cell.system: Predictor.load(cell.model(), **sides) for cell in cells}
+    dataset, found = open_data(data, "val", cells[0].tasks), []
     regions_of = RegionMaps(dataset.cache, preset.model.max_regions)
     for task in TASKS:
         names = class_names(dataset.vocabulary, task)

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from dgmlib import presets
 from dgmlib.broden import BrodenPlus, FolderDataset
 from dgmlib.checkpoints import load_model
-from dgmlib.experiments import data_root
+from dgmlib.data import data_root
 from dgmlib.measure.provenance import provenance
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, write_atomic

@@ -18,13 +18,14 @@ from joblib import Parallel, delayed
 from torch import nn
 
 from dgmlib import experiments, paths, presets
+from dgmlib.data import data_name, data_root
 from dgmlib.decoders import CCNet
 from dgmlib.decoders.ccnet import CrissCrossAttention
 from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
 from dgmlib.measure.study import markdown, publish
 
-#: Tables 1 and 2: their systems, and the settings that these are trained in.
-ROWS = {"1": (experiments.TABLE1, ("O+P+S", "O+P+S+M+T")), "2": (experiments.TABLE2, ("O",))}
+#: Tables 1 and 2: their systems, and what the names of their presets end in.
+ROWS = {"1": (experiments.TABLE1, ""), "2": (experiments.TABLE2, "-objects")}
 COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data", "profile", "paper"]
 #: Printed in papers, scores as fractions of one. Table 1: UPerNet's own paper; Table 2: multi-scale results of others,
 #: see `NOTES`.
@@ -49,7 +50,7 @@ def scored(
     device: str = "auto",
     report: bool = False,
 ) -> pd.DataFrame:
-    """Train and score the systems of Table 1 or 2 in all its settings; finished runs are read back.
+    """Train and score the systems of Table 1 or 2 in all its settings; finished cells are read back.
 
     Writes ``table1.{csv,json,md}`` or ``table2.{csv,json,md}``.
 
@@ -66,27 +67,32 @@ def scored(
         device: auto, cpu, cuda or mps.
         report: whether every run prints a line now and then.
     """
-    known, settings = ROWS[number]
+    known, suffix = ROWS[number]
     if unknown := set(systems) - set(known):
         raise ValueError(f"Table {number} has no {', '.join(sorted(unknown))}; choose from {', '.join(known)}.")
-    preset = presets.with_weights(presets.get(profile), pretrained)
-    root = experiments.data_root(preset, data, workers)
-    base = experiments.settings_for(preset, experiments.SETTINGS[settings[0]], root)
-    cells = [(system, setting, seed) for seed in range(seeds) for setting in settings for system in systems or known]
+    preset = presets.with_weights(presets.get(profile + suffix), pretrained)
+    root = data_root(preset, data, workers)
+    cells = [
+        experiments.Cell(preset, system, setting, seed, root, runs)
+        for seed in range(seeds)
+        for setting in preset.settings
+        for system in systems or known
+    ]
     workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
     # Convolutions of this size gain nothing from a second core; two runs side by side do.
     threads = max((os.cpu_count() or 1) // workers, 1)
-    jobs = (delayed(_run_cell)(threads, report, preset, *cell, root, runs, device) for cell in cells)
+    jobs = (delayed(_run_cell)(threads, report, cell, device) for cell in cells)
     with warnings.catch_warnings():
         # joblib replaces a worker whose memory has grown and says so; no run is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
         measured = Parallel(n_jobs=workers)(jobs)
     rows = []
-    for (system, setting, seed), metrics in zip(cells, measured, strict=True):
+    for cell, metrics in zip(cells, measured, strict=True):
         for name, value in metrics.items():
-            rows.append([number, system, setting, *name.split("/"), value, seed, base.data, base.name])
+            where = [number, cell.system, cell.setting, *name.split("/")]  # table, model, setting, task, metric
+            rows.append([*where, value, cell.seed, data_name(preset, root), preset.name])
     table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
-    facts = {"preset": asdict(base) | {"single_task": None}, "seeds": seeds, "notes": NOTES[number]}
+    facts = {"preset": asdict(preset), "seeds": seeds, "notes": NOTES[number]}
     publish(f"table{number}", table, render(table), out, **facts)
     return table
 
@@ -94,12 +100,11 @@ def scored(
 table1, table2 = partial(scored, "1"), partial(scored, "2")
 
 
-def _run_cell(threads, report, preset, system, setting, seed, data, runs, device) -> dict[str, float]:
+def _run_cell(threads: int, report: bool, cell: experiments.Cell, device: str) -> dict[str, float]:
     torch.set_num_threads(threads)
-    name = f"{system}, {setting}, seed {seed}"
-    training = experiments.settings_for(preset, experiments.SETTINGS[setting], data).training
-    on_log = _reporter(name, training) if report else None
-    metrics = experiments.run(preset, system, setting, seed, data, runs, device=device, progress=False, on_log=on_log)
+    name = f"{cell.system}, {cell.setting}, seed {cell.seed}"
+    on_log = _reporter(name, cell.preset.training) if report else None
+    metrics = cell.metrics(device=device, progress=False, on_log=on_log)
     if report:
         print(f"  {name}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True)
     return metrics
