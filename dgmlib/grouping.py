@@ -305,9 +305,13 @@ class DeepGrouping(nn.Module):
     def _embed(self, pooled: Tensor, level: int, mask: Tensor) -> Tensor:
         """U^l as the graph reads it, (B, N, C_l) -> (B, N, D)."""
         nodes = self.embeddings[level](pooled)
+        if self.reading.pooled == "raw":
+            return nodes
+        # What differs from the mean by less than this is rounding, and stays small.
+        least = 1e-3 * nodes.norm(dim=-1, keepdim=True)
         if self.reading.pooled == "centred":
             nodes = nodes - masked_mean(nodes, mask)[:, None]
-        return nodes if self.reading.pooled == "raw" else F.normalize(nodes, dim=-1)
+        return nodes / nodes.norm(dim=-1, keepdim=True).maximum(least + torch.finfo(nodes.dtype).tiny)
 
     def _bottom_up(self, U: list[Tensor], grid: RegionGrid) -> tuple[list[Tensor], ...]:
         """V^1 ... V^L, P^1 ... P^{L-1}, the same with rows that sum to one, and masks: EMGP and Projection in turn."""

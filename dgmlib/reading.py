@@ -36,10 +36,10 @@ class Reading:
     """
 
     edges: Literal["grouping", "updated"] = "grouping"
-    pooled: Literal["unit", "centred", "raw"] = "unit"
+    pooled: Literal["unit", "centred", "raw"] = "centred"
     first: Literal["pooled", "neighbours"] = "pooled"
-    combine: Literal["sum", "concat"] = "sum"
-    bandwidth: float = 0.05
+    combine: Literal["sum", "concat"] = "concat"
+    bandwidth: float = 0.03
     sigma2: float | None = None
     start: float = 0.3
 

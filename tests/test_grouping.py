@@ -17,7 +17,7 @@ PRINTED = Reading("updated", sigma2=0.5)
 READINGS = {
     "default": Reading(),
     "as printed": AS_PRINTED,
-    "concat, centred": Reading(combine="concat", pooled="centred", bandwidth=0.1),
+    "sum, unit": Reading(combine="sum", pooled="unit", bandwidth=0.1),
     "updated, relative": Reading("updated", bandwidth=0.3),
 }
 
@@ -505,6 +505,13 @@ class TestDeepGrouping:
         maps = [f.double().requires_grad_() for f in maps]
         labels = blocks(8, 8, 4)[None]
         torch.autograd.gradcheck(lambda *f: model(f, labels)[0], maps)
+
+    def test_superpixels_that_differ_by_rounding_alone_are_not_told_apart(self):
+        """A blank wall: what is left of its features after centring must not be blown up to unit length."""
+        flat = [torch.full((1, c, s, s), 3.0) for c, s in zip(self.channels, (8, 4, 2, 1), strict=True)]
+        noisy = [f * (1 + 1e-7 * torch.randn_like(f)) for f in flat]
+        _, grouping = self.model(top_down=False).float().eval()(noisy, blocks(32, 32, 8)[None])
+        assert grouping.nodes[0].norm(dim=2).max() < 0.01  # V^1 = U^1
 
     def test_evaluation_is_deterministic_and_training_is_not(self):
         model, maps, labels = self.model(), self.maps(1), blocks(32, 32, 4)[None]
