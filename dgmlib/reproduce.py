@@ -17,10 +17,11 @@ from time import perf_counter
 import papermill
 
 import dgmlib
-from dgmlib import paths, presets, tables
+from dgmlib import paths, presets
 from dgmlib.checkpoints import save_model
 from dgmlib.data import data_root
 from dgmlib.experiments import Cell
+from dgmlib.measure import tables
 
 #: Of the DGM that preset mini trains for the notebooks.
 SHOWN_ITERATIONS = 1000
@@ -109,7 +110,7 @@ def reproduce(
         only: names of notebooks to run, e.g. 05_table1_broden; all by default.
     """
     began = perf_counter()
-    preset, objects = (presets.with_weights(presets.get(profile + table), pretrained) for table in ("", "-objects"))
+    preset, objects = presets.with_weights(presets.get(profile), pretrained), presets.get(f"{profile}-objects")
     unknown = set(only) - set(notebooks())
     if unknown:
         raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
@@ -121,13 +122,13 @@ def reproduce(
     # Meaningless numbers never reach the project's results.
     out = paths.RUNS / "smoke" if preset.name == "smoke" else paths.ROOT
     runs, results = out / paths.RUNS.name, out / paths.RESULTS.name
-    places = {"runs": runs, "results": results, "workers": workers, "report": True}
+    places = {"runs": runs, "out": results, "workers": workers, "pretrained": pretrained, "report": True}
     if "05_table1_broden" in chosen:
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
-        tables.table1(preset, seeds, root, **places)
+        tables.table1(profile, seeds, root, **places)
     if "06_table2_backbones" in chosen:
         _say(began, f"Table 2 on {objects.data}: training and evaluating")
-        tables.table2(objects, seeds, ade20k or root, **places)
+        tables.table2(profile, seeds, ade20k or root, **places)
     if "07_table3_overhead" in chosen:
         _say(began, "Table 3: counting")
         tables.table3(results)

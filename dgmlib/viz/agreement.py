@@ -21,7 +21,7 @@ def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
     A point is a level, level 1 on the right. Dotted: the number of labels in an image, and one single group.
 
     Args:
-        table: as `dgmlib.purity.summarise` returns it, or ``results/grouping.csv``.
+        table: as `dgmlib.measure.grouping.summarise` returns it, or ``results/grouping.csv``.
         model: of the column "model"; it is drawn with its controls.
     """
     names = [model + suffix for suffix, _ in CURVES]

@@ -12,7 +12,7 @@ def table1(table: pd.DataFrame) -> Figure:
     """Table 1: a panel per setting, a group per metric, a colour per model, a point per seed and a bar at their mean.
 
     Args:
-        table: as `dgmlib.tables.table1` returns it.
+        table: as `dgmlib.measure.tables.table1` returns it.
     """
     metric = table["metric"].str.replace(" ", "\n")
     table = table.assign(column=table["task"] + "\n" + metric, percent=100 * table["value"])
@@ -45,7 +45,7 @@ def table2(table: pd.DataFrame) -> Figure:
     without it.
 
     Args:
-        table: as `dgmlib.tables.table2` returns it.
+        table: as `dgmlib.measure.tables.table2` returns it.
     """
     metrics = {"mIoU": "single scale", "mIoU (multi-scale)": "multi-scale"}
     models = list(table["model"].unique())
@@ -73,7 +73,7 @@ def table3(table: pd.DataFrame) -> Figure:
     """Table 3: parameters and FLOPs of every module as counted, beside the printed numbers.
 
     Args:
-        table: as `dgmlib.tables.table3` returns it.
+        table: as `dgmlib.measure.tables.table3` returns it.
     """
     figure, axes = row(2, width=4.4, height=3.2, sharey=True)
     quantities = {"parameters": ("million parameters", 1e6), "gflops": ("GFLOP at 769 x 769", 1)}
@@ -89,7 +89,7 @@ def table3(table: pd.DataFrame) -> Figure:
             axis.bar_label(
                 bars, labels=[f"{n:.3f}" if unit > 1 else f"{n:.1f}" for n in numbers], padding=3, fontsize=8
             )
-        axis.set_yticks(place, rows["module" if "module" in rows else "model"])
+        axis.set_yticks(place, rows["model"])
         axis.set(title=title, xmargin=0.18)
     axes[0].invert_yaxis()
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
