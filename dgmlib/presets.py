@@ -16,7 +16,7 @@ from typing import Literal
 from dgmlib.reading import Reading
 from dgmlib.vocabulary import Vocabulary
 
-#: Numbers of a network are whole and at most this; a damaged recipe is told before it takes all memory.
+#: The largest whole number that a network may have, so that a damaged recipe is told before it takes all memory.
 LARGEST = 2**16
 
 

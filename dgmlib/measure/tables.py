@@ -24,7 +24,7 @@ from dgmlib.decoders.ccnet import CrissCrossAttention
 from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
 from dgmlib.measure.study import markdown, publish
 
-#: Tables 1 and 2: their systems, and what the names of their presets end in.
+#: Tables 1 and 2: their systems, and what follows a profile's name in that of their preset.
 ROWS = {"1": (experiments.TABLE1, ""), "2": (experiments.TABLE2, "-objects")}
 COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data", "profile", "paper"]
 #: Printed in papers, scores as fractions of one. Table 1: UPerNet's own paper; Table 2: multi-scale results of others,
@@ -86,14 +86,12 @@ def scored(
         # joblib replaces a worker whose memory has grown and says so; no run is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
         measured = Parallel(n_jobs=workers)(jobs)
-    rows = []
+    rows, facts = [], [data_name(preset, root), preset.name]
     for cell, metrics in zip(cells, measured, strict=True):
         for name, value in metrics.items():
-            where = [number, cell.system, cell.setting, *name.split("/")]  # table, model, setting, task, metric
-            rows.append([*where, value, cell.seed, data_name(preset, root), preset.name])
+            rows.append([number, cell.system, cell.setting, *name.split("/"), value, cell.seed, *facts])
     table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
-    facts = {"preset": asdict(preset), "seeds": seeds, "notes": NOTES[number]}
-    publish(f"table{number}", table, render(table), out, **facts)
+    publish(f"table{number}", table, render(table), out, preset=asdict(preset), seeds=seeds, notes=NOTES[number])
     return table
 
 
