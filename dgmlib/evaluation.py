@@ -6,6 +6,7 @@ so that a wrong object costs its parts.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 
 import numpy as np
@@ -118,6 +119,33 @@ def _groups(outputs, asked: Sequence[str], valid: Sequence[int], vocabulary: Voc
             yield task, outputs[task]
     for thing in valid if "part" in asked else ():
         yield ("part", thing), outputs["part"][:, vocabulary.part_slices[thing]]
+
+
+@contextmanager
+def listening(model: nn.Module) -> Iterator[dict[str, list[float]]]:
+    """Note what the groupings of a model say of themselves while it runs; nothing of a model without DGM.
+
+    Yields:
+        a dict that holds, afterwards, means over all images by level: "residual share", "graph share", "rank" (see
+        `Grouping.heard`), "entropy" (0 at level 1, whose nodes hear themselves) and "groups" that own a superpixel.
+    """
+    found: list[dict] = []
+
+    def note(module: nn.Module, arguments: tuple, output: tuple) -> None:
+        grouping, levels = output[1], range(1, len(output[1].nodes) + 1)
+        entropy = [0.0, *(grouping.entropy(level).mean().item() for level in levels[1:])]
+        groups = [len(grouping.label_map(level).unique()) for level in levels]
+        found.append(grouping.heard() | {"entropy": entropy, "groups": groups})
+
+    heard: dict[str, list[float]] = {}
+    hook = model.dgm.register_forward_hook(note) if getattr(model, "dgm", None) is not None else None
+    try:
+        yield heard
+    finally:
+        if hook is not None:
+            hook.remove()
+    for name in found[0] if found else ():
+        heard[name] = [round(value, 4) for value in np.mean([one[name] for one in found], 0).tolist()]
 
 
 class Scores(nn.Module):

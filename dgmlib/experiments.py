@@ -19,7 +19,7 @@ from dgmlib.backbones import EfficientNet
 from dgmlib.backbones.weights import load_backbone, load_imagenet
 from dgmlib.checkpoints import load_model
 from dgmlib.data import content, data_name, open_data
-from dgmlib.evaluation import evaluate
+from dgmlib.evaluation import evaluate, listening
 from dgmlib.parsing import PerceptualParser, Variant
 from dgmlib.training import train
 from dgmlib.vocabulary import Vocabulary
@@ -158,11 +158,17 @@ class Cell:
             pass  # not there, or not whole: measured now
         began = perf_counter()
         self.train(**training)
-        metrics = score(self.model(), self.preset, self.data, training.get("progress"))
-        facts = {"data": data_name(self.preset, self.data), "seconds": round(perf_counter() - began)}
+        model = self.model()
+        with listening(model) as heard:
+            metrics = score(model, self.preset, self.data, training.get("progress"))
+        facts = {"data": data_name(self.preset, self.data), "seconds": round(perf_counter() - began), "heard": heard}
         with paths.write_atomic(path) as temporary:
             temporary.write_text(json.dumps({"metrics": metrics, "identity": self.identity} | facts, indent=1))
         return metrics
+
+    def heard(self) -> dict[str, list[float]]:
+        """Return how well the graph is heard in a scored cell, see `listening`; empty without DGM."""
+        return json.loads((self.folder / "metrics.json").read_text())["heard"]
 
 
 def build(

@@ -7,11 +7,12 @@ have it, the number that the paper prints for Broden+ or ADE20K. The two are nev
 import os
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
@@ -91,7 +92,11 @@ def scored(
         for name, value in metrics.items():
             rows.append([number, cell.system, cell.setting, *name.split("/"), value, cell.seed, *facts])
     table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
-    publish(f"table{number}", table, render(table), out, preset=asdict(preset), seeds=seeds, notes=NOTES[number])
+    heard = {f"{cell.system}, {cell.setting}, seed {cell.seed}": cell.heard() for cell in cells}
+    heard = {name: numbers for name, numbers in heard.items() if numbers}
+    text = render(table) + render_heard(heard)
+    facts = {"preset": asdict(preset), "seeds": seeds, "notes": NOTES[number], "heard": heard}
+    publish(f"table{number}", table, text, out, **facts)
     return table
 
 
@@ -139,6 +144,19 @@ def render(table: pd.DataFrame) -> str:
         known = "; ".join(f"{model}, {column} {100 * v:.2f}" for (model, column), v in printed.items())
         lines += ["", f"{NOTES[number]} (other data, not comparable): {known}."]
     return "\n".join(lines) + "\n"
+
+
+def render_heard(heard: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """One line for every row with a Deep Grouping Model: both shares of `Grouping` by level, means over seeds."""
+    lines, rows = [], {}
+    for run, numbers in heard.items():
+        rows.setdefault(run.rpartition(", seed")[0], []).append(numbers)
+    for row, seeds in rows.items():
+        shares = (np.mean([numbers[name] for numbers in seeds], 0) for name in ("residual share", "graph share"))
+        residual, graph = (" / ".join(f"{100 * share:.1f}" for share in by_level) for by_level in shares)
+        lines.append(f"- {row}: residual {residual}, graph {graph}")
+    title = "How well the graph is heard: shares of the residual in F^l + Fhat^l and of the graph in what Re-projection"
+    return f"\n{title} reads, percent, by level.\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 
 def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
