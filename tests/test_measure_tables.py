@@ -7,6 +7,7 @@ import pytest
 
 from dgmlib import experiments, paths
 from dgmlib.measure import tables
+from dgmlib.measure.tables import PRINTED, render, render_heard
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,7 @@ def untrained(monkeypatch):
         return scores | ({"object/mIoU (multi-scale)": 0.3} if cell.setting == "O" else {})
 
     monkeypatch.setattr(experiments.Cell, "metrics", metrics)
+    monkeypatch.setattr(experiments.Cell, "heard", lambda cell: {})
 
 
 def test_every_row_and_setting_of_table_1(untrained, smoke_data, tmp_path):
@@ -43,7 +45,7 @@ def test_every_row_of_table_2(untrained, smoke_data, tmp_path):
     assert set(table["setting"]) == {"O"}
     text = (tmp_path / "table2.md").read_text()
     assert "| DeepLabV3 + DGM w/o top-down |" in text
-    assert "DeepLabV3, object mIoU (multi-scale) 44.10" in text
+    assert "| DeepLabV3 | 44.10 |" in text
 
 
 def test_rows_can_be_chosen_and_others_are_told(untrained, smoke_data, tmp_path):
@@ -76,7 +78,7 @@ def test_rendered_table_carries_data_and_every_cell(made):
     value = table.query("model == 'DGM' and setting == 'O+P+S' and task == 'scene'")["value"].item()
     row = next(line for line in text.splitlines() if line.startswith("| O+P+S | DGM |"))
     assert f"{100 * value:.2f}" in row
-    assert "not comparable" in text
+    assert "not to be compared" in text
 
 
 def test_deviation_over_seeds_is_shown():
@@ -157,3 +159,36 @@ def test_readme_shows_what_stands_in_results(tmp_path):
     (tmp_path / "table3.md").write_text("| new \\1 |\n")
     tables.refresh_readme(readme, tmp_path)
     assert readme.read_text() == "before\n<!-- table3 -->\n| new \\1 |\n<!-- /table3 -->\nafter\n"
+
+
+def test_every_number_that_the_paper_prints_is_at_hand():
+    """Tables 1-3: counts of values, a few of them, and what the paper reads out of its Table 1."""
+    assert PRINTED.groupby("table").size().to_dict() == {"1": 66, "2": 21, "3": 8}
+    at = PRINTED.set_index(["table", "model", "setting", "task", "metric"])["paper"]
+    assert at["1", "DGM", "O+P+S+M+T", "texture", "accuracy"] == 0.6010
+    assert at["2", "HRNetV2 + DGM w/o top-down", "O", "object", "mIoU (multi-scale)"] == 0.4386
+    assert at["3", "RCCA", "769 x 769", "overhead", "gflops"] == 16.5
+    wide = (100 * at["1"]).unstack("model")
+    gains = (wide["DGM"] - wide["UPerNet"]).round(2)
+    assert gains["O+P+S"].xs("mIoU", level="metric").to_dict() == {"object": 0.93, "part": 1.16}
+    assert gains["O+P+S", "scene", "accuracy"] == 0.52
+    assert gains["O+P+S", "object", "pixel accuracy"] == -2.08  # "biased by the imbalanced number of pixels", Sec. 5.3
+
+
+def test_printed_numbers_stand_in_a_block_of_their_own():
+    facts = {"table": "1", "setting": "O+P+S", "task": "object", "metric": "mIoU", "data": "Broden-mini", "seed": 0}
+    table = pd.DataFrame([facts | {"model": name, "value": 0.5} for name in ("UPerNet", "DGM")]).merge(PRINTED)
+    ours, printed = render(table).split("Printed in the paper")
+    assert "| DGM | 50.00 |" in ours
+    assert "24.76" not in ours
+    assert "Broden+" in printed
+    assert "| DGM | 24.76 |" in printed
+
+
+def test_how_well_the_graph_is_heard_stands_below():
+    runs = {
+        f"DGM, O, seed {seed}": {"residual share": [share, 0.2], "graph share": [0.05, 0.001]}
+        for seed, share in enumerate((0.1, 0.2))
+    }
+    assert "- DGM, O: residual 15.0 / 20.0, graph 5.0 / 0.1\n" in render_heard(runs)
+    assert render_heard({}) == ""

@@ -34,7 +34,7 @@ NOTES = {
     "1": "Printed in the paper, one run each on **Broden+** with ResNet-50 (other data and another size, not to be "
     "compared with ours)",
     "2": "Printed in the paper for **ADE20K** (other data and another size, not to be compared with ours); the rows "
-    "without DGM are multi-scale results of other people's code with ResNet-101 or HRNetV2-W48, each trained in its own way",
+    "without DGM are multi-scale results of other people's code with ResNet-101 or HRNetV2-W48, each trained its way",
 }
 
 
