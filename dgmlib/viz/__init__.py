@@ -15,6 +15,7 @@
 `partitions`        superpixels' outlines; `adjacency_graph` which touch; `quality_curves` how good they are
 `overview`          groups, clicks, predictions and Grad-CAM in one picture
 `training_curve`    the losses of Eq. 12 as training goes; `LiveCurve` redraws it in place in Jupyter
+`heard`             what the graph contributes, by level; `heard_in_training` as training goes
 `table1` - `table3`  the tables as pictures
 ==================  =====================================================================================
 
@@ -29,6 +30,7 @@ from dgmlib.viz.comparison import comparison
 from dgmlib.viz.curves import LiveCurve, training_curve
 from dgmlib.viz.gradcam import heat_maps
 from dgmlib.viz.grouping import following_colours, grouping_levels, hierarchy
+from dgmlib.viz.heard import heard, heard_in_training
 from dgmlib.viz.nodes import affinities, centres, false_colours, region_colours
 from dgmlib.viz.overview import overview
 from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, save
@@ -52,6 +54,8 @@ __all__ = [
     "false_colours",
     "following_colours",
     "grouping_levels",
+    "heard",
+    "heard_in_training",
     "heat_maps",
     "hierarchy",
     "overview",

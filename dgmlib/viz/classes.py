@@ -11,11 +11,11 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from dgmlib.viz.grouping import draw_groups
-from dgmlib.viz.style import NONE, PALETTE, panels
+from dgmlib.viz.style import GREY, NONE, PALETTE, legend_under, panels
 
 #: Names that are no classes, and their greys.
 OTHERS = "others"
-GREYS = {"-": NONE, "no part": "#b4b4b4", OTHERS: "#8a8a8a"}
+GREYS = {"-": NONE, "no part": "#b4b4b4", OTHERS: GREY}
 #: matplotlib's twenty colours but its two greys, which would look like `GREYS`.
 EIGHTEEN = tuple(to_hex(colour) for i, colour in enumerate(colormaps["tab20"].colors) if i // 2 != 7)
 
@@ -70,8 +70,7 @@ def parse(axis: Axes, ids: ArrayLike, names: Sequence[str], shape: Sequence[int]
     ids, names, order = largest(ids, names)
     colours = class_colours(order, names)
     paint(axis, ids, colours, shape)
-    style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False, "fontsize": fontsize}
-    axis.legend(handles=handles(colours, names), ncols=2, columnspacing=1, handlelength=1.2, **style)
+    legend_under(axis, handles(colours, names), fontsize)
 
 
 def largest(ids: ArrayLike, names: Sequence[str], count: int = 7) -> tuple[np.ndarray, Sequence[str], list[int]]:
