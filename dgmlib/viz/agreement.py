@@ -39,14 +39,15 @@ def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
         for axis, (metric, title) in zip(column, {"purity": "purity", "VI": "VI, bits"}.items(), strict=True):
             points = within_error(rows[rows["metric"] == metric], "mean")
             what = {"hue": "curve", "style": "curve", "hue_order": CURVES, "style_order": CURVES, "palette": COLOURS}
-            style = {"errorbar": ("pi", 100), "err_style": "bars", "markersize": 6, "linewidth": 1.2}
+            style = {"errorbar": ("pi", 100), "err_style": "bars", "markersize": 7, "linewidth": 1.2}
             sns.lineplot(points, x="groups", y="mean", **what, markers=MARKERS, dashes=False, **style, ax=axis)
             axis.axhline(means[metric, "one group"].iloc[0], color=GREY, linestyle=":", linewidth=1.2)
             axis.axvline(means["segments", "DGM"].iloc[0], color=GREY, linestyle=":", linewidth=1.2)
-            axis.set(xscale="log", xlabel="groups in an image", ylabel=title)
+            axis.set(xlabel="groups in an image", ylabel=title)
             axis.label_outer()
             axis.spines[["top", "right"]].set_visible(False)
         column[0].set_title(f"{data}, {labels}s")
+        column[1].set_xscale("log")
         column[1].set_xticks([1, 3, 10, 30, 100])
         column[1].xaxis.set_major_formatter(ScalarFormatter())
     axes[1, 0].set_ylim(0, None)

@@ -3,21 +3,18 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from dgmlib.viz.grouping import draw_groups
-from dgmlib.viz.style import GREY, NONE, PALETTE, legend_under, panels
+from dgmlib.viz.style import GREY, NONE, colours_of, legend_under, panels
 
 #: Names that are no classes, and their greys.
 OTHERS = "others"
 GREYS = {"-": NONE, "no part": "#b4b4b4", OTHERS: GREY}
-#: matplotlib's twenty colours but its two greys, which would look like `GREYS`.
-EIGHTEEN = tuple(to_hex(colour) for i, colour in enumerate(colormaps["tab20"].colors) if i // 2 != 7)
 
 
 def segmentation(photo: ArrayLike, maps: Mapping[str, ArrayLike], names: Sequence[str]) -> Figure:
@@ -91,11 +88,8 @@ def largest(ids: ArrayLike, names: Sequence[str], count: int = 7) -> tuple[np.nd
 
 
 def class_colours(ids: Sequence[int], names: Sequence[str]) -> dict[int, str]:
-    """Colours for the class ids that occur: Okabe-Ito while they last, then matplotlib's `EIGHTEEN`, then a rainbow."""
-    real = [int(i) for i in ids if names[i] not in GREYS]
-    rainbow = [to_hex(colour) for colour in colormaps["turbo"].resampled(max(len(real), 1)).colors]
-    palette = next((few for few in (PALETTE, EIGHTEEN) if len(real) <= len(few)), rainbow)
-    colours = dict(zip(real, palette, strict=False))
+    """Colours for the class ids that occur, see `dgmlib.viz.style.colours_of`; greys for what is no class."""
+    colours = colours_of(int(i) for i in ids if names[i] not in GREYS)
     return {int(i): colours.get(int(i)) or GREYS[names[i]] for i in ids}
 
 

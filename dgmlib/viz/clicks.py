@@ -81,15 +81,17 @@ def click_curves(table: pd.DataFrame) -> Figure:
         table: rows of ``results/clicks.csv``.
     """
     table = table[table["method"].isin(COLOURS)].dropna(subset="clicks")
-    panels = list(table.groupby(["data", "model"], sort=False))
-    figure, axes = row(len(panels), width=max(3.4, 5.6 / len(panels)), height=3.4, sharey=True)
-    for axis, ((data, model), rows) in zip(axes, panels, strict=True):
-        best = rows[rows["method"] == "untrained DGM"].groupby("level")["IoU"].mean()
-        rows = rows[(rows["method"] != "untrained DGM") | (rows["level"] == best.idxmax())]
-        lines = {_name(*line): line for line in rows.groupby(["method", "level"], sort=False).groups}
-        rows = rows.assign(line=rows[["method", "level"]].apply(lambda line: _name(*line), axis=1))
-        what = {"hue": "line", "palette": {name: COLOURS[method] for name, (method, _) in lines.items()}}
-        what |= {"style": "line", "dashes": {name: DASHES.get(level, "") for name, (_, level) in lines.items()}}
+    names = table["method"] + table["level"].map(lambda level: f", level {level}" if level > 1 else "")
+    table = table.assign(line=names.where(table["method"] != "untrained DGM", names + " (its best)"))
+    groups = list(table.groupby(["data", "model"], sort=False))
+    figure, axes = row(len(groups), width=max(3.4, 5.6 / len(groups)), height=3.4, sharey=True)
+    for axis, ((data, model), rows) in zip(axes, groups, strict=True):
+        untrained = rows["method"] == "untrained DGM"
+        means = rows[untrained].groupby("level")["IoU"].mean()
+        rows = rows[~untrained | rows["level"].isin(means.nlargest(1).index)]
+        lines = rows.drop_duplicates("line").set_index("line")
+        what = {"hue": "line", "palette": lines["method"].map(COLOURS).to_dict()}
+        what |= {"style": "line", "dashes": lines["level"].map(lambda level: DASHES.get(level, "")).to_dict()}
         error = {"errorbar": ("pi", 100), "err_kws": {"alpha": 0.1, "linewidth": 0}}
         sns.lineplot(within_error(rows, "IoU"), x="clicks", y="IoU", **what, **error, ax=axis)
         axis.set(title=f"{data}\n{model}", xticks=sorted(rows["clicks"].unique()))
@@ -97,8 +99,3 @@ def click_curves(table: pd.DataFrame) -> Figure:
     axes[0].set(ylabel="IoU, mean over objects", ylim=(0, 1))
     legend(figure, "outside right upper", columns=1, fontsize=9)
     return figure
-
-
-def _name(method: str, level: int) -> str:
-    name = method if level < 2 else f"{method}, level {level}"
-    return f"{name} (its best)" if method == "untrained DGM" else name

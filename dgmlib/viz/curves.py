@@ -47,7 +47,7 @@ def running_mean(axis: Axes, rows: pd.DataFrame, y: str, hue: str, colours: Mapp
         lambda values: values.rolling(max(len(values) // 8, 3), min_periods=1, center=True).mean()
     )
     what = {"x": "iteration", "hue": hue, "palette": colours, "ax": axis}
-    sns.scatterplot(rows, y=y, **what, s=9, alpha=0.35, linewidth=0, legend=False)
+    sns.scatterplot(rows, y=y, **what, s=12, alpha=0.35, linewidth=0, legend=False)
     sns.lineplot(rows.assign(mean=mean), y="mean", **what, estimator=None)
     axis.set(ylabel=y)
 

@@ -4,18 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
 from dgmlib.viz.curves import records, running_mean
-from dgmlib.viz.style import GREY, PALETTE, legend, row
+from dgmlib.viz.style import GREY, bars_and_points, colours_of, legend, row
 
 #: What of it is drawn, and the percentage below which a level counts as not heard.
 SHARES = {
-    "residual share": (r"residual, share of $F^l + \hat{F}^l$", 10),
-    "graph share": ("graph, share of what Re-projection reads", 5),
+    "residual share": ("residual's share of F + Fhat", 10),
+    "graph share": ("graph's share of what Re-projection reads", 5),
 }
 
 
@@ -26,14 +24,9 @@ def heard(table: pd.DataFrame) -> Figure:
         table: columns "model", "level", "name" ("residual share" or "graph share", other rows are left out) and
             "value", a fraction; a row per seed, say.
     """
-    colours = dict(zip(table["model"].unique(), PALETTE, strict=False))
-
-    def draw(axis: Axes, rows: pd.DataFrame) -> None:
-        what = {"data": rows, "x": "level", "y": "percent", "hue": "model", "palette": colours, "hue_order": colours}
-        sns.barplot(**what, errorbar=None, gap=0.06, alpha=0.55, saturation=1, ax=axis)
-        sns.stripplot(**what, dodge=True, jitter=False, size=3, legend=False, ax=axis)
-
-    return _panels(draw, table)
+    table = table[table["name"].isin(SHARES)]
+    colours = colours_of(table["model"])
+    return _panels(lambda axis, rows: bars_and_points(axis, rows, "level", colours), table, 1 + len(colours) // 2)
 
 
 def heard_in_training(log: str | Path | Sequence[Mapping]) -> Figure:
@@ -50,19 +43,20 @@ def heard_in_training(log: str | Path | Sequence[Mapping]) -> Figure:
         raise ValueError("the log has no residual share and graph share; train a network with a Deep Grouping Model.")
     table = table[table["phase"] == table["phase"].min()].explode(list(SHARES))
     table["level"] = (table.groupby(level=0).cumcount() + 1).map("level {}".format)
-    colours = dict(zip(table["level"].unique(), PALETTE, strict=False))
+    colours = colours_of(table["level"])
     tidy = table.melt(["iteration", "level"], list(SHARES), "name").astype({"value": float})
-    return _panels(lambda axis, rows: running_mean(axis, rows, "percent", "level", colours), tidy)
+    return _panels(lambda axis, rows: running_mean(axis, rows, "percent", "level", colours), tidy, 1)
 
 
-def _panels(draw: Callable[[Axes, pd.DataFrame], None], table: pd.DataFrame) -> Figure:
-    figure, axes = row(2, width=4.2, height=3.0, sharey=True)
+def _panels(draw: Callable[[Axes, pd.DataFrame], None], table: pd.DataFrame, rows: int) -> Figure:
+    figure, axes = row(2, width=4.2, height=2.8 + 0.2 * rows, sharey=True)
     for axis, (name, (title, least)) in zip(axes, SHARES.items(), strict=True):
-        draw(axis, table[table["name"] == name].assign(percent=lambda rows: 100 * rows["value"]))
-        axis.axhline(least, color=GREY, linestyle="--", linewidth=0.8)
-        axis.set_yscale("symlog", linthresh=0.01, linscale=0.4)  # 0 can be told from 0.01 %, and 10 % from 20 %
-        axis.set(ylim=(0, 100), ylabel="")
+        draw(axis, table[table["name"] == name].assign(percent=lambda shares: 100 * shares["value"]))
+        axis.axhline(least, color=GREY, linestyle="--", linewidth=0.8, label="asked for")
         axis.set_title(title, fontsize=10)
-        axis.yaxis.set_major_formatter(PercentFormatter())
-    legend(figure)
+    # 0 can be told from 0.01 %, and 10 % from 20 %. Only now: on this scale seaborn would take geometric means.
+    axes[0].set_yscale("symlog", linthresh=0.01, linscale=0.4)
+    axes[0].set(ylim=(0, 100))
+    axes[0].yaxis.set_major_formatter("{x:g}")
+    legend(figure, columns=2 if rows > 1 else None, fontsize=9)
     return figure

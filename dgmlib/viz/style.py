@@ -4,15 +4,18 @@ A figure is made without pyplot, which would show it once more; Jupyter and `sav
 """
 
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from IPython import get_ipython
+from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 from skimage.segmentation import find_boundaries
@@ -24,6 +27,8 @@ DPI = 80  # screen resolution: notebooks stay small
 #: Okabe and Ito's colours, which people with any colour vision tell apart; black comes last.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
 NONE = "#e8e8e8"
+#: matplotlib's twenty colours but its two greys, which are for what is no class.
+EIGHTEEN = tuple(to_hex(colour) for i, colour in enumerate(colormaps["tab20"].colors) if i // 2 != 7)
 GREY = "#8a8a8a"  # what is beside the matter: printed numbers, bounds, others
 
 
@@ -62,6 +67,21 @@ def row(count: int, width: float, height: float, **kwargs) -> tuple[Figure, np.n
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def colours_of(names: Iterable[Hashable]) -> dict[Hashable, str]:
+    """Give every name a colour: those of `PALETTE` while they last, then `EIGHTEEN`, then a rainbow."""
+    names = list(dict.fromkeys(names))
+    rainbow = [to_hex(colour) for colour in colormaps["turbo"].resampled(max(len(names), 1)).colors]
+    palette = next((few for few in (PALETTE, EIGHTEEN) if len(names) <= len(few)), rainbow)
+    return dict(zip(names, palette, strict=False))
+
+
+def bars_and_points(axis: Axes, rows: pd.DataFrame, x: str, colours: Mapping[str, str]) -> None:
+    """Draw "percent" by ``x``, a colour per "model": a bar at the mean of rows, and a point for each of them."""
+    what = {"x": x, "y": "percent", "hue": "model", "palette": colours, "hue_order": colours, "ax": axis}
+    sns.barplot(rows, **what, errorbar=None, gap=0.06, alpha=0.55, saturation=1)
+    sns.stripplot(rows, **what, dodge=True, jitter=False, size=4.5, legend=False)
 
 
 def legend(figure: Figure, loc: str = "outside lower center", columns: int | None = None, **style) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from skimage.color import label2rgb
 from skimage.util import img_as_float
 
-from dgmlib.viz.style import PALETTE, legend, outlined, panels, row
+from dgmlib.viz.style import PALETTE, colours_of, legend, outlined, panels, row
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -68,7 +68,7 @@ def quality_curves(table: pd.DataFrame) -> Figure:
     Args:
         table: ``results/superpixels.csv``.
     """
-    colours = dict(zip(table["method"].unique(), PALETTE, strict=False))
+    colours = colours_of(table["method"])
     widths = {method: 3 if method == "ours" else 1.2 for method in colours}
     figure, axes = row(len(SCORES), width=3.6, height=3.6)
     for axis, (score, (meaning, better)) in zip(axes, SCORES.items(), strict=True):

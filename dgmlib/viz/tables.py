@@ -4,7 +4,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from dgmlib.viz.style import GREY, NONE, PALETTE, legend, row
+from dgmlib.viz.style import GREY, NONE, PALETTE, bars_and_points, colours_of, legend, row
 
 
 def table1(table: pd.DataFrame) -> Figure:
@@ -15,13 +15,10 @@ def table1(table: pd.DataFrame) -> Figure:
     """
     metric = table["metric"].str.replace(" ", "\n")
     table = table.assign(column=table["task"] + "\n" + metric, percent=100 * table["value"])
-    settings, models = table.groupby("setting", sort=False), table["model"].unique()
-    colours = dict(zip(models, PALETTE, strict=False))
+    settings, colours = table.groupby("setting", sort=False), colours_of(table["model"])
     figure, axes = row(len(settings), width=6.0, height=3.4, sharey=True, width_ratios=settings["column"].nunique())
     for axis, (setting, rows) in zip(axes, settings, strict=True):
-        what = {"data": rows, "x": "column", "y": "percent", "hue": "model", "palette": colours, "hue_order": models}
-        sns.barplot(**what, errorbar=None, gap=0.06, alpha=0.55, saturation=1, ax=axis)
-        sns.stripplot(**what, dodge=True, jitter=False, size=4, legend=False, ax=axis)
+        bars_and_points(axis, rows, "column", colours)
         axis.set(title=setting, xlabel="")
         axis.tick_params(axis="x", labelsize=8)
     figure.suptitle(_title(1, table))
@@ -47,7 +44,7 @@ def table2(table: pd.DataFrame) -> Figure:
         sns.barplot(**what, hue="kind", palette=kinds, hue_order=kinds, errorbar=None, width=0.7, saturation=1)
         for bars in axis.containers:
             axis.bar_label(bars, fmt="%.1f", padding=18, fontsize=8)
-        sns.stripplot(**what, color="black", jitter=False, size=3)
+        sns.stripplot(**what, color="black", jitter=False, size=4)
         axis.set(title=scale, xlabel="object mIoU, percent", ylabel="", xmargin=0.22)
     figure.suptitle(_title(2, table))
     legend(figure)
