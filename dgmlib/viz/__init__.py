@@ -24,9 +24,8 @@ file per kind of figure; `style` holds what they share.
 """
 
 from dgmlib.viz.agreement import agreement_curves
-from dgmlib.viz.classes import class_colours, parsing, segmentation
+from dgmlib.viz.classes import class_colours, comparison, parsing, segmentation
 from dgmlib.viz.clicks import click_curves, click_masks
-from dgmlib.viz.comparison import comparison
 from dgmlib.viz.curves import LiveCurve, training_curve
 from dgmlib.viz.gradcam import heat_maps
 from dgmlib.viz.grouping import following_colours, grouping_levels, hierarchy

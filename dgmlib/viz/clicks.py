@@ -19,12 +19,7 @@ if TYPE_CHECKING:
     from dgmlib.explain import Click
 
 #: What `click_curves` draws: methods in colours, levels in dashes.
-COLOURS = {
-    "superpixel only": "#000000",
-    "DGM": PALETTE[0],
-    "untrained DGM": PALETTE[3],
-    "flood by colour": PALETTE[5],
-}
+COLOURS = {"superpixel only": PALETTE[7], "DGM": PALETTE[0], "untrained DGM": PALETTE[3], "flood by colour": PALETTE[5]}
 DASHES = {3: (4, 1.5), 4: (1, 1.5)}
 
 

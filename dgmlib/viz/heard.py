@@ -24,8 +24,7 @@ def heard(table: pd.DataFrame) -> Figure:
         table: columns "model", "level", "name" ("residual share" or "graph share", other rows are left out) and
             "value", a fraction; a row per seed, say.
     """
-    table = table[table["name"].isin(SHARES)]
-    colours = colours_of(table["model"])
+    colours = colours_of(table.loc[table["name"].isin(SHARES), "model"])
     return _panels(lambda axis, rows: bars_and_points(axis, rows, "level", colours), table, 1 + len(colours) // 2)
 
 
@@ -54,7 +53,7 @@ def _panels(draw: Callable[[Axes, pd.DataFrame], None], table: pd.DataFrame, row
         draw(axis, table[table["name"] == name].assign(percent=lambda shares: 100 * shares["value"]))
         axis.axhline(least, color=GREY, linestyle="--", linewidth=0.8, label="asked for")
         axis.set_title(title, fontsize=10)
-    # 0 can be told from 0.01 %, and 10 % from 20 %. Only now: on this scale seaborn would take geometric means.
+    # After all is drawn, since on another scale than a linear one seaborn takes another mean.
     axes[0].set_yscale("symlog", linthresh=0.01, linscale=0.4)
     axes[0].set(ylim=(0, 100))
     axes[0].yaxis.set_major_formatter("{x:g}")
