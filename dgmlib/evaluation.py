@@ -6,6 +6,7 @@ so that a wrong object costs its parts.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 
 import numpy as np
@@ -18,9 +19,9 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from tqdm import tqdm
 
 from dgmlib.broden.loading import view
-from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.broden.workers import Reader, ReportingLoader
 from dgmlib.superpixels import RegionMaps
+from dgmlib.vocabulary import Vocabulary
 
 EPSILON = 1e-8
 # The label that is not counted.
@@ -42,7 +43,7 @@ def evaluate(
     """Score a model on every image of a dataset that is labelled for one of ``tasks``.
 
     Args:
-        model: called as ``model(images, labels, tasks=...)``.
+        model: called as ``model(images, regions, tasks=...)``.
         dataset: `BrodenPlus`, `FolderDataset` or `SceneParse150`.
         tasks: the tasks to score; those the dataset has no labels for are left out of the result.
         short_side: of the scaled image, in pixels; sides are then rounded up to a multiple of 32, stretching slightly.
@@ -68,7 +69,7 @@ def evaluate(
     with torch.inference_mode():
         for sample, images in tqdm(loader, desc="evaluate", unit="image", disable=hidden):
             sample = {key: value.to(device) if torch.is_tensor(value) else value for key, value in sample.items()}
-            images = [(image.to(device), labels.to(device)) for image, labels in images]
+            images = [(image.to(device), regions.to(device)) for image, regions in images]
             scores.update(predict(model, images, sample, dataset.vocabulary, tasks), sample)
     model.train(was_training)
     return scores.compute()
@@ -93,8 +94,8 @@ def predict(
     asked = wanted + ["object"] * ("part" in wanted and "object" not in wanted)
     valid = [thing for thing, ok in zip(vocabulary.object_parts, sample.get("part_valid", ()), strict=False) if ok]
     total: dict = {}
-    for image, labels in images:
-        outputs = model(image, labels, tasks=tuple(asked))
+    for image, regions in images:
+        outputs = model(image, regions, tasks=tuple(asked))
         for name, logits in _groups(outputs, asked, valid, vocabulary):
             size = sample["image"].shape[:2]
             if name in ("scene", "texture"):
@@ -118,6 +119,33 @@ def _groups(outputs, asked: Sequence[str], valid: Sequence[int], vocabulary: Voc
             yield task, outputs[task]
     for thing in valid if "part" in asked else ():
         yield ("part", thing), outputs["part"][:, vocabulary.part_slices[thing]]
+
+
+@contextmanager
+def listening(model: nn.Module) -> Iterator[dict[str, list[float]]]:
+    """Note what the groupings of a model say of themselves while it runs; nothing of a model without DGM.
+
+    Yields:
+        a dict that holds, afterwards, means over all images by level: "residual share", "graph share", "rank" (see
+        `Grouping.heard`), "entropy" (0 at level 1, whose nodes hear themselves) and "groups" that own a superpixel.
+    """
+    found: list[dict] = []
+
+    def note(module: nn.Module, arguments: tuple, output: tuple) -> None:
+        grouping, levels = output[1], range(1, len(output[1].nodes) + 1)
+        entropy = [0.0, *(grouping.entropy(level).mean().item() for level in levels[1:])]
+        groups = [len(grouping.label_map(level).unique()) for level in levels]
+        found.append(grouping.heard() | {"entropy": entropy, "groups": groups})
+
+    heard: dict[str, list[float]] = {}
+    hook = model.dgm.register_forward_hook(note) if getattr(model, "dgm", None) is not None else None
+    try:
+        yield heard
+    finally:
+        if hook is not None:
+            hook.remove()
+    for name in found[0] if found else ():
+        heard[name] = [round(value, 4) for value in np.mean([one[name] for one in found], 0).tolist()]
 
 
 class Scores(nn.Module):

@@ -70,9 +70,10 @@ class Predictor:
         tasks: Sequence[str] | None = None,
     ):
         recipe = getattr(model, "recipe", {})
+        known = (recipe.get("model") or {}) | recipe.get("facts", {})
         self.model, self.max_size = model, max_size
-        self.short_side = short_side or recipe.get("facts", {}).get("short_side", 450)
-        self.max_regions = recipe.get("model", {}).get("max_regions", 512)
+        self.short_side = short_side or known.get("short_side", 450)
+        self.max_regions = known.get("max_regions", 512)
         self.tasks = tuple(model.heads) if tasks is None else tuple(tasks)
 
     @classmethod

@@ -1,6 +1,7 @@
 """Reading: how the open sentences of the paper are read. The evidence is in results/reading.md and notebook 03."""
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import torch
@@ -29,6 +30,9 @@ class Reading:
             never falls below 1e-4 of their mean squared length.
         sigma2: a fixed sigma^2 instead.
         start: weight that the residual layers' BatchNorm starts at.
+
+    Raises:
+        ValueError: if a bandwidth is not positive and finite.
     """
 
     edges: Literal["grouping", "updated"] = "grouping"
@@ -38,6 +42,11 @@ class Reading:
     bandwidth: float = 0.03
     sigma2: float | None = None
     start: float = 0.3
+
+    def __post_init__(self):
+        for name, value in (("bandwidth", self.bandwidth), ("sigma2", self.sigma2 if self.sigma2 is not None else 1.0)):
+            if not isinstance(value, int | float) or not 0 < value < inf:
+                raise ValueError(f"{name} must be a positive number, not {value!r}.")
 
     def sigma_squared(self, lower: Tensor, lower_mask: Tensor, upper: Tensor, upper_mask: Tensor) -> Tensor | float:
         """sigma^2 of Eq. 1 and 8 for nodes (B, N, D) and (B, M, D): a number, or one per image (B, 1, 1)."""

@@ -1,13 +1,15 @@
 """Whether the graph is heard, and what is left when it is cut."""
 
 import math
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from dgmlib.grouping import DeepGrouping
 from dgmlib.groups import Grouping, masked_mean, share_of_spread
-from dgmlib.measure.reading import Foreign, cut, folds, hooked, without_top_down
+from dgmlib.measure.reading import cut, folds, foreign_groups, pooled_otherwise, without_top_down
 from dgmlib.reading import AS_PRINTED, Reading
 from dgmlib.regions import RegionGrid
 
@@ -48,9 +50,10 @@ class TestShares:
 
     @pytest.mark.parametrize("combine", ["sum", "concat"])
     def test_a_cut_graph_is_not_heard_and_leaves_superpixels_without_a_graph(self, combine):
-        dgm, features, regions = model(Reading(combine=combine)), maps(), labels()
-        with hooked(dgm.tdmp, cut):
+        dgm, features, regions = model(Reading(combine=combine, pooled="unit")), maps(), labels()
+        with cut(SimpleNamespace(dgm=dgm)):
             residuals, grouping = dgm(features, regions)
+        assert (grouping.scene == 0).all()
         assert (grouping.graph_share < 1e-12).all()
         assert (dgm(features, regions)[1].graph_share > 1e-3).all()
         # Pooling and Re-projection alone, told one and the same thing everywhere.
@@ -103,34 +106,46 @@ class TestNumbersOfAGrouping:
         assert heard == {"residual share": [0.25, 0.5], "graph share": [0.25, 0.5], "rank": [4.0, 2.0]}
 
 
-class TestHooks:
+class TestDisabled:
+    """What is done to a trained model's graph at test time, and undone."""
+
     def test_without_top_down_nodes_are_those_of_the_way_up(self):
-        dgm = model()
-        with hooked(dgm.tdmp, without_top_down):
-            cut_off = dgm(maps(), labels())[1]
-        silent = model(top_down=False)
+        dgm, silent, features = model(), model(top_down=False), maps()
         silent.load_state_dict({k: v for k, v in dgm.state_dict().items() if not k.startswith("tdmp")})
-        torch.manual_seed(0)
-        features = maps()
-        with hooked(dgm.tdmp, without_top_down):
-            cut_off = dgm(features, labels())[1]
-        for a, b in zip(cut_off.nodes, silent(features, labels())[1].nodes, strict=True):
+        with without_top_down(SimpleNamespace(dgm=dgm)):
+            found = dgm(features, labels())[1]
+        for a, b in zip(found.nodes, silent(features, labels())[1].nodes, strict=True):
             torch.testing.assert_close(a, b)
 
-    def test_foreign_assignments_are_those_of_the_image_before(self):
+    def test_foreign_groups_are_those_of_the_image_before(self):
         dgm, regions = model(), labels()[:1]
         first, second = ([f[:1] for f in maps()] for _ in range(2))
-        expected = dgm(first, regions)[1].assignments
-        with hooked(dgm.emgp, Foreign()):
+        expected = dgm(first, regions)[1]
+        with foreign_groups(SimpleNamespace(dgm=dgm)):
             dgm(first, regions)
-            found = dgm(second, regions)[1].assignments
-        assert torch.equal(found[0], expected[0])
+            found = dgm(second, regions)[1]
+        assert torch.equal(found.assignments[0], expected.assignments[0])
+        assert torch.equal(found.top_down[0], expected.top_down[0])
+        assert found.nodes[1].isfinite().all()
 
-    def test_a_hook_is_gone_afterwards(self):
+    def test_steps_and_starts_of_the_pooling_can_be_others(self):
+        dgm, features = model(testing_iterations=4), maps()
+        other = model(testing_iterations=1)
+        other.load_state_dict(dgm.state_dict())
+        with pooled_otherwise(SimpleNamespace(dgm=dgm), steps=1):
+            found = dgm(features, labels())[0]
+        assert all(torch.equal(a, b) for a, b in zip(found, other(features, labels())[0], strict=True))
+        with pooled_otherwise(SimpleNamespace(dgm=dgm), random=True):
+            first, second = (dgm(features, labels())[1].assignments[0] for _ in range(2))
+        assert not torch.equal(first, second)
+
+    @pytest.mark.parametrize("disabled", [cut, foreign_groups, without_top_down, partial(pooled_otherwise, steps=1)])
+    def test_afterwards_all_is_as_it_was(self, disabled):
         dgm, features = model(), maps()
         before = dgm(features, labels())[0]
-        with pytest.raises(RuntimeError, match="stop"), hooked(dgm.tdmp, cut):
+        with pytest.raises(RuntimeError, match="stop"), disabled(SimpleNamespace(dgm=dgm)):
             raise RuntimeError("stop")
+        dgm.eval()
         assert all(torch.equal(a, b) for a, b in zip(before, dgm(features, labels())[0], strict=True))
 
 

@@ -12,7 +12,7 @@ exactly one, nothing weighs more, and a large group does not count for less beca
 level 1, M is the identity and a click selects its superpixel alone.
 
 Coming down by Ptilde (Eq. 8) in place of M^T selected less well on training images, as did other normalisations; the
-threshold of 0.5 was chosen on them as well, none of the images that `dgmlib.explain.click_benchmark` reports.
+threshold of 0.5 was chosen on them as well, none of the images that `dgmlib.measure.clicks` reports.
 """
 
 import io

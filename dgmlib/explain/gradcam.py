@@ -31,9 +31,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.groups import Grouping
 from dgmlib.parsing import Parsed, PerceptualParser
+from dgmlib.vocabulary import Vocabulary
 
 IMAGE_TASKS = ("scene", "texture")  # one label for the whole image
 

@@ -23,8 +23,8 @@ from torch.utils.data import Dataset
 from dgmlib import presets
 from dgmlib.broden import FolderDataset
 from dgmlib.data import data_root, open_data
-from dgmlib.evaluation import evaluate
-from dgmlib.groups import Grouping, masked_mean
+from dgmlib.evaluation import evaluate, listening
+from dgmlib.groups import masked_mean
 from dgmlib.measure.provenance import provenance
 from dgmlib.measure.study import markdown, publish
 from dgmlib.parsing import PerceptualParser
@@ -211,10 +211,10 @@ class Run:
             began = process_time()
             training, regions = self.preset.training, self.preset.model.max_regions
             train(model, kept, training, out, self.seed, regions, "cpu", progress=False)
-            result = {"seconds": process_time() - began, "scores": {"": self.score(model, held_out)}}
-            if candidate.reading:
-                result["heard"] = self.listen(model, held_out)
-                result["parameters"] = sum(p.numel() for p in model.dgm.parameters())
+            result = {"seconds": process_time() - began}
+            with listening(model) as heard:
+                result |= {"scores": {"": self.score(model, held_out)}, "heard": heard}
+            result["parameters"] = sum(p.numel() for p in model.dgm.parameters()) if model.dgm else 0
         for what, disabled in DISABLED.items() if self.name == "default" else ():
             with disabled(model):
                 result["scores"][what] = self.score(model, held_out)
@@ -237,22 +237,6 @@ class Run:
         """Metrics on the fold that was kept out of training."""
         testing, regions = self.preset.testing, self.preset.model.max_regions
         return evaluate(model, held_out, self.tasks, testing.short_side, regions, max_size=testing.max_size)
-
-    def listen(self, model: PerceptualParser, held_out: Dataset, images: int = 20) -> dict[str, list[float]]:
-        """Means over some images of what a `Grouping` says of itself, by level."""
-        found: list[dict] = []
-
-        def collect(module: nn.Module, arguments: tuple, output: tuple) -> None:
-            grouping: Grouping = output[1]
-            levels = range(1, len(grouping.nodes) + 1)
-            groups = [len(grouping.label_map(level).unique()) for level in levels]
-            entropy = [0.0, *(grouping.entropy(level).item() for level in levels[1:])]  # level 1 hears itself
-            found.append(grouping.heard() | {"groups": groups, "entropy": entropy})
-
-        some = Fold(held_out, range(0, len(held_out), max(len(held_out) // images, 1)))
-        with hooked(model.dgm, collect):
-            self.score(model, some)
-        return {name: torch.tensor([f[name] for f in found]).float().mean(0).tolist() for name in found[0]}
 
 
 def measure(
@@ -299,9 +283,9 @@ def tidy(job: Run, result: dict) -> Iterator[dict]:
     for disabled, metrics in result["scores"].items():
         for name, value in metrics.items():
             yield facts | {"disabled": disabled, "name": name, "level": 0, "value": value}
-    for name in {"seconds", "parameters"} & result.keys():
+    for name in ("seconds", "parameters"):
         yield facts | {"disabled": "", "name": name, "level": 0, "value": result[name]}
-    for name, values in result.get("heard", {}).items():
+    for name, values in result["heard"].items():
         for level, value in enumerate(values, 1):
             yield facts | {"disabled": "", "name": name, "level": level, "value": value}
 
@@ -323,10 +307,10 @@ def paired(rows: pd.DataFrame, metric: str, by: str, base: str) -> pd.DataFrame:
 def render(table: pd.DataFrame) -> str:
     """Render `tidy`'s rows as markdown: a table of candidates and one of what was disabled for every data set."""
     parts = [
-        "Which reading of the paper is heard. Mean ± deviation over seeds, percent, on folds of the training split. Every\n"
-        "candidate of a seed starts from the same shared weights and sees the same batches. Shares are those of\n"
-        "`Grouping`, percent, levels 1 / 2 / 3 / 4; entropy is that of a row of Ptilde^1 ... Ptilde^{l-1} over log N_l,\n"
-        "levels 2 / 3 / 4; time is CPU time of training beside UPerNet's."
+        "Which reading of the paper is heard. Mean ± deviation over seeds, percent, on folds of the training split.\n"
+        "Every candidate of a seed starts from the same shared weights and sees the same batches. Shares are those of\n"
+        "`Grouping`, percent, levels 1 / 2 / 3 / 4; entropy is that of a row of Ptilde^1 ... Ptilde^{l-1} over the\n"
+        "logarithm of N_l, levels 2 / 3 / 4; time is CPU time of training beside UPerNet's."
     ]
     for data, rows in table.groupby("data", sort=False):
         whole, chosen = rows[rows["disabled"] == ""], rows[rows["candidate"] == "default"]
@@ -350,8 +334,9 @@ def render(table: pd.DataFrame) -> str:
             text = mean[levels].map(f"{{:.{digits}f}}".format).agg(" / ".join, axis=1)
             shown[name] = text.reindex(names).fillna("-")
         parameters = whole[whole["name"] == "parameters"].groupby("candidate")["value"].first().map("{:,.0f}".format)
+        parameters = parameters.replace("0", "-")
         seconds = whole[whole["name"] == "seconds"].pivot(index="seed", columns="candidate", values="value")
-        shown["parameters"] = parameters.reindex(names).fillna("-")
+        shown["parameters"] = parameters.reindex(names)
         shown["time"] = seconds.div(seconds["UPerNet"], axis=0).median().map("{:.2f}".format).reindex(names)
         seeds = whole["seed"].nunique()
         parts.append(f"**{data}**, {seeds} seeds\n\n{markdown(shown.rename_axis('candidate').reset_index())}")

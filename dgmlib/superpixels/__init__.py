@@ -12,8 +12,6 @@ boundary it would lose.
 ``graph``         label map -> region adjacency, PyTorch Geometric ``Data``
 ``ucm``           official MCG and gPb-OWT-UCM contour maps -> label maps
 ``cache``         superpixels on disk, for data loaders and for folders of images
-``quality``       label map, human segmentations -> scores
-``benchmark``     the quality table beside other methods (``baselines``)
 ================  =====================================================================
 """
 

@@ -17,7 +17,7 @@ from dgmlib.viz.style import PALETTE, colours_of, legend, outlined, panels, row
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-#: Scores of `dgmlib.superpixels.quality`: what they are, and which way is better.
+#: Scores of `dgmlib.measure.superpixels.scores`: what they are, and which way is better.
 SCORES = {
     "ASA": ("pixels right at best", "higher is better"),
     "BR": ("human boundary found within 2 px", "higher is better"),

@@ -5,23 +5,18 @@ import pytest
 import torch
 from torch import nn
 
-from dgmlib import overhead
+from dgmlib.measure import modules
 from dgmlib.regions import RegionGrid
-
-
-@pytest.fixture(scope="module")
-def table():
-    return overhead.table3().set_index("module")
 
 
 def test_convolutions_are_counted_as_twice_their_multiplications():
     conv = nn.Conv2d(3, 5, 3, stride=2, padding=1)
-    assert overhead.count(conv, torch.zeros(2, 3, 8, 6)) == (3 * 5 * 9 + 5, 2 * (2 * 4 * 3) * (3 * 5 * 9))
+    assert modules.count(conv, torch.zeros(2, 3, 8, 6)) == (3 * 5 * 9 + 5, 2 * (2 * 4 * 3) * (3 * 5 * 9))
 
 
 def test_counting_works_on_meta_tensors():
     with torch.device("meta"):
-        assert overhead.count(nn.Linear(1000, 1000), torch.zeros(10**6, 1000)).flops == 2 * 10**12
+        assert modules.count(nn.Linear(1000, 1000), torch.zeros(10**6, 1000)).flops == 2 * 10**12
 
 
 class Pooling(nn.Module):
@@ -37,7 +32,7 @@ def test_sparse_products_are_counted_by_their_entries():
     """Two regions over a 2 x 3 map, the middle column shared: 8 overlaps, pooled and copied back in 7 channels."""
     labels = torch.tensor([[0, 0, 0, 1, 1, 1]] * 4)[None]
     grid = RegionGrid(labels, [(2, 3)])
-    counted = overhead.count(Pooling(grid), torch.rand(1, 7, 2, 3))
+    counted = modules.count(Pooling(grid), torch.rand(1, 7, 2, 3))
     assert counted == (0, 2 * (2 * 8 * 7))
     assert counted.flops == 2 * grid.flops(0, 7)
 
@@ -45,35 +40,10 @@ def test_sparse_products_are_counted_by_their_entries():
 def test_counting_leaves_the_module_as_it_is():
     module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).train()
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
-    overhead.count(module, torch.rand(2, 3, 4, 4))
+    modules.count(module, torch.rand(2, 3, 4, 4))
     assert module.training
     assert module[1].training
     assert all(torch.equal(tensor, before[name]) for name, tensor in module.state_dict().items())
-
-
-def test_table3_parameters(table):
-    assert table.parameters.to_dict() == {
-        "DGM w/o top-down": 3_417_088,
-        "DGM": 4_467_712,
-        "OCP (ASP-OC)": 15_178_624,
-        "RCCA": 23_924_353,
-    }
-    # All but RCCA's print as the paper's; RCCA's do under the convention that its row names.
-    rounded = table.parameters.round(-3)
-    assert (rounded == table["printed parameters"]).tolist() == [True, True, True, False]
-    assert "23,931,028" in table.loc["RCCA", "printed row"]
-
-
-def test_table3_flops(table):
-    assert round(table.loc["OCP (ASP-OC)", "gflops"], 1) == 287.4
-    assert round(table.loc["RCCA", "gflops"], 1) == 460.5
-    assert "16.54 G" in table.loc["RCCA", "printed row"]
-
-
-def test_dgm_is_cheaper_than_printed(table):
-    assert table.loc["DGM", "gflops"] <= 6.5
-    top_down = table.loc["DGM", "gflops"] - table.loc["DGM w/o top-down", "gflops"]
-    assert 0 < top_down <= 0.9
 
 
 class Doubling(nn.Module):
@@ -85,20 +55,20 @@ class Doubling(nn.Module):
 
 def test_measuring_takes_time_and_peak_memory():
     inputs = {"small": torch.zeros(1_000), "large": torch.zeros(4_000_000)}
-    table = overhead.measure({name: (Doubling(), [x]) for name, x in inputs.items()}, repeats=2).set_index("module")
+    table = modules.timings({name: (Doubling(), [x]) for name, x in inputs.items()}, repeats=2).set_index("module")
     assert (table.seconds > 0).all()
     assert table.megabytes["large"] == pytest.approx(2 * 16, rel=1e-3)
     assert table.megabytes["small"] < 0.1
 
 
 def test_measuring_table3_in_turn():
-    table = overhead.measure_table3(repeats=1, side=64)
+    table = modules.timings(modules.table3_modules(64), repeats=1)
     assert table.module.tolist() == ["DGM w/o top-down", "DGM", "OCP (ASP-OC)", "RCCA"]
     assert (table.seconds > 0).all()
 
 
 def test_the_benchmark_writes_ratios_with_their_provenance(tmp_path):
-    text = overhead.benchmark(repeats=1, side=64, results=tmp_path)
+    text = modules.measure(repeats=1, side=64, out=tmp_path)
     table = pd.read_csv(tmp_path / "modules.csv").query("device == 'cpu'").set_index("module")
     assert list(table.index) == ["DGM w/o top-down", "DGM", "OCP (ASP-OC)", "RCCA"]
     assert table.loc["DGM", "time, DGM = 1"] == 1

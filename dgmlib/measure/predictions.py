@@ -14,13 +14,14 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from dgmlib import presets
-from dgmlib.broden.vocabulary import Vocabulary
-from dgmlib.experiments import SETTINGS, cell_folder, open_data
+from dgmlib.data import open_data
+from dgmlib.experiments import Cell
 from dgmlib.labels import class_names, part_ids
+from dgmlib.measure.provenance import provenance
 from dgmlib.paths import RUNS, write_atomic
 from dgmlib.predictor import Predictor
-from dgmlib.provenance import provenance
 from dgmlib.superpixels import RegionMaps
+from dgmlib.vocabulary import Vocabulary
 
 #: Columns of Fig. 4, after image and truth.
 MODELS = ("APCNet", "OCNet", "UPerNet", "DGM")
@@ -67,7 +68,7 @@ def compare(
     """Let the trained cells of Table 1 predict the chosen validation images.
 
     Args:
-        preset: of the cells, which must be trained: see `dgmlib.experiments.train_cell`.
+        preset: of the cells, which must be trained: see `dgmlib.experiments.Cell`.
         data: root of the data set.
         runs: folder of all runs.
         seed: of the cells.
@@ -77,21 +78,20 @@ def compare(
     Raises:
         FileNotFoundError: if a cell is not trained.
     """
-    testing, predictors = preset.testing, {}
-    for name in models:
-        model = cell_folder(preset, name, SETTING, seed, data, runs) / "model"
-        predictors[name] = Predictor.load(model, short_side=testing.short_side, max_size=testing.max_size)
-    dataset = open_data(data, "val", SETTINGS[SETTING])
+    cells = [Cell(preset, name, SETTING, seed, data, runs) for name in models]
+    sides = {"short_side": preset.testing.short_side, "max_size": preset.testing.max_size}
+    predictors = {cell.system: Predictor.load(cell.model(), **sides) for cell in cells}
+    dataset, found = open_data(data, "val", cells[0].tasks), []
     regions_of = RegionMaps(dataset.cache, preset.model.max_regions)
-    found = []
     for task in TASKS:
+        names = class_names(dataset.vocabulary, task)
         for index in choose(dataset, task, images):
             sample = dataset[index]
-            regions = regions_of(sample["key"], sample["image"])
-            scenes = {name: predictor(sample["image"], regions) for name, predictor in predictors.items()}
+            key, image, truth = sample["key"], sample["image"], labels_of(sample, task, dataset.vocabulary)
+            regions = regions_of(key, image)
+            scenes = {name: predictor(image, regions) for name, predictor in predictors.items()}
             predictions = {name: getattr(scene, f"{task}s").ids for name, scene in scenes.items()}
-            truth, names = labels_of(sample, task, dataset.vocabulary), class_names(dataset.vocabulary, task)
-            found.append(Comparison(task, sample["key"], sample["image"], truth, predictions, names))
+            found.append(Comparison(task, key, image, truth, predictions, names))
     return found
 
 
@@ -99,12 +99,12 @@ def choose(dataset: Dataset, task: str, images: int) -> list[int]:
     """Indices of the first so many images of every source with two or more labels of a task on `ENOUGH` pixels."""
     chosen: dict[str, list[int]] = {}
     for index in sorted(chain.from_iterable(dataset.groups((task,)))):
-        own = chosen.setdefault(dataset.records[index].source, [])
-        if len(own) < images:
+        found = chosen.setdefault(dataset.records[index].source, [])
+        if len(found) < images:
             labels = labels_of(dataset[index], task, dataset.vocabulary)
             if len(np.unique(labels[labels > 0])) > 1 and (labels > 0).mean() >= ENOUGH:
-                own.append(index)
-    return [index for own in chosen.values() for index in own]
+                found.append(index)
+    return [index for found in chosen.values() for index in found]
 
 
 def labels_of(sample: Mapping, task: str, vocabulary: Vocabulary) -> np.ndarray:
@@ -141,18 +141,11 @@ def load(folder: Path) -> tuple[list[Comparison], dict]:
     path = folder / "index.json"
     if not path.exists():
         raise FileNotFoundError(f"there are no predictions in {folder}; notebook 11 stores them there.")
-    facts = json.loads(path.read_text())
-    names, entries = ({task: tuple(own) for task, own in facts.pop("names").items()}, facts.pop("images"))
+    facts, comparisons = json.loads(path.read_text()), []
+    names, entries = facts.pop("names"), facts.pop("images")
     with np.load(folder / "maps.npz") as arrays:
-        comparisons = [
-            Comparison(
-                entry["task"],
-                entry["key"],
-                arrays[f"{i} image"],
-                arrays[f"{i} truth"].astype(np.int64),
-                {model: arrays[f"{i} {model}"].astype(np.int64) for model in entry["models"]},
-                names[entry["task"]],
-            )
-            for i, entry in enumerate(entries)
-        ]
+        for i, entry in enumerate(entries):
+            ids = {name: arrays[f"{i} {name}"].astype(np.int64) for name in ("truth", *entry["models"])}
+            facts_of = entry["task"], entry["key"], arrays[f"{i} image"], ids.pop("truth")
+            comparisons.append(Comparison(*facts_of, ids, tuple(names[entry["task"]])))
     return comparisons, facts

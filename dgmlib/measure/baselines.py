@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import label as connected
 from skimage.segmentation import felzenszwalb, relabel_sequential, slic, watershed
 
-from .partition import lab_image, smooth
+from dgmlib.superpixels.partition import lab_image, smooth
 
 
 def slic_at(image: np.ndarray, count: int) -> np.ndarray:

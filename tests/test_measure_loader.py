@@ -6,16 +6,16 @@ import pytest
 from broden_tree import write_tree
 
 from dgmlib.broden import TASKS, BrodenPlus
-from dgmlib.broden.bench import LITERAL, PREPARED, RAW, LiteralSamples, benchmark
 from dgmlib.broden.loading import collate, training_sample
 from dgmlib.broden.sampling import Draw
+from dgmlib.measure.loader import LITERAL, PREPARED, RAW, LiteralSamples, measure
 
 
 def test_every_way_is_timed_and_nothing_is_left_behind(tmp_path):
     root, out = write_tree(tmp_path / "tree"), tmp_path / "results"
     before = sorted(root.rglob("*"))
     quick = {"short_side": 32, "max_regions": 10, "workers": 0, "seconds": 0.05, "rounds": 1}
-    table = benchmark([root, root], ["one", "two"], out, **quick)
+    table = measure([root, root], ["one", "two"], out, **quick)
     assert table["data"].tolist() == ["one"] * 3 + ["two"] * 3
     assert table["loader"].tolist() == [LITERAL, RAW, PREPARED] * 2
     assert (table[["samples/s", "CPU ms/sample"]] > 0).to_numpy().all()
@@ -27,7 +27,7 @@ def test_every_way_is_timed_and_nothing_is_left_behind(tmp_path):
     assert set(facts["load_averages_of_1_5_15_minutes"]) == {"before", "after one", "after two"}
     assert f"| two | {PREPARED} |" in (out / "loader.md").read_text()
     with pytest.raises(ValueError, match="one name per folder"):
-        benchmark([root], ["one", "two"], out, **quick)
+        measure([root], ["one", "two"], out, **quick)
 
 
 def test_the_literal_way_gives_the_same_labels(tmp_path):

@@ -1,24 +1,13 @@
-"""Where a number comes from: tables written with their provenance beside them, rendered as markdown."""
+"""Where a number comes from."""
 
-import json
 import os
 import platform
 import subprocess
 from importlib.metadata import version
-from pathlib import Path
 
-import pandas as pd
 import torch
 
 from dgmlib import paths
-
-
-def write_table(table: pd.DataFrame, name: str, results: Path, **facts) -> None:
-    """Write a table as ``name.csv`` and where it comes from as ``name.json``."""
-    with paths.write_atomic(results / f"{name}.csv") as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
-    with paths.write_atomic(results / f"{name}.json") as temporary:
-        temporary.write_text(json.dumps(provenance() | facts, indent=1) + "\n")
 
 
 def provenance() -> dict:
@@ -35,10 +24,3 @@ def provenance() -> dict:
         "python": platform.python_version(),
         "packages": {name: version(name) for name in packages},
     }
-
-
-def markdown(table: pd.DataFrame) -> str:
-    """Render a data frame as a markdown table."""
-    lines = ["| " + " | ".join(map(str, table.columns)) + " |", "|" + " --- |" * len(table.columns)]
-    lines += ["| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False)]
-    return "\n".join(lines)

@@ -13,27 +13,22 @@ merged by colour, and beside the superpixels' own hierarchy cut again, both to a
 that image; and beside one single group. A difference to a control is taken image by image before it is averaged.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import ndimage
 from scipy.cluster.hierarchy import cut_tree, ward
-from scipy.stats import entropy
 from skimage.color import rgb2lab
-from skimage.metrics import contingency_table
+from skimage.metrics import contingency_table, variation_of_information
 from torch.utils.data import Dataset
 
-from dgmlib import presets, superpixels
-from dgmlib.broden import Vocabulary
-from dgmlib.checkpoints import load_model
-from dgmlib.explain.measured import each_image, open_sets, publish, untrained
+from dgmlib import superpixels
+from dgmlib.measure.study import Study, markdown, untrained
 from dgmlib.parsing import PerceptualParser
-from dgmlib.paths import RESULTS
 from dgmlib.predictor import Predictor
-from dgmlib.provenance import markdown
-from dgmlib.viz.nodes import region_colours
+from dgmlib.vocabulary import Vocabulary
 
 METRICS = ("groups", "segments", "purity", "merged", "split", "VI")
 #: The network's own groups, then the controls. All but the last have equally many groups.
@@ -51,15 +46,13 @@ def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         `METRICS`: "groups" counts those of the whole image, the others are about labelled pixels; "segments" counts
         the labels that occur.
     """
-    labelled = labels > 0
-    shared = contingency_table(labels[labelled], groups[labelled], sparse_type="array").tocsr()  # (labels, groups)
-    by_label, by_group = shared.sum(1), shared.sum(0)  # pixels
-    both = entropy(shared.data, base=2)
-    merged, split = (max(both - entropy(pixels, base=2), 0.0) for pixels in (by_group, by_label))  # chain rule
+    labelled = labels[labels > 0], groups[labels > 0]
+    shared = contingency_table(*labelled, sparse_type="array").tocsr()  # (labels, groups), pixels
+    split, merged = variation_of_information(*labelled)
     return {
-        "groups": np.count_nonzero(np.bincount(groups.ravel())),
-        "segments": np.count_nonzero(by_label),
-        "purity": shared.max(0).sum() / by_label.sum(),
+        "groups": len(np.unique(groups)),
+        "segments": np.count_nonzero(shared.sum(1)),
+        "purity": shared.max(0).sum() / shared.sum(),
         "merged": merged,
         "split": split,
         "VI": merged + split,
@@ -77,10 +70,11 @@ def merge_by_colour(image: np.ndarray, regions: np.ndarray, counts: Sequence[int
     Returns:
         (H, W) groups for every count.
     """
-    colours = region_colours(rgb2lab(image), regions)  # (N, 3)
-    if len(colours) == 1:
+    numbers = np.arange(regions.max() + 1)
+    colours = np.stack([ndimage.mean(channel, regions, numbers) for channel in np.moveaxis(rgb2lab(image), 2, 0)], 1)
+    if len(numbers) == 1:
         return [np.zeros_like(regions) for _ in counts]
-    tree = ward(colours)
+    tree = ward(colours)  # of (N, 3)
     return [cut_tree(tree, n_clusters=count)[:, 0][regions] for count in counts]
 
 
@@ -102,64 +96,43 @@ def label_maps(sample: Mapping, vocabulary: Vocabulary) -> dict[str, np.ndarray]
     return {"object": whole[objects], "part": np.where(has_parts[objects], objects, 0)}
 
 
-def compare(
-    models: Mapping[str, PerceptualParser],
-    sets: Mapping[str, Dataset],
-    short_side: int,
-    images: int = 40,
-    workers: int = 1,
-) -> pd.DataFrame:
+def compare(models: Mapping[str, PerceptualParser], sets: Mapping[str, Dataset], study: Study) -> pd.DataFrame:
     """Measure every level of some models, and the controls, on images of some data sets.
 
     Args:
         models: name -> model with a Deep Grouping Model.
         sets: name of the data -> e.g. `BrodenPlus` or `FolderDataset`.
-        short_side: of the scaled image that the models see, in pixels.
-        images: how many of every data set, spread evenly.
-        workers: processes.
+        study: how many images, and how large.
 
     Returns:
-        one row per data, image ("key"), kind of labels, model, level and method (of `METHODS`), with `METRICS`. Images
-        with fewer than two labels of a kind are left out for that kind.
+        one row per data, image, kind of labels, model, level and method (of `METHODS`), with `METRICS`. Images with
+        fewer than two labels of a kind are left out for that kind.
 
     Raises:
         ValueError: if a model has no Deep Grouping Model, or no image has two labels.
     """
-    rows = []
-    for name, dataset in sets.items():
-        measured = partial(_image, models, short_side=short_side)
-        rows += [{"data": name} | row for row in each_image(measured, dataset, images, workers, name)]
-    if not rows:
+    rows = study.rows(partial(_image, models, study.side), sets)
+    if rows.empty:
         raise ValueError(f"no image of {', '.join(sets)} has two labels, so there is nothing to compare groups with.")
-    return pd.DataFrame(rows)
+    return rows
 
 
-def _image(
-    models: Mapping[str, PerceptualParser], dataset: Dataset, index: int, short_side: int
-) -> list[dict[str, object]]:
+def _image(models: Mapping[str, PerceptualParser], short_side: int, dataset: Dataset, index: int) -> list[dict]:
     sample, rows = dataset[index], []
     truth = label_maps(sample, dataset.vocabulary) if "object" in sample else {}
     truth = {kind: labels for kind, labels in truth.items() if len(np.unique(labels[labels > 0])) > 1}
     for name, model in models.items() if truth else ():
         scene = Predictor(model, short_side, tasks=())(sample["image"])
         levels = [scene.groups(level) for level in range(1, len(scene.grouping.nodes) + 1)]
-        for level, method, groups in _with_controls(sample["image"], scene.regions, levels):
-            for kind, labels in truth.items():
-                where = {"key": sample["key"], "labels": kind, "model": name, "level": level, "method": method}
-                rows.append(where | agreement(groups, labels))
+        counts = [len(np.unique(groups)) for groups in levels]
+        colour = merge_by_colour(sample["image"], scene.regions, counts)
+        again = superpixels.segment_hierarchy(sample["image"], counts)
+        for level, maps in enumerate(zip(levels, colour, again, strict=True), 1):
+            for method, groups in zip(METHODS, (*maps, np.zeros_like(scene.regions)), strict=True):
+                for kind, labels in truth.items():
+                    where = {"labels": kind, "model": name, "level": level, "method": method}
+                    rows.append(where | agreement(groups, labels))
     return rows
-
-
-def _with_controls(
-    image: np.ndarray, regions: np.ndarray, levels: Sequence[np.ndarray]
-) -> Iterator[tuple[int, str, np.ndarray]]:
-    """Level, method and (H, W) groups, for all levels and `METHODS`."""
-    counts = [len(np.unique(groups)) for groups in levels]
-    colour = merge_by_colour(image, regions, counts)
-    again = superpixels.segment_hierarchy(image, counts)
-    for level, groups in enumerate(zip(levels, colour, again, strict=True), 1):
-        for method, own in zip(METHODS, (*groups, np.zeros_like(regions)), strict=True):
-            yield level, method, own
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
@@ -171,46 +144,30 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
         image and positive where DGM is better.
     """
     names = ["data", "model", "labels", "level", "method"]
-    at = [*names[:-1], "key"]
+    at = [*names[:-1], "image"]
     dgm = table.loc[table["method"] == "DGM", [*at, "purity", "VI"]]
-    controls = table[table["method"] != "DGM"].merge(dgm, on=at, suffixes=("", " of DGM"))
-    controls["DGM ahead, purity"] = controls["purity of DGM"] - controls["purity"]
-    controls["DGM ahead, VI"] = controls["VI"] - controls["VI of DGM"]
-    differences = controls.melt(names, ["DGM ahead, purity", "DGM ahead, VI"], "metric")
-    long = pd.concat([table.melt(names, METRICS, "metric"), differences])
+    table, leads = table.merge(dgm, on=at, suffixes=("", " of DGM")), []
+    for metric, sign in (("purity", 1), ("VI", -1)):
+        leads.append(f"DGM ahead, {metric}")
+        table[leads[-1]] = (sign * (table[f"{metric} of DGM"] - table[metric])).where(table["method"] != "DGM")
+    long = table.melt(names, [*METRICS, *leads], "metric").dropna(subset="value")
     means = long.groupby([*names, "metric"], sort=False)["value"].agg(["mean", "sem", "count"]).reset_index()
     return means.rename(columns={"sem": "error", "count": "images"})
 
 
-def measure(
-    model: Path = RESULTS / "checkpoints" / "mini-dgm",
-    /,
-    profile: str = "mini",
-    data: Path | None = None,
-    folders: tuple[Path, ...] = (),
-    short_side: int | None = None,
-    images: int = 100,
-    workers: int = 2,
-    out: Path = RESULTS,
-) -> str:
+def measure(study: Study = Study(images=100)) -> str:
     """Measure groups against labels and add them to ``grouping.{csv,json,md}``; rows of the same data and model go.
 
+    The same network with random weights is measured beside the model. In a folder's names.txt, "building/window" stands
+    for a part.
+
     Args:
-        model: path of a model without suffix; the same network with random weights is measured beside it.
-        profile: preset whose data and test settings to use.
-        data: root of Broden+; of Broden-mini it is optional.
-        folders: image/label folders instead, see `FolderDataset`; names.txt may say "building/window" for a part.
-        short_side: that images are scaled to, in pixels; by default the profile's.
-        images: of every validation split, spread evenly.
-        workers: processes.
-        out: where the table goes.
+        study: the model, and where to measure it.
     """
-    sets = open_sets(folders, "val", ("object", "part"), profile, data, workers)
-    short_side = short_side or presets.get(profile).testing.short_side
-    network = load_model(model).float()
-    models = {model.name: network, f"{model.name} untrained": untrained(network)}
-    table = summarise(compare(models, sets, short_side, images, workers))
-    return publish(table, model, "grouping", out, render, images=images, short_side=short_side)
+    model = study.load()
+    models = {study.model.name: model, f"{study.model.name} untrained": untrained(model)}
+    table = summarise(compare(models, study.sets("val", ("object", "part")), study))
+    return study.publish("grouping", table, render, images=study.images, short_side=study.side)
 
 
 def render(table: pd.DataFrame) -> str:
@@ -223,9 +180,8 @@ def render(table: pd.DataFrame) -> str:
         "image by image, ± its standard error. Segments are the labels that occur; groups those of the whole image."
     ]
     for (data, labels), rows in table.groupby(["data", "labels"], sort=False):
-        own = rows[rows["method"] == "DGM"].set_index(["model", "metric", "level"])["mean"]
-        segments = own.xs("segments", level="metric").iloc[0]
-        one = rows[(rows["method"] == "one group") & (rows["metric"] == "purity")]["mean"].iloc[0]
+        means = rows.groupby(["method", "metric"])["mean"].first()
+        segments, one = means["DGM", "segments"], means["one group", "purity"]
         parts.append(
             f"**{data}, {labels}s**: {rows['images'].max()} images, {segments:.1f} segments in an image. "
             f"One single group has purity {one:.3f}."

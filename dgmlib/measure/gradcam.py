@@ -15,7 +15,6 @@ its nodes: it removes pieces of the same sizes.
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,15 +25,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from dgmlib.broden.loading import nearest
-from dgmlib.broden.vocabulary import Vocabulary
-from dgmlib.checkpoints import load_model
 from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels, to_superpixels
-from dgmlib.explain.measured import each_image, open_sets, publish
+from dgmlib.measure.study import Study, markdown
 from dgmlib.parsing import PerceptualParser
-from dgmlib.paths import RESULTS
 from dgmlib.predictor import Predictor
-from dgmlib.provenance import markdown
 from dgmlib.regions import RegionGrid
+from dgmlib.vocabulary import Vocabulary
 
 STEPS = 10
 BLUR = 1 / 6  # of the short side: standard deviation of insertion's Gaussian. Narrower ones leave scenes recognisable.
@@ -48,15 +44,7 @@ SHUFFLED = ", shuffled"
 FEATURES, POOLED, TOLD, CONSTANT = "F^L", "F^L over superpixels", "predicted pixels", "constant"
 
 
-def gradcam_benchmark(
-    model: PerceptualParser,
-    sets: Mapping[str, Dataset],
-    short_side: int = 450,
-    images: int = 60,
-    max_size: int = 1000,
-    workers: int = 1,
-    seed: int = 0,
-) -> pd.DataFrame:
+def compare(model: PerceptualParser, sets: Mapping[str, Dataset], study: Study) -> pd.DataFrame:
     """Measure pointing game, deletion and insertion.
 
     Objects are those that are in the image and predicted somewhere in it: of every such class in turn for the pointing
@@ -66,11 +54,7 @@ def gradcam_benchmark(
         model: with a Deep Grouping Model.
         sets: name of the data -> split to measure on; its object classes are matched with the model's by name, and
             pixels of classes that the model does not know count as unlabelled.
-        short_side: images are scaled to it, in pixels, as in `dgmlib.evaluation.evaluate`.
-        images: how many of every split, spread evenly.
-        max_size: the longest side of a scaled image, in pixels.
-        workers: processes.
-        seed: of the drawn classes and of the order of equal pixels.
+        study: how many images, and how large.
 
     Returns:
         one row per data, target, measure and map: "value", averaged over the objects of an image and then over images;
@@ -81,39 +65,37 @@ def gradcam_benchmark(
     Raises:
         ValueError: for a model without Deep Grouping Model, or data without a class that the model knows.
     """
-    tables = []
     for name, dataset in sets.items():
-        ids = model_ids(dataset.vocabulary, model.vocabulary, name)
-        measured = partial(_image, model, ids=ids, short_side=short_side, max_size=max_size, seed=seed)
-        rows = each_image(measured, dataset, images, workers, name)
-        tables.append(_average(pd.DataFrame(rows)).assign(data=name))
-    table = pd.concat(tables, ignore_index=True)
-    return table[["data", *table.columns.drop("data")]]
+        model_ids(dataset.vocabulary, model.vocabulary, name)
+    return average(study.rows(partial(_image, model, study.side), sets))
 
 
-def measure(
-    model: Path = RESULTS / "checkpoints" / "mini-dgm",
-    /,
-    folders: tuple[Path, ...] = (),
-    short_side: int = 128,
-    images: int = 60,
-    workers: int = 2,
-    out: Path = RESULTS,
-) -> str:
+def average(rows: pd.DataFrame) -> pd.DataFrame:
+    """Average over the trials of an image, then over images; see `compare`.
+
+    Args:
+        rows: one per trial: "data", "image", "target", "measure", "map", "value", and whether the map is "silent".
+    """
+    keys = ["data", "target", "measure", "map"]
+    per_image = rows.groupby([*keys, "image"], sort=False)["value"].mean()
+    scores = per_image.groupby(level=keys, sort=False).agg(value="mean", error="sem", images="size")
+    trials = rows.groupby(keys, sort=False)["silent"].agg(silent="mean", trials="size")
+    # Images differ much more than maps do: the difference from the control is taken image by image.
+    by_map = per_image.unstack("map")
+    controls = [name + SHUFFLED if name + SHUFFLED in by_map else CONSTANT for name in by_map]
+    gains = by_map.sub(by_map[controls].to_numpy()).stack("map").groupby(level=keys).agg(gain="mean", gain_error="sem")
+    return scores.join(trials).join(gains).reset_index()
+
+
+def measure(study: Study = Study()) -> str:
     """Measure Grad-CAM and add it to ``gradcam.{csv,json,md}``; rows of the same data and model are replaced.
 
     Args:
-        model: path of a model without suffix.
-        folders: image/label folders with a split "val", see `FolderDataset`; by default Broden-mini.
-        short_side: that images are scaled to, in pixels.
-        images: of every validation split.
-        workers: processes.
-        out: where the table goes.
+        study: the model, and where to measure it.
     """
-    sets = open_sets(folders, "val", ("object",), workers=workers)
-    table = gradcam_benchmark(load_model(model), sets, short_side, images, workers=workers)
-    table.insert(1, "model", model.name)
-    return publish(table, model, "gradcam", out, render, short_side=short_side, steps=STEPS, blur=round(BLUR, 4))
+    table = compare(study.load(), study.sets("val", ("object",)), study)
+    table.insert(1, "model", study.model.name)
+    return study.publish("gradcam", table, render, short_side=study.side, steps=STEPS, blur=round(BLUR, 4))
 
 
 def model_ids(data: Vocabulary, model: Vocabulary, name: str = "the data") -> np.ndarray:
@@ -215,44 +197,29 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     return table.rename_axis(columns=None).reset_index()
 
 
-def _average(rows: pd.DataFrame) -> pd.DataFrame:
-    """Average over the trials of an image, then over images."""
-    keys = ["target", "measure", "map"]
-    per_image = rows.groupby([*keys, "image"], sort=False)["value"].mean()
-    scores = per_image.groupby(level=keys, sort=False).agg(["mean", "sem", "size"])
-    scores = scores.rename(columns={"mean": "value", "sem": "error", "size": "images"})
-    # Images differ much more than maps do: the difference from the control is taken image by image.
-    by_map = per_image.unstack("map")
-    controls = [name + SHUFFLED if name + SHUFFLED in by_map else CONSTANT for name in by_map]
-    gains = by_map.sub(by_map[controls].to_numpy()).stack("map").groupby(level=keys).agg(["mean", "sem"])
-    scores = scores.join(gains.rename(columns={"mean": "gain", "sem": "gain_error"}))
-    trials = rows.groupby(keys, sort=False)["silent"].agg(["mean", "size"])
-    return scores.join(trials.rename(columns={"mean": "silent", "size": "trials"})).reset_index()
-
-
-def _image(model, dataset, index, ids, short_side, max_size, seed) -> list[dict]:
+def _image(model, short_side, dataset, index) -> list[dict]:
     """All measurements on one image."""
-    sample = dataset[index]
-    image, regions = Predictor(model, short_side, max_size, tasks=())(sample["image"]).seen
+    sample, ids = dataset[index], model_ids(dataset.vocabulary, model.vocabulary)
+    image, regions = Predictor(model, short_side, tasks=())(sample["image"]).seen
     sides = zip(sample["image"].shape[:2], regions.shape[1:], strict=True)
     truth = ids[sample["object"][np.ix_(*(nearest(old, new) for old, new in sides))]]
     with torch.inference_mode():
         parsed = model(image, regions, tasks=[task for task in ("scene", "object") if task in model.heads])
     predicted = {thing: predicted_as(parsed, model.vocabulary, "object", thing) for thing in np.unique(truth).tolist()}
     predicted = {thing: mask for thing, mask in predicted.items() if thing and mask.any()}
-    drawn = np.random.default_rng(seed + index).choice(list(predicted)) if predicted else None
+    drawn = np.random.default_rng(index).choice(list(predicted)) if predicted else None
     trials = [(SCENE, "scene", int(parsed["scene"].argmax(1)), None)] if "scene" in parsed else []
     for thing, mask in predicted.items():
         trials += [(PREDICTED, "object", thing, mask), (ANYWHERE, "object", thing, torch.ones_like(mask))]
     rows = []
     for name, task, target, mask in trials:
-        maps = _maps(model, image, regions, parsed.grouping, task, target, mask, name == PREDICTED, seed + index)
+        maps = _maps(model, image, regions, parsed.grouping, task, target, mask, name == PREDICTED, index)
         for map_name, cam in maps.items():
             values = {"pointing": pointing(cam, truth == target, truth > 0)} if task == "object" else {}
             if name == SCENE or (name == PREDICTED and target == drawn):
-                scores = curves(model, image, regions, cam, task, target, mask, seed + index)
+                scores = curves(model, image, regions, cam, task, target, mask, index)
                 values |= {measure_name: area_under(curve) for measure_name, curve in scores.items()}
-            facts = {"image": index, "target": name, "map": map_name, "silent": not cam.any()}
+            facts = {"target": name, "map": map_name, "silent": not cam.any()}
             rows += [facts | {"measure": measure_name, "value": value} for measure_name, value in values.items()]
     return rows
 

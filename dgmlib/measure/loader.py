@@ -13,22 +13,21 @@ import pandas as pd
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
-from dgmlib.paths import RESULTS, write_atomic
-from dgmlib.provenance import markdown, write_table
+from dgmlib.broden.dataset import BrodenPlus
+from dgmlib.broden.files import BrodenError, image_shape
+from dgmlib.broden.loading import MULTIPLE, STRIDE, scaled_shape, train_loader
+from dgmlib.broden.prepare import prepare_record
+from dgmlib.broden.sampling import Draw, TrainBatches
+from dgmlib.broden.source import Record
+from dgmlib.measure.study import markdown, publish
+from dgmlib.paths import RESULTS
 from dgmlib.superpixels import RegionMaps
-
-from .dataset import BrodenPlus
-from .files import BrodenError, image_shape
-from .loading import MULTIPLE, STRIDE, scaled_shape, train_loader
-from .prepare import prepare_record
-from .sampling import Draw, TrainBatches
-from .source import Record
-from .vocabulary import TASKS
+from dgmlib.vocabulary import TASKS
 
 LITERAL, RAW, PREPARED = "per-object resizing, as unifiedparsing", "dgmlib, before prepare", "dgmlib, prepared"
 
 
-def benchmark(
+def measure(
     root: Sequence[Path],
     data: Sequence[str] = (),
     out: Path = RESULTS,
@@ -44,7 +43,7 @@ def benchmark(
     """Time the same draws in three ways, in turn: the original's, ours, and ours after `prepare`.
 
     Superpixel maps stand in the cache before the clock starts; the original's way does without them. The table
-    ``loader.{csv,md,json}`` is written with the machine's load averages, since samples per second depend on it.
+    ``loader.{csv,json,md}`` is written with the machine's load averages, since samples per second depend on it.
 
     Args:
         root: data folders, as for `BrodenPlus`; copies and maps are made in a temporary folder.
@@ -66,65 +65,55 @@ def benchmark(
     names = data or [Path(folder).resolve().name for folder in root]
     if len(names) != len(root):
         raise ValueError(f"data names {len(names)} of {len(root)} folders; give one name per folder, or none.")
+    rows, load = [], {"before": os.getloadavg()}
     options = {"batch_size": 2, "short_sides": (short_side,), "iterations": 10**6, "seed": seed}
-    tables, load = [], {"before": os.getloadavg()}
     for name, folder in zip(names, root, strict=True):
-        table = _time_ways(folder, tasks, options, max_regions, images, workers, seconds, rounds)
-        table.insert(0, "data", name)
-        tables.append(table)
+        with tempfile.TemporaryDirectory() as cache:
+            loaders = _loaders(folder, Path(cache), tasks, images, max_regions, options)
+            turns = [
+                {way: _rate(loader(workers), seconds, perf_counter) for way, loader in loaders.items()}
+                for _ in range(rounds)
+            ]
+            speeds = {way: median(turn[way] for turn in turns) for way in loaders}
+            for way, loader in loaders.items():
+                cpu = 1000 / _rate(loader(0), seconds, process_time)
+                rows.append([name, way, speeds[way], speeds[way] / speeds[LITERAL], cpu])
         load[f"after {name}"] = os.getloadavg()
-    table = pd.concat(tables, ignore_index=True)
+    table = pd.DataFrame(rows, columns=["data", "loader", "samples/s", "times the original", "CPU ms/sample"])
     facts = {"short_side": short_side, "max_regions": max_regions, "images": images, "workers": workers}
     facts |= {"seconds": seconds, "rounds": rounds, "load_averages_of_1_5_15_minutes": load}
-    write_table(table, "loader", Path(out), **facts)
-    with write_atomic(Path(out) / "loader.md") as temporary:
-        temporary.write_text(
-            f"Training samples at short side {short_side} with {max_regions} superpixels cached, {workers} loader "
-            f"processes on {os.cpu_count()} cores, the ways in turn.\n"
-            f"Load average {load['before'][0]:.1f} before the runs: where others compute, samples/s is a lower bound; "
-            f"the ratio and the CPU time\nof one sample in one process stand.\n\n{markdown(table.round(1))}\n"
-        )
+    text = (
+        f"Training samples at short side {short_side} with {max_regions} superpixels cached, {workers} loader "
+        f"processes on {os.cpu_count()} cores, the ways in turn.\n"
+        f"Load average {load['before'][0]:.1f} before the runs: where others compute, samples/s is a lower bound; "
+        f"the ratio and the CPU time\nof one sample in one process stand.\n\n{markdown(table.round(1))}\n"
+    )
+    publish("loader", table, text, out, **facts)
     return table
 
 
-def _time_ways(
-    root: Path,
-    tasks: Sequence[str],
-    options: dict,
-    max_regions: int,
-    images: int,
-    workers: int,
-    seconds: float,
-    rounds: int,
-) -> pd.DataFrame:
-    """Time the three ways on one data folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        raw, prepared = (BrodenPlus(root, "train", tasks, Path(folder) / name) for name in ("raw", "prepared"))
-        raw.records = prepared.records = _sized_records(raw, images)
-        for dataset in (raw, prepared):
-            regions = RegionMaps(dataset.cache, max_regions)
-            for index, record in enumerate(dataset.records):
-                if dataset is prepared:
-                    prepare_record(dataset.sources, record)
-                sample = dataset[index]
-                regions(sample["key"], sample["image"])
+def _loaders(
+    root: Path, cache: Path, tasks: Sequence[str], images: int, max_regions: int, options: dict
+) -> dict[str, Callable[[int], DataLoader]]:
+    """Way -> function of the number of processes, a loader of the same draws; caches are filled."""
+    raw, prepared = (BrodenPlus(root, "train", tasks, cache / name) for name in ("raw", "prepared"))
+    raw.records = prepared.records = _sized_records(raw, images)
+    for record in prepared.records:
+        prepare_record(prepared.sources, record)
+    for dataset in (raw, prepared):
+        regions = RegionMaps(dataset.cache, max_regions)
+        for index in range(len(dataset)):
+            sample = dataset[index]
+            regions(sample["key"], sample["image"])
 
-        def literal(workers: int) -> DataLoader:
-            draws = TrainBatches(raw, tasks, **options)
-            return DataLoader(LiteralSamples(raw), batch_sampler=draws, collate_fn=list, num_workers=workers)
+    def literal(workers: int) -> DataLoader:
+        draws = TrainBatches(raw, tasks, **options)
+        return DataLoader(LiteralSamples(raw), batch_sampler=draws, collate_fn=list, num_workers=workers)
 
-        def ours(dataset: BrodenPlus, workers: int) -> DataLoader:
-            return train_loader(dataset, tasks, **options, max_regions=max_regions, workers=workers)
+    def ours(dataset: BrodenPlus, workers: int) -> DataLoader:
+        return train_loader(dataset, tasks, **options, max_regions=max_regions, workers=workers)
 
-        loaders = {LITERAL: literal, RAW: partial(ours, raw), PREPARED: partial(ours, prepared)}
-        speeds: dict[str, list[float]] = {name: [] for name in loaders}
-        for _ in range(rounds):
-            for name, loader in loaders.items():
-                speeds[name].append(_rate(loader(workers), seconds, perf_counter))
-        cpu = {name: 1000 / _rate(loader(0), seconds, process_time) for name, loader in loaders.items()}
-    speed = {name: median(values) for name, values in speeds.items()}
-    rows = [(name, value, value / speed[LITERAL], cpu[name]) for name, value in speed.items()]
-    return pd.DataFrame(rows, columns=["loader", "samples/s", "times the original", "CPU ms/sample"])
+    return {LITERAL: literal, RAW: partial(ours, raw), PREPARED: partial(ours, prepared)}
 
 
 def _sized_records(dataset: BrodenPlus, images: int) -> list[Record]:
@@ -133,7 +122,7 @@ def _sized_records(dataset: BrodenPlus, images: int) -> list[Record]:
     chosen = [dataset.records[index] for index in spread]
     sized = [r for r in chosen if image_shape(dataset.sources.of(r).image(r), "restore it") == r.shape]
     if not sized:
-        raise BrodenError(f"no image looked at in {dataset.root} has the size of its record; benchmark another folder.")
+        raise BrodenError(f"no image looked at in {dataset.root} has the size of its record; measure another folder.")
     return sized[:: max(len(sized) // images, 1)][:images]
 
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from dgmlib import PerceptualParser, Vocabulary, presets, qualitative
+from dgmlib import PerceptualParser, Vocabulary, presets
 from dgmlib.broden import BrodenPlus
 from dgmlib.checkpoints import save_model
-from dgmlib.experiments import cell_folder
+from dgmlib.experiments import Cell
 from dgmlib.labels import class_names
+from dgmlib.measure import predictions
 
 SMOKE = presets.get("smoke")
 WORDS = Vocabulary(("-", "car", "sky", "house"), ("-", "wheel", "door"), object_parts={1: (0, 1, 2), 3: (0, 2)})
@@ -21,31 +22,32 @@ def compared(smoke_data, tmp_path_factory):
     for name, dgm in (("UPerNet", None), ("DGM", "full")):
         torch.manual_seed(0)
         model = PerceptualParser.from_preset(SMOKE, dgm)
-        save_model(model, cell_folder(SMOKE, name, qualitative.SETTING, 0, smoke_data, runs) / "model")
-    return qualitative.compare(SMOKE, smoke_data, runs, images=1, models=("UPerNet", "DGM"))
+        cell = Cell(SMOKE, name, predictions.SETTING, 0, smoke_data, runs)
+        save_model(model, cell.folder / "model", identity=cell.identity)
+    return predictions.compare(SMOKE, smoke_data, runs, images=1, models=("UPerNet", "DGM"))
 
 
 def test_parts_are_named_with_their_object():
     names = class_names(WORDS, "part")
     parts = np.array([[0, 1, 2, 0, 1, 0]])
     sample = {"object": np.array([[1, 1, 1, 3, 3, 2]]), "part": parts, "part_valid": np.array([True, True])}
-    ids = qualitative.labels_of(sample, "part", WORDS)
+    ids = predictions.labels_of(sample, "part", WORDS)
     named = ["no part", "car: wheel", "car: door", "no part", "house: door", "-"]
     assert [names[i] for i in ids[0]] == named
-    only = qualitative.labels_of(sample | {"part_valid": np.array([False, True])}, "part", WORDS)
+    only = predictions.labels_of(sample | {"part_valid": np.array([False, True])}, "part", WORDS)
     assert [names[i] for i in only[0]] == ["-", "-", "-", "no part", "house: door", "-"]
 
 
 def test_images_are_the_first_with_enough_labels(smoke_data):
     dataset = BrodenPlus(smoke_data, "val", ("object", "part", "scene", "material", "texture"))
-    chosen = qualitative.choose(dataset, "object", 1)
+    chosen = predictions.choose(dataset, "object", 1)
     sources = [dataset.records[i].source for i in chosen]
     assert sources == ["ade20k", "pascal"]
     for index, source in zip(chosen, sources, strict=True):
         before = [i for i in range(index) if dataset.records[i].source == source]
         for i in [*before, index]:
             labels = dataset[i]["object"]
-            fits = len(np.unique(labels[labels > 0])) > 1 and (labels > 0).mean() >= qualitative.ENOUGH
+            fits = len(np.unique(labels[labels > 0])) > 1 and (labels > 0).mean() >= predictions.ENOUGH
             assert fits == (i == index)
 
 
@@ -63,13 +65,13 @@ def test_no_part_is_right_only_where_there_is_a_part():
     truth = np.array([[0, 1, 1, 2, 3]])
     nothing = np.array([[1, 1, 1, 1, 3]])
     for task, expected in (("part", 1 / 2), ("object", 3 / 4)):
-        one = qualitative.Comparison(task, "a", np.zeros((1, 5, 3)), truth, {"m": nothing}, ())
+        one = predictions.Comparison(task, "a", np.zeros((1, 5, 3)), truth, {"m": nothing}, ())
         assert one.right("m") == expected
 
 
 def test_what_is_stored_comes_back(compared, tmp_path):
-    qualitative.save(compared, tmp_path, data="drawn")
-    again, facts = qualitative.load(tmp_path)
+    predictions.save(compared, tmp_path, data="drawn")
+    again, facts = predictions.load(tmp_path)
     assert facts["data"] == "drawn"
     assert "commit" in facts
     for one, other in zip(compared, again, strict=True):
@@ -82,6 +84,6 @@ def test_what_is_stored_comes_back(compared, tmp_path):
 
 def test_cells_that_are_not_trained_and_folders_without_predictions(smoke_data, tmp_path):
     with pytest.raises(FileNotFoundError, match="train it"):
-        qualitative.compare(SMOKE, smoke_data, tmp_path)
+        predictions.compare(SMOKE, smoke_data, tmp_path)
     with pytest.raises(FileNotFoundError, match="there are no predictions"):
-        qualitative.load(tmp_path)
+        predictions.load(tmp_path)
