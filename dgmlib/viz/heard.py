@@ -42,9 +42,8 @@ def heard_in_training(log: str | Path | Sequence[Mapping]) -> Figure:
         raise ValueError("the log has no residual share and graph share; train a network with a Deep Grouping Model.")
     table = table[table["phase"] == table["phase"].min()].explode(list(SHARES))
     table["level"] = (table.groupby(level=0).cumcount() + 1).map("level {}".format)
-    colours = colours_of(table["level"])
     tidy = table.melt(["iteration", "level"], list(SHARES), "name").astype({"value": float})
-    return _panels(lambda axis, rows: running_mean(axis, rows, "percent", "level", colours), tidy, 1)
+    return _panels(lambda axis, rows: running_mean(axis, rows, "percent", "level", colours_of(rows["level"])), tidy, 1)
 
 
 def _panels(draw: Callable[[Axes, pd.DataFrame], None], table: pd.DataFrame, rows: int) -> Figure:

@@ -43,7 +43,7 @@ def table2(table: pd.DataFrame) -> Figure:
         what = {"data": table[table["metric"] == f"mIoU{metric}"], "x": "percent", "y": "model", "ax": axis}
         sns.barplot(**what, hue="kind", palette=kinds, hue_order=kinds, errorbar=None, width=0.7, saturation=1)
         for bars in axis.containers:
-            axis.bar_label(bars, fmt="%.1f", padding=18, fontsize=8)
+            axis.bar_label(bars, fmt="%.1f", padding=20, fontsize=8)
         sns.stripplot(**what, color="black", jitter=False, size=4)
         axis.set(title=scale, xlabel="object mIoU, percent", ylabel="", xmargin=0.22)
     figure.suptitle(_title(2, table))
