@@ -28,13 +28,13 @@ from dgmlib.measure.study import markdown, publish
 #: Tables 1 and 2: their systems, and what follows a profile's name in that of their preset.
 ROWS = {"1": (experiments.TABLE1, ""), "2": (experiments.TABLE2, "-objects")}
 COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data", "profile", "paper"]
-#: Printed in papers, scores as fractions of one. Table 1: UPerNet's own paper; Table 2: multi-scale results of others,
-#: see `NOTES`.
+#: All that the paper prints in Tables 1-3, scores as fractions of one.
 PRINTED = pd.read_csv(Path(__file__).with_name("printed.csv"), dtype={"table": str})
 NOTES = {
-    "1": "Printed for Broden+ with ResNet-50; only UPerNet's row of O+P+S was at hand when this was written",
-    "2": "Printed for ADE20K with ResNet-101 or HRNetV2-W48: the baselines are multi-scale results of other people's "
-    "code, each trained in its own way; the rows with DGM were not at hand when this was written",
+    "1": "Printed in the paper, one run each on **Broden+** with ResNet-50 (other data and another size, not to be "
+    "compared with ours)",
+    "2": "Printed in the paper for **ADE20K** (other data and another size, not to be compared with ours); the rows "
+    "without DGM are multi-scale results of other people's code with ResNet-101 or HRNetV2-W48, each trained in its own way",
 }
 
 
@@ -130,20 +130,22 @@ def _reporter(name: str, config: presets.TrainingConfig) -> Callable[[dict], Non
 def render(table: pd.DataFrame) -> str:
     """Table 1 or 2 as markdown: a row per model and setting, a column per metric; percent, mean ± deviation."""
     number, data, seeds = table["table"].iloc[0], table["data"].iloc[0], table["seed"].nunique()
-    shown = table.assign(column=table["task"] + " " + table["metric"])
-    groups = shown.groupby(["setting", "model", "column"], sort=False)["value"]
-    cells = groups.agg(lambda v: f"{100 * v.mean():.2f}" + (f" ± {100 * v.std():.2f}" if len(v) > 1 else ""))
-    wide = cells.unstack().reindex(columns=shown["column"].unique()).fillna("-").reset_index()
-    order = {name: i for i, name in enumerate([*shown["setting"].unique(), *shown["model"].unique()])}
-    wide = wide.sort_values(["setting", "model"], key=lambda column: column.map(order))
-    if wide["setting"].nunique() == 1:
-        wide = wide.drop(columns="setting")
-    printed = shown.dropna(subset="paper").groupby(["model", "column"], sort=False)["paper"].first()
-    lines = [f"Table {number} on **{data}**, {seeds} seed{'s' * (seeds > 1)}, percent.", "", markdown(wide)]
+    measured = _wide(table, "value", lambda v: f"{v.mean():.2f}" + (f" ± {v.std():.2f}" if len(v) > 1 else ""))
+    text = f"Table {number} on **{data}**, {seeds} seed{'s' * (seeds > 1)}, percent.\n\n{measured}\n"
+    printed = table.dropna(subset="paper")
     if len(printed):
-        known = "; ".join(f"{model}, {column} {100 * v:.2f}" for (model, column), v in printed.items())
-        lines += ["", f"{NOTES[number]} (other data, not comparable): {known}."]
-    return "\n".join(lines) + "\n"
+        text += f"\n{NOTES[number]}:\n\n{_wide(printed, 'paper', lambda v: f'{v.iloc[0]:.2f}')}\n"
+    return text
+
+
+def _wide(table: pd.DataFrame, column: str, text: Callable[[pd.Series], str]) -> str:
+    """One row per model and setting, one column per metric, of the fractions in a column, as percent."""
+    shown = table.assign(metric=table["task"] + " " + table["metric"], percent=100 * table[column])
+    cells = shown.groupby(["setting", "model", "metric"], sort=False)["percent"].agg(text)
+    wide = cells.unstack().reindex(columns=shown["metric"].unique()).fillna("-").reset_index()
+    order = {name: i for i, name in enumerate([*shown["setting"].unique(), *shown["model"].unique()])}
+    wide = wide.sort_values(["setting", "model"], key=lambda names: names.map(order))
+    return markdown(wide.drop(columns=["setting"] * (wide["setting"].nunique() == 1)))
 
 
 def render_heard(heard: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
