@@ -1,10 +1,9 @@
 """The picture that says what the model does, for the head of a page."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -12,27 +11,21 @@ from numpy.typing import ArrayLike
 from skimage.util import img_as_float
 
 from dgmlib.viz.classes import parse
-from dgmlib.viz.clicks import Clicked, draw_clicks, draw_mask
+from dgmlib.viz.clicks import draw_clicks, draw_mask
 from dgmlib.viz.gradcam import COLOURS, heat
 from dgmlib.viz.grouping import draw_groups
-from dgmlib.viz.style import DPI, PALETTE, NotebookFigure
+from dgmlib.viz.style import DPI, PALETTE, NotebookFigure, legend_under
+
+if TYPE_CHECKING:
+    from dgmlib.explain import ClickSession
 
 TEXT = 13  # points: legible where a page shows the picture at three quarters of its size
 
 
-class Session(Protocol):
-    """What is drawn of a `dgmlib.explain.ClickSession`."""
-
-    photograph: np.ndarray  # (H, W, 3)
-    regions: np.ndarray  # (H, W)
-    clicks: Sequence[Clicked]
-    mask: np.ndarray  # (H, W)
-
-
 def overview(
-    photograph: Session,
+    photograph: "ClickSession",
     levels: Mapping[str, ArrayLike],
-    scene: Session,
+    scene: "ClickSession",
     groups: Mapping[str, ArrayLike],
     classes: Mapping[str, tuple[ArrayLike, Sequence[str]]],
     heats: Mapping[str, ArrayLike],
@@ -65,17 +58,14 @@ def overview(
     draw_mask(top[-1], img_as_float(photograph.photograph), photograph.mask)
     draw_clicks(top[-1], photograph.clicks)
     marks = (("o", PALETTE[0], "+ belongs"), ("s", PALETTE[5], "− does not"))
-    _legend(top[-1], [Line2D([], [], marker=m, color=c, ls="", ms=9, label=name) for m, c, name in marks])
+    legend_under(
+        top[-1], [Line2D([], [], marker=m, color=c, ls="", ms=9, label=name) for m, c, name in marks], TEXT - 1
+    )
     rest = bottom[1 + len(groups) :]
     for axis, (ids, names) in zip(rest, classes.values(), strict=False):
         parse(axis, ids, names, scene.photograph.shape, TEXT - 1)
     for axis, values in zip(rest[len(classes) :], heats.values(), strict=True):
         heat(axis, scene.photograph, scene.regions, np.asarray(values, dtype=float))
-        _legend(axis, [Patch(color=COLOURS(0.0), label="nothing"), Patch(color=COLOURS(1.0), label="most")])
+        ends = [Patch(color=COLOURS(0.0), label="nothing"), Patch(color=COLOURS(1.0), label="most")]
+        legend_under(axis, ends, TEXT - 1)
     return figure
-
-
-def _legend(axis: Axes, entries: Sequence) -> None:
-    """Two entries below a picture."""
-    style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False, "fontsize": TEXT - 1}
-    axis.legend(handles=entries, ncols=2, columnspacing=1, handlelength=1.2, **style)
