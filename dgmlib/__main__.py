@@ -159,8 +159,7 @@ def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mi
         size: mini or smoke.
         workers: processes.
     """
-    from dgmlib import paths
-    from dgmlib.broden import mini
+    from dgmlib import mini, paths
 
     return mini.generate(root or paths.DATA / f"broden-{size}", seed, size, workers=workers)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from torch.utils.data import Dataset
 
-from dgmlib import paths
-from dgmlib.broden import BrodenPlus, FolderDataset, SceneParse150, mini
+from dgmlib import mini, paths
+from dgmlib.broden import BrodenPlus, FolderDataset, SceneParse150
 from dgmlib.broden.sources import SOURCES
 from dgmlib.presets import Preset
 

@@ -139,7 +139,7 @@ class Preset:
                 f"preset {self.name!r} needs vocabulary=: for Broden+, "
                 'dgmlib.broden.read_vocabulary("ROOT/meta_file/joint_dataset").'
             )
-        from dgmlib.broden import mini  # only where it is asked for: a network needs no data
+        from dgmlib import mini  # only where it is asked for: a network needs no data
 
         return mini.vocabulary()
 

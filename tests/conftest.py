@@ -4,8 +4,8 @@ import pytest
 import torch
 from broden_tree import write_tree
 
-from dgmlib import PerceptualParser
-from dgmlib.broden import BrodenPlus, mini
+from dgmlib import PerceptualParser, mini
+from dgmlib.broden import BrodenPlus
 
 
 @pytest.fixture

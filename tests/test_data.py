@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dgmlib import presets
-from dgmlib.broden import BrodenPlus, FolderDataset, SceneParse150, mini
+from dgmlib import mini, presets
+from dgmlib.broden import BrodenPlus, FolderDataset, SceneParse150
 from dgmlib.data import content, data_name, data_root, open_data
 
 SMOKE = presets.get("smoke")

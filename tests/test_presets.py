@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dgmlib import presets
-from dgmlib.broden import mini
+from dgmlib import mini, presets
 from dgmlib.experiments import SETTINGS
 
 

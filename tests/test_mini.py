@@ -2,6 +2,8 @@
 
 import filecmp
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +13,25 @@ from PIL import Image
 
 from dgmlib.broden import BrodenPlus
 from dgmlib.broden.ade20k import decode_classes
-from dgmlib.broden.mini import MANIFEST, PRESETS, MiniCounts, generate, tree, vocabulary
-from dgmlib.broden.mini.canvas import Canvas, Light, Plane
-from dgmlib.broden.mini.materials import oklch, plain
-from dgmlib.broden.mini.metadata import write_mat
-from dgmlib.broden.mini.names import ADE_NAMES, CONTEXT_LABELS, MATERIALS, OBJECT_PARTS, OBJECTS, PARTS, TEXTURES
-from dgmlib.broden.mini.pictures import find_subject
-from dgmlib.broden.mini.scenes import INDOOR, SCENES
-from dgmlib.broden.mini.shapes import blob, capsule, ellipse, rectangle, rounded
-from dgmlib.broden.mini.textures import motif, texture_picture
+from dgmlib.mini import MANIFEST, PRESETS, MiniCounts, generate, vocabulary
+from dgmlib.mini.canvas import Canvas, Light, Plane
+from dgmlib.mini.drawing import BOOK, OUTLINES, blob, capsule, ellipse, paint_scene, rectangle, ridge, rounded
+from dgmlib.mini.materials import RECIPES, motif, oklch, surface, texture_picture
+from dgmlib.mini.names import (
+    ADE_NAMES,
+    CONTEXT_LABELS,
+    INDOOR,
+    MATERIALS,
+    OBJECT_PARTS,
+    OBJECTS,
+    PARTS,
+    SCENES,
+    TEXTURES,
+)
+from dgmlib.mini.notation import number, read
+from dgmlib.mini.sources import SOURCES, SUBJECTS, write_mat
 
-SOURCES = {
+TASKS = {
     "ade20k": {"object", "part", "scene"},
     "pascal": {"object", "part", "scene"},
     "os": {"material"},
@@ -33,17 +43,24 @@ SOURCES = {
 def drawings() -> dict[str, list[dict[str, np.ndarray]]]:
     """Label maps of every scene, twelve times each."""
     found = {}
-    for name, draw in SCENES.items():
+    for name in SCENES:
         found[name] = []
         for seed in range(12):
-            canvas = Canvas(107, 80, labels_only=True)
-            draw(canvas, np.random.default_rng([7, seed]))
+            canvas = Canvas(80, 60)
+            paint_scene(name, canvas, np.random.default_rng([7, seed]))
             found[name].append(canvas.labels)
     return found
 
 
 def files(root: Path) -> list[str]:
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+def draw(root: Path, source: str, number: int, seed: int = 0) -> dict:
+    """Draw one training picture as `generate` does."""
+    return SOURCES[source](
+        root, np.random.default_rng([seed, list(SOURCES).index(source), 0, number]), 80, "train", number
+    )
 
 
 def samples(root: Path, split: str) -> list[dict]:
@@ -63,47 +80,65 @@ def test_same_bytes_for_any_number_of_workers(smoke_data, tmp_path):
 
 
 def test_another_seed_draws_other_pictures(smoke_data, tmp_path):
-    record = tree._picture(tmp_path, 1, 80, "ade20k", "train", 0)
-    name = Path(record["folder"]) / f"{record['file']}.jpg"
-    assert (tmp_path / "ade20k" / name).read_bytes() != (smoke_data / "ade20k" / name).read_bytes()
+    for seed in (0, 1):
+        record = draw(tmp_path / str(seed), "ade20k", 0, seed)
+    name = Path("ade20k") / record["folder"] / record["filename"]
+    assert (tmp_path / "0" / name).read_bytes() == (smoke_data / name).read_bytes()
+    assert (tmp_path / "1" / name).read_bytes() != (smoke_data / name).read_bytes()
 
 
 def test_a_complete_tree_is_left_alone(smoke_data, monkeypatch):
     def refuse(*_):
         raise AssertionError("drawn again")
 
-    monkeypatch.setattr(tree, "_draw", refuse)
+    for source in SOURCES:
+        monkeypatch.setitem(SOURCES, source, refuse)
     assert generate(str(smoke_data), seed=0, counts="smoke") == smoke_data
     assert generate(smoke_data, 0, PRESETS["smoke"][0], 80, workers=5) == smoke_data
 
 
-def test_an_interruption_leaves_nothing_behind(tmp_path, monkeypatch):
-    root, calls, draw = tmp_path / "mini", [], tree._picture
+def test_what_another_version_has_drawn_is_drawn_anew(tmp_path):
+    """The manifest tells versions apart by what they draw; in the other version here, lamps have no shade."""
+    root, few = tmp_path / "mini", MiniCounts(*[(10, 1)] * 4)
+    code = "from dgmlib.mini import MiniCounts, drawing, generate; drawing.BOOK['lamp'].steps.pop();"
+    code += f"generate({str(root)!r}, counts=MiniCounts(*[(10, 1)] * 4), size=32, workers=1)"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    manifests, pictures = [], []
+    for _ in range(2):
+        manifests.append(json.loads((root / MANIFEST).read_text()))
+        pictures.append([(root / name).read_bytes() for name in files(root) if name.endswith(".jpg")])
+        generate(root, counts=few, size=32, workers=1)
+    assert {key for key in manifests[0] if manifests[0][key] != manifests[1][key]} == {"method"}
+    assert pictures[0] != pictures[1]
+
+
+def test_an_interruption_leaves_nothing_behind(smoke_data, tmp_path, monkeypatch):
+    root, calls, whole = tmp_path / "mini", [], SOURCES["ade20k"]
 
     def interrupted(*task):
         calls.append(task)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return draw(*task)
+        return whole(*task)
 
     few = MiniCounts((10, 1), (1, 1), (1, 1), (1, 1))
-    monkeypatch.setattr(tree, "_picture", interrupted)
+    monkeypatch.setitem(SOURCES, "ade20k", interrupted)
     with pytest.raises(KeyboardInterrupt):
         generate(root, counts=few, size=32, workers=1)
     assert list(tmp_path.iterdir()) == []
 
-    monkeypatch.setattr(tree, "_picture", draw)
+    monkeypatch.setitem(SOURCES, "ade20k", whole)
     generate(root, counts=few, size=32, workers=1)
     assert [path.name for path in tmp_path.iterdir()] == ["mini"]
     before = {name: (root / name).read_bytes() for name in files(root)}
 
-    monkeypatch.setattr(tree, "_picture", interrupted)
+    monkeypatch.setitem(SOURCES, "ade20k", interrupted)
     calls.clear()
     with pytest.raises(KeyboardInterrupt):  # while it is being replaced by another seed
         generate(root, seed=1, counts=few, size=32, workers=1)
     assert {name: (root / name).read_bytes() for name in files(root)} == before
 
-    monkeypatch.setattr(tree, "_picture", draw)
+    monkeypatch.setitem(SOURCES, "ade20k", whole)
     generate(root, seed=1, counts=few, size=32, workers=1)
     assert json.loads((root / MANIFEST).read_text())["seed"] == 1
     assert [path.name for path in tmp_path.iterdir()] == ["mini"]
@@ -137,7 +172,7 @@ def test_matlab_files_hold_no_time(tmp_path):
 def test_every_record_carries_its_source_s_labels(smoke_data, split):
     names, found = vocabulary(), samples(smoke_data, split)
     counts = PRESETS["smoke"][0]
-    for source, tasks in SOURCES.items():
+    for source, tasks in TASKS.items():
         own = [sample for sample in found if sample["source"] == source]
         assert len(own) == getattr(counts, source)[split == "val"]
         for sample in own:
@@ -168,7 +203,7 @@ def test_the_reader_gets_what_was_drawn(smoke_data, monkeypatch, tmp_path):
     dataset, names = BrodenPlus(smoke_data, "train"), vocabulary()
     for i, record in enumerate(dataset.records):
         if record.source in ("ade20k", "pascal"):
-            tree._picture(tmp_path, 0, 80, record.source, "train", record.index)
+            draw(tmp_path, record.source, record.index)
             labels, sample = drawn[-1], dataset[i]
             np.testing.assert_array_equal(sample["object"], labels["object"])
             annotated = (
@@ -185,7 +220,7 @@ def test_vocabulary_is_complete(smoke_data):
     assert names == BrodenPlus(smoke_data, "train").vocabulary
     assert {names.objects[thing] for thing in names.object_parts} == set(OBJECT_PARTS)
     assert {part for parts in names.object_parts.values() for part in parts} == set(range(len(PARTS)))
-    assert (names.scenes, names.materials, names.textures) == (tuple(SCENES), MATERIALS, TEXTURES)
+    assert (names.scenes, names.materials, names.textures) == (SCENES, MATERIALS, TEXTURES)
     assert list(SCENES) == sorted(SCENES)  # raw scene labels are alphabetical ranks
     assert len(set(ADE_NAMES)) == len(ADE_NAMES)
     assert len(set(CONTEXT_LABELS)) == len(CONTEXT_LABELS)
@@ -273,16 +308,119 @@ def test_material_is_not_given_by_the_object(drawings):
         assert (areas[1:, MATERIALS.index(name)] > 0).sum() >= 3
 
 
-def test_a_close_up_shows_its_subject_larger():
-    seed, (zoom, centre) = next(
-        ([i], found) for i in range(20) if (found := find_subject("park", [i], "person", 1.33)) and found[0] > 1.5
-    )
+@pytest.mark.parametrize("name", SUBJECTS)
+def test_a_close_up_shows_its_subject_larger(name):
+    scenes, subject = SUBJECTS[name]
     areas = []
-    for view in ((1.0, (0.5, 0.5)), (zoom, centre)):
-        canvas = Canvas(107, 80, *view, labels_only=True)
-        SCENES["park"](canvas, np.random.default_rng(seed))
-        areas.append((canvas.labels["object"] == OBJECTS.index("person")).sum())
-    assert areas[1] > areas[0]
+    for put in ("", subject):
+        areas.append(0)
+        for seed in range(3):
+            canvas = Canvas(107, 80)
+            paint_scene(scenes[0], canvas, np.random.default_rng(seed), put)
+            areas[-1] += (canvas.labels["object"] == OBJECTS.index(name)).mean() / 3
+    assert areas[1] > areas[0] + 0.02
+
+
+def test_a_zoomed_scene_is_a_window_of_the_whole():
+    whole, part = Canvas(160, 120), Canvas(80, 60, 2.0, (0.5, 0.5))
+    for canvas in (whole, part):
+        paint_scene("street", canvas, np.random.default_rng(3))
+    same = whole.labels["object"][30:90, 40:120] == part.labels["object"]
+    assert same.mean() > 0.99  # but for the edges, which fall on other samples
+
+
+# -- tables --------------------------------------------------------------------------------------------------------
+
+
+def test_numbers():
+    rng, units = np.random.default_rng(0), {"": 2.0, "m": 1.0, "a": 10.0}
+    assert number(".5", rng) == 0.5
+    assert number("-.5", rng, units) == -1.0
+    assert number("a+.3m-1", rng, units) == pytest.approx(10.0 + 0.3 - 2.0)
+    assert number("-a", rng, units) == -10.0
+    drawn = [number("-1~1m", rng, units) for _ in range(200)]
+    assert -2 <= min(drawn) < -1.8
+    assert 0.8 < max(drawn) <= 1
+    assert {number("1|3|5~5", rng) for _ in range(60)} == {1, 3, 5}
+    for wrong in ("", "1..2", "3-", "1 2", "a:b"):
+        with pytest.raises(ValueError, match=r"is no number; write a sum such as \.5-\.3m\."):
+            number(wrong, rng, units)
+
+
+def test_descriptions():
+    found = read("""
+tea=table 1~2 .7 : leg = wood / metal .5 ; top ?= leg
+  ?a,-b box leg:leg ±.1:.2+.1m 0:1&2:3 tone=.5 ; poly leg ±.1,-2 0,3
+side=^ : rect leg
+""")
+    assert set(found) == {"tea", "side"}
+    assert (found["tea"].label, found["tea"].sizes) == ("table", ["1~2", ".7"])
+    assert (found["side"].label, found["side"].sizes) == ("^", ["1"])
+    leg, top, box, poly = found["tea"].steps
+    assert leg.words == [("leg", "wood / metal .5", "")]
+    assert top.words == [("top", "leg", "?")]
+    assert (box.flags, box.verb, box.options) == (["a", "-b"], "box", {"tone": ".5"})
+    left, right = "-.1:-.2-.1m", ".1:.2+.1m"
+    assert box.words == [("leg:leg", x, z) for x in (left, right) for z in ("0:1", "2:3")]
+    assert poly.words == [("leg", "-.1,-2", "0,3"), ("leg", ".1,-2", "0,3")]
+
+
+def painted(monkeypatch, text: str, width: int = 64, height: int = 48) -> Canvas:
+    """A scene of its own, seen from 1.5 m with a focal length of the picture's height."""
+    for name, thing in read(text).items():
+        monkeypatch.setitem(BOOK, name, thing)
+    canvas = Canvas(width, height)
+    paint_scene("stage", canvas, np.random.default_rng(0))
+    return canvas
+
+
+def test_what_is_put_is_drawn_from_far_to_near(monkeypatch):
+    canvas = painted(monkeypatch, """
+stage=- : camera lamp 1.5 .5 1 ; put near 0 2 ; put far 0 6 ; put middle 0 4
+near=dog .4 3 .1 : rect plain
+middle=person 2 3 .1 : rect plain
+far=wall 20 3 .1 : rect plain
+""")  # fmt: skip
+    for x, z, name in ((0, 2, "dog"), (0.8, 4, "person"), (1.8, 6, "wall")):  # seen past what is nearer
+        ((column, row),) = canvas.project(Plane("z", z), np.array([[x, 1.5]])).astype(int)
+        assert OBJECTS[canvas.labels["object"][row, column]] == name
+
+
+def test_details_fill_their_cells(monkeypatch):
+    canvas = painted(monkeypatch, """
+stage=- : camera lamp 1.5 .5 1 ; put house 0 3
+house=building 3 3 1 : rect brick ; cells pane -.5:.5 0:1 1m,1.5m
+pane=^ : rect glass:window -.25:.25 .25:.75
+""")  # fmt: skip
+    windows = (canvas.labels["part"] == PARTS.index("window")) & (canvas.labels["material"] == MATERIALS.index("glass"))
+    assert windows.sum() == pytest.approx((48 / 3) ** 2 * 3 * 3 / 4, rel=0.15)  # a quarter of 3 x 3 m
+    assert (windows.any(0)[1:] & ~windows.any(0)[:-1]).sum() == 3  # columns
+    assert (windows.any(1)[1:] & ~windows.any(1)[:-1]).sum() == 2  # rows
+    assert set(np.unique(canvas.labels["object"])) == {0, OBJECTS.index("building")}
+    assert set(np.unique(canvas.labels["instance"])) == {0, 1}
+
+
+def test_flags_and_inherited_paints(monkeypatch):
+    canvas = painted(monkeypatch, """
+stage=- : camera lamp 1.5 .5 1 ; skin = brick ; put one 0 3 as=red ; put two -1.2 3
+one=car 1 1 1 : either red green ; skin ?= wood ; ?red rect skin:door ; ?green rect skin:window
+two=car 1 1 1 : maybe sure 1 ; maybe never 0 ; skin = wood ; ?sure,-never rect skin:wheel ; ?never rect skin:window
+""")  # fmt: skip
+    pairs = {
+        (PARTS[p], MATERIALS[m])
+        for p, m in zip(*map(np.ravel, map(canvas.labels.get, ("part", "material"))), strict=True)
+    }
+    assert pairs == {("-", "-"), ("door", "brick"), ("wheel", "wood")}
+
+
+def test_no_description_and_no_material_is_idle_and_no_verb_unknown():
+    steps = [step for thing in BOOK.values() for step in thing.steps]
+    texts = [text for step in steps for found in step.words for text in found]
+    words = {word for text in texts for word in text.replace("|", " ").replace(":", " ").split()}
+    assert set(BOOK) - set(SCENES) <= words | {"paints"}
+    assert {line.split()[0] for line in RECIPES.strip().splitlines()} <= words
+    verbs = ["=", "either", "maybe", "let", "object", "with", "mirror", "draw", "put", "cells", "box", "shadow", "glow"]
+    assert {step.verb for step in steps} == {*OUTLINES, *verbs, "camera"}
 
 
 # -- canvas, shapes, colours ---------------------------------------------------------------------------------------
@@ -290,7 +428,7 @@ def test_a_close_up_shows_its_subject_larger():
 
 def canvas_in_daylight(width: int = 64, height: int = 48, **options) -> Canvas:
     canvas = Canvas(width, height, **options)
-    light = Light((0.0, 0.0, 1.0), np.zeros(3), np.ones(3), np.ones(3), np.inf)
+    light = Light(np.array([0.0, 0.0, 1.0]), np.zeros(3), np.ones(3), np.inf, False, np.ones(3), np.ones(3))
     canvas.look(eye=1.5, horizon=0.4, focal=1.0, light=light)
     return canvas
 
@@ -310,50 +448,43 @@ def test_unproject_inverts_project(plane):
 
 
 def test_later_strokes_cover_earlier_ones():
-    canvas = canvas_in_daylight()
-    wall, person = canvas.add("wall"), canvas.add("person")
-    wall.front(5.0, rectangle((-9, 9), (-9, 9)), plain(oklch(0.9, 0, 0)))
-    person.front(4.0, rectangle((-0.5, 0.5), (0.5, 2.5)), plain(oklch(0.3, 0, 0)), "torso")
+    canvas, rng = canvas_in_daylight(), np.random.default_rng(0)
+    canvas.paint(Plane("z", 5.0), [rectangle((-9, 9), (-9, 9))], surface("plain", rng, 0.9, 0, 0), ("wall", 1, "-"))
+    box = rectangle((-0.5, 0.5), (0.5, 2.5))
+    canvas.paint(Plane("z", 4.0), [box], surface("painted", rng, 0.3, 0, 0), ("person", 2, "torso"))
     objects = canvas.labels["object"]
     assert set(np.unique(objects)) == {OBJECTS.index("wall"), OBJECTS.index("person")}
     # 1 m wide and 2 m high, 4 m away, 48 pixels of focal length
     assert (objects == OBJECTS.index("person")).sum() == 12 * 24
     inside = objects == OBJECTS.index("person")
     assert set(canvas.labels["part"][inside]) == {PARTS.index("torso")}
+    assert set(canvas.labels["material"][inside]) == {MATERIALS.index("painted")}
     assert set(canvas.labels["instance"][inside]) == {2}
     dark = canvas.colour.reshape(48, 2, 64, 2, 3).mean((1, 3, 4)) < 0.5
     np.testing.assert_array_equal(dark, inside)
 
 
-def test_what_is_put_off_is_drawn_from_far_to_near():
-    canvas, order = canvas_in_daylight(), []
-    for z in (2.0, 7.0, 5.0):
-        canvas.later(z, lambda canvas, z: order.append(z), z)
-    canvas.finish()
-    canvas.finish()
-    assert order == [7.0, 5.0, 2.0]
-
-
-def test_labels_alone_are_the_same_labels():
-    maps = []
-    for labels_only in (False, True):
-        canvas = Canvas(80, 60, labels_only=labels_only)
-        SCENES["street"](canvas, np.random.default_rng(11))
-        maps.append(canvas.labels)
-    for task in maps[0]:
-        np.testing.assert_array_equal(maps[0][task], maps[1][task])
-
-
 def test_shapes_have_their_size():
     for outline, low, high in (
-        (ellipse((1, 2), 3, 1), (-2, 1), (4, 3)),
+        (ellipse((1, 2), (3, 1)), (-2, 1), (4, 3)),
         (rounded((0, 4), (1, 2), 0.3), (0, 1), (4, 2)),
         (capsule((0, 0), (0, 5), 1.0), (-1, -1), (1, 6)),
     ):
         np.testing.assert_allclose(outline.min(0), low, atol=0.03)
         np.testing.assert_allclose(outline.max(0), high, atol=0.03)
-    radius = np.hypot(*(blob(np.random.default_rng(0), (5, 5), 2, 2, 0.1) - 5).T)
+    radius = np.hypot(*(blob(np.random.default_rng(0), (5, 5), (2, 2), 0.1) - 5).T)
     assert 1 < radius.min() < radius.max() < 3
+
+
+def test_a_ridge_keeps_its_line_and_is_cut():
+    high, low = (ridge(np.random.default_rng(0), (-8, 8), (0, top), 0.8, 1, 7) for top in (4, 2))
+    np.testing.assert_allclose(high[:110], low[:110] * (1, 2))
+    assert low[:110, 1].max() <= 2
+    assert low[:110, 1].min() >= 2 * (1 - 0.8)
+    peaks = ridge(np.random.default_rng(0), (-8, 8), (0, 4), 0.8, 1, 7, 3)
+    np.testing.assert_array_equal(peaks[:110], high[:110])
+    assert (peaks[110:, 1] <= peaks[109::-1, 1]).all()
+    assert peaks[110:, 1].min() < 3.2
 
 
 def test_oklch_known_colours():

@@ -1,0 +1,6 @@
+"""Broden-mini, the data set that dgmlib draws itself, in Broden+'s own layouts."""
+
+from dgmlib.mini.names import vocabulary
+from dgmlib.mini.tree import MANIFEST, PRESETS, MiniCounts, generate
+
+__all__ = ["MANIFEST", "PRESETS", "MiniCounts", "generate", "vocabulary"]

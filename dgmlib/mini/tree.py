@@ -1,0 +1,101 @@
+"""Broden-mini as a folder: procedural scenes with all five kinds of labels, in Broden+'s own layouts."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections import namedtuple
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed
+from tqdm import tqdm
+
+from dgmlib.mini.names import SCENES
+from dgmlib.mini.sources import SOURCES, write_lists
+
+MANIFEST = "broden_mini.json"
+
+
+#: How many pictures of every source to draw, as (train, val).
+MiniCounts = namedtuple("MiniCounts", list(SOURCES))
+#: Name -> counts and short side in pixels.
+PRESETS = {
+    "mini": (MiniCounts((200, 60), (80, 20), (120, 40), (80, 40)), 160),
+    "smoke": (MiniCounts((12, 4), (4, 2), (8, 4), (8, 4)), 80),
+}
+
+
+def generate(
+    root: str | os.PathLike, seed: int = 0, counts: MiniCounts | str = "mini", size: int | None = None, workers: int = 2
+) -> Path:
+    """Draw Broden-mini into a folder, or return at once where it stands there already.
+
+    Every picture depends on the seed and its own number alone, so the files are the same for any number of workers.
+
+    Args:
+        root: the folder to fill; made where missing, replaced where it holds another Broden-mini. It is returned.
+        seed: of all drawing.
+        counts: how many pictures, or the name of a preset ("mini", "smoke").
+        size: short side in pixels, about; by default the preset's, or 160.
+        workers: processes.
+
+    Raises:
+        ValueError: an unknown preset, too few or too small pictures, or a folder that holds something else.
+    """
+    if isinstance(counts, str) and counts not in PRESETS:
+        raise ValueError(f"there is no preset {counts!r}; choose from {', '.join(PRESETS)}.")
+    counts, usual = PRESETS[counts] if isinstance(counts, str) else (counts, 160)
+    size = usual if size is None else size
+    if counts.ade20k[0] < len(SCENES) or min(map(min, counts)) < 1:
+        raise ValueError(f"counts needs at least {len(SCENES)} ADE20K pictures to train on and 1 of everything else.")
+    if size < 32:
+        raise ValueError(f"size must be at least 32 pixels, not {size}.")
+    root = Path(root)
+    settings = {"seed": seed, "size": size, "counts": counts._asdict(), "method": _method()}
+    manifest = json.dumps(settings, indent=1) + "\n"
+    if (root / MANIFEST).is_file():
+        if (root / MANIFEST).read_text(encoding="utf-8") == manifest:
+            return root
+    elif root.exists() and any(root.iterdir()):
+        raise ValueError(f"{root} holds something else than Broden-mini; choose an empty folder for it.")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    # Drawn beside the root and moved there whole, so that an interruption leaves nothing half-written.
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-", ignore_cleanup_errors=True) as folder:
+        tree = Path(folder) / "tree"
+        _draw(tree, seed, counts, size, workers)
+        (tree / MANIFEST).write_text(manifest, encoding="utf-8")
+        if root.exists():
+            os.replace(root, Path(folder) / "old")
+        os.replace(tree, root)
+    return root
+
+
+@cache
+def _method() -> str:
+    """A digest of the smallest Broden-mini, so that what another version has drawn is drawn anew."""
+    digest = hashlib.sha256()
+    with tempfile.TemporaryDirectory() as folder:
+        _draw(Path(folder), 0, MiniCounts((len(SCENES), 1), (1, 1), (1, 1), (1, 1)), 32, workers=1, hidden=True)
+        for path in sorted(path for path in Path(folder).rglob("*") if path.is_file()):
+            digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _draw(root: Path, seed: int, counts: MiniCounts, size: int, workers: int, hidden: bool | None = None) -> None:
+    """Draw all pictures, each from a generator of its own, and write the lists that name them."""
+    tasks = [
+        (source, split, number, np.random.default_rng([seed, i, j, number]))
+        for i, source in enumerate(SOURCES)
+        for j, split in enumerate(("train", "val"))
+        for number in range(getattr(counts, source)[j])
+    ]
+    drawn = Parallel(n_jobs=workers, return_as="generator")(
+        delayed(SOURCES[source])(root, rng, size, split, number) for source, split, number, rng in tasks
+    )
+    found = {source: [] for source in SOURCES}
+    bar = tqdm(drawn, total=len(tasks), desc="Broden-mini", unit="picture", disable=hidden)
+    for (source, split, *_), facts in zip(tasks, bar, strict=True):
+        found[source].append({**facts, "split": split})
+    write_lists(root / "meta_file", found)
