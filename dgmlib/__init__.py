@@ -5,12 +5,15 @@ Shapes in docstrings: ``B`` images, ``H x W`` pixels, ``C_l, h_l, w_l`` feature 
 """
 
 from dgmlib import presets, superpixels
-from dgmlib.broden import TASKS, BrodenPlus, Vocabulary
+from dgmlib.broden import BrodenPlus
 from dgmlib.checkpoints import load_model, save_model
 from dgmlib.grouping import DeepGrouping
 from dgmlib.groups import Grouping
-from dgmlib.parsing import PerceptualParser, perceptual_loss
+from dgmlib.losses import perceptual_loss
+from dgmlib.parsing import PerceptualParser
+from dgmlib.predictor import Predictor
 from dgmlib.regions import RegionGrid
+from dgmlib.vocabulary import TASKS, Vocabulary
 
 __version__ = "0.1.0"
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "DeepGrouping",
     "Grouping",
     "PerceptualParser",
+    "Predictor",
     "RegionGrid",
     "Vocabulary",
     "load_model",

@@ -1,6 +1,7 @@
 """The command line: ``python -m dgmlib COMMAND --help``, installed as ``dgmlib``."""
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, get_args
@@ -10,25 +11,16 @@ import tyro
 #: As `dgmlib.broden.TASKS`, whose import takes seconds.
 Task = Literal["scene", "object", "part", "material", "texture"]
 TASKS: tuple[Task, ...] = get_args(Task)
-#: Command -> where its function is. A function's docstring and signature are its help text and options; what it
-#: returns is printed.
+#: Command -> where its function is, or its own commands. A function's docstring and signature are its help text and
+#: options; what it returns is printed. `superpixels DIR --out DIR` is short for `superpixels compute DIR --out DIR`.
 COMMANDS = {
     "reproduce": "dgmlib.reproduce:reproduce",
     "train": "dgmlib.__main__:train",
     "evaluate": "dgmlib.__main__:evaluate",
-    "overhead": "dgmlib.__main__:overhead",
-    "superpixels": "dgmlib.__main__:superpixels",
-    "broden": "dgmlib.__main__:broden",
-    "measure": "dgmlib.__main__:measure",
-    "bench": "dgmlib.__main__:bench",
-}
-#: Commands with commands of their own. `superpixels DIR --out DIR` is short for `superpixels compute DIR --out DIR`.
-GROUPS = {
+    "parse": "dgmlib.parse_photos:parse",
     "superpixels": {
         "compute": "dgmlib.__main__:compute_superpixels",
         "fit": "dgmlib.superpixels:fit",
-        "benchmark": "dgmlib.superpixels.benchmark:benchmark",
-        "kept-aside": "dgmlib.superpixels.benchmark:kept_aside",
     },
     "broden": {
         "check": "dgmlib.__main__:check_broden",
@@ -36,28 +28,38 @@ GROUPS = {
         "mini": "dgmlib.__main__:draw_broden_mini",
     },
     "measure": {
-        "grouping": "dgmlib.purity:measure",
-        "clicks": "dgmlib.explain.click_benchmark:measure",
-        "gradcam": "dgmlib.explain.gradcam_benchmark:measure",
+        "table1": "dgmlib.measure.tables:table1",
+        "table2": "dgmlib.measure.tables:table2",
+        "table3": "dgmlib.measure.tables:table3",
+        "modules": "dgmlib.measure.modules:measure",
+        "superpixels": "dgmlib.measure.superpixels:measure",
+        "kept-aside": "dgmlib.measure.superpixels:kept_aside",
+        "grouping": "dgmlib.measure.grouping:measure",
+        "clicks": "dgmlib.measure.clicks:measure",
+        "gradcam": "dgmlib.measure.gradcam:measure",
+        "loader": "dgmlib.measure.loader:measure",
+        "reading": "dgmlib.measure.reading:measure",
     },
-    "bench": {
-        "modules": "dgmlib.overhead:benchmark",
-        "loader": "dgmlib.broden.bench:benchmark",
-    },
+}
+#: Names of version 0.1.0, told for one version.
+RENAMED = {
+    "overhead": "measure table3",
+    "bench": "measure",
+    "bench modules": "measure modules",
+    "bench loader": "measure loader",
+    "superpixels benchmark": "measure superpixels",
+    "superpixels kept-aside": "measure kept-aside",
 }
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; what a person can mend is printed as one sentence, without a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    name = arguments[0] if arguments else ""
-    if name == "superpixels" and arguments[1:] and arguments[1] not in (*GROUPS[name], "-h", "--help"):
-        arguments = [name, "compute", *arguments[1:]]
+    for old in (" ".join(arguments[:2]), *arguments[:1]):
+        if old in RENAMED:
+            sys.exit(f"dgmlib: `dgmlib {old}` is now `dgmlib {RENAMED[old]}`; add --help for its options.")
     try:
-        if name in GROUPS:
-            result = _call(f"dgmlib {name}", GROUPS[name], arguments[1:])
-        else:
-            result = _call("dgmlib", COMMANDS, arguments)
+        result = call(arguments)
     except KeyboardInterrupt:
         sys.exit("interrupted; run the same command again")
     except (ValueError, OSError, FloatingPointError) as error:
@@ -67,20 +69,36 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(not getattr(result, "ok", True))
 
 
-def _call(program: str, commands: dict[str, str], arguments: list[str]) -> object:
+def call(arguments: list[str]) -> object:
+    """Run a command and return what its function returns."""
+    program, commands = "dgmlib", COMMANDS
+    if arguments and isinstance(commands.get(arguments[0]), dict):
+        group, *arguments = arguments
+        program, commands = f"dgmlib {group}", commands[group]
+        if group == "superpixels" and arguments and arguments[0] not in (*commands, "-h", "--help"):
+            arguments = ["compute", *arguments]
     # Only the chosen command is imported; for --help, all are.
     chosen = {name: place for name, place in commands.items() if arguments[:1] == [name]} or commands
-    functions = {}
-    for name, place in chosen.items():
+    functions = {name: _function(name, place) for name, place in chosen.items()}
+    flat = (tyro.conf.OmitArgPrefixes,)  # --images, not --study.images
+    return tyro.extras.subcommand_cli_from_dict(functions, prog=program, args=arguments, config=flat)
+
+
+def _function(name: str, place: str | dict[str, str]) -> Callable:
+    if isinstance(place, str):
         module, function = place.split(":")
-        functions[name] = getattr(import_module(module), function)
-    return tyro.extras.subcommand_cli_from_dict(functions, prog=program, args=arguments)
+        return getattr(import_module(module), function)
+
+    def group() -> None: ...
+
+    group.__doc__ = f"{', '.join(place)}: `dgmlib {name} --help`."
+    return group
 
 
 def train(
     profile: str = "mini",
     model: str = "DGM",
-    setting: str = "O+P+S+M+T",
+    setting: str = "",
     seed: int = 0,
     data: Path | None = None,
     pretrained: str = "",
@@ -89,54 +107,47 @@ def train(
     """Train one model of Table 1 or 2 into runs/; interrupted, the same command continues.
 
     With several GPUs: torchrun --nproc-per-node 4 -m dgmlib train --profile paper --data ROOT
-    On your own pictures: dgmlib train --setting O --data FOLDER, see `dgmlib.broden.FolderDataset` for its layout.
+    On your own pictures: dgmlib train --profile mini-objects --data FOLDER, see `dgmlib.broden.FolderDataset`.
 
     Args:
-        profile: preset: mini, paper or smoke.
+        profile: preset: mini, paper or smoke; for Table 2 mini-objects, paper-objects or smoke-objects.
         model: a row of Table 1 or 2, such as UPerNet, "DGM w/o top-down", DGM or "DeepLabV3 + DGM".
-        setting: O+P+S or O+P+S+M+T (Table 1), or O, segmentation alone (Table 2).
+        setting: O+P+S, O+P+S+M+T or O, objects alone; empty: all tasks of the preset's table.
         seed: of everything random.
         data: root of Broden+, ADE20K's benchmark split or a folder of images and labels; of Broden-mini it is optional.
         pretrained: ImageNet weights, which the paper starts from: a file, or a folder with one file for each backbone
             (resnet50.pth, ...); empty: random weights.
         device: auto, cpu, cuda or mps.
     """
-    from dgmlib import experiments, presets
+    from dataclasses import replace
 
-    for value, known in ((model, experiments.SYSTEMS), (setting, experiments.SETTINGS)):
-        if value not in known:
-            raise ValueError(f"there is no {value!r}; choose one of {', '.join(known)}.")
+    from dgmlib import presets
+    from dgmlib.data import data_root
+    from dgmlib.experiments import Cell
+
     preset = presets.with_weights(presets.get(profile), pretrained)
-    root = _data_root(preset, data)
-    out = experiments.train_cell(preset, model, setting, seed, root, device=device)
-    print(f"trained: {out / 'model'}")
+    cell = Cell(preset, model, setting or preset.settings[-1], seed, Path())  # a misspelt name is told before data come
+    print(f"trained: {replace(cell, data=data_root(preset, data)).train(device=device)}")
 
 
 def evaluate(model: Path, /, profile: str = "mini", data: Path | None = None) -> None:
     """Score a trained model on the validation split by Broden+'s rules.
 
     Args:
-        model: the model's path without suffix, e.g. runs/mini/DGM_O+P+S_seed0/model.
-        profile: preset whose test settings to use.
+        model: the model's path without suffix, as `dgmlib train` prints it.
+        profile: preset whose test settings to use; mini-objects for a model of Table 2.
         data: root of the data set, as for `train`; of Broden-mini it is optional.
     """
-    from dgmlib import experiments, load_model, presets
+    from dgmlib import load_model, presets
+    from dgmlib.data import data_name, data_root
+    from dgmlib.experiments import score
 
     preset, network = presets.get(profile), load_model(model)
-    root = _data_root(preset, data)
-    preset = experiments.settings_for(preset, tuple(network.heads), root)
-    metrics = experiments.score(network, preset, root)
-    print(f"{model} on {preset.data}, validation split")
+    root = data_root(preset, data)
+    metrics = score(network, preset, root)
+    print(f"{model} on {data_name(preset, root)}, validation split")
     for name, value in metrics.items():
         print(f"{name:30s} {100 * value:6.2f}")
-
-
-def _data_root(preset, data: Path | None) -> Path:
-    from dgmlib import experiments
-
-    if data is not None and not data.is_dir():  # else Broden-mini would be drawn there
-        raise ValueError(f"there is no folder {data}; --data names one that exists.")
-    return experiments.data_root(preset, data)
 
 
 def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mini", workers: int = 2) -> Path:
@@ -204,29 +215,6 @@ def compute_superpixels(folder: Path, /, out: Path, workers: int = 1, max_region
     failed = precompute(folder, out, workers, max_regions)
     if failed:
         raise ValueError(f"{len(failed)} images have no map: " + "; ".join(map(": ".join, failed.items())))
-
-
-def overhead() -> str:
-    """Count Table 3's parameters and FLOPs."""
-    from dgmlib.overhead import table3
-
-    return table3().drop(columns="printed row").to_string(index=False)
-
-
-def superpixels() -> None:
-    """Superpixels of a folder of images: `dgmlib superpixels --help`."""
-
-
-def broden() -> None:
-    """Check and prepare Broden+, draw Broden-mini: `dgmlib broden --help`."""
-
-
-def measure() -> None:
-    """How good a model's groups, clicks and heat maps are: `dgmlib measure --help`."""
-
-
-def bench() -> None:
-    """Time things in turn, as ratios: `dgmlib bench --help`."""
 
 
 if __name__ == "__main__":

@@ -1,87 +1,257 @@
-"""Weights as safetensors with a json recipe beside them; nothing pickled is ever loaded."""
+"""What a training leaves on disk: a model, the checkpoint that an interrupted run goes on from, and its log.
+
+Weights are safetensors with a json recipe beside them. Nothing pickled is ever loaded, nothing is half-written, and
+what is read is whole and finite.
+"""
 
 import json
+import os
+import warnings
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TextIO
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from dgmlib.backbones.weights import load_checked
-from dgmlib.broden.vocabulary import Vocabulary
+from dgmlib.backbones.weights import check_fit, load_checked
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import write_atomic
 from dgmlib.presets import ModelConfig
+from dgmlib.vocabulary import Vocabulary
+
+
+class DamagedFileError(ValueError):
+    """A file cannot be read or holds numbers that are not finite; training again replaces it."""
 
 
 def save_model(model: PerceptualParser, path: str | Path, **facts) -> None:
-    """Write ``path.safetensors`` and ``path.json``, the recipe that `load_model` rebuilds the model from.
+    """Write ``path.safetensors`` and ``path.json``, what `load_model` needs.
 
     Args:
-        model: a model made by `PerceptualParser.from_preset` or `from_config`.
+        model: the model.
         path: where, without suffix.
-        **facts: anything worth remembering with the weights (data, iterations, seed); json-serialisable.
+        **facts: anything worth remembering with the weights (data, seed); json-serialisable.
+
+    Raises:
+        FloatingPointError: if a weight is not finite.
     """
-    path = Path(path)
-    recipe = model.recipe | {"vocabulary": asdict(model.vocabulary), "facts": facts}
-    save_tensors(model.state_dict(), path.with_name(path.name + ".safetensors"))
-    with write_atomic(path.with_name(path.name + ".json")) as temporary:
-        temporary.write_text(json.dumps(recipe, indent=1) + "\n")
+    weights_path, recipe_path = _files(path)
+    save_tensors(model.state_dict(), weights_path)
+    with write_atomic(recipe_path) as temporary:
+        temporary.write_text(json.dumps(_recipe(model) | {"facts": facts}, indent=1) + "\n")
 
 
-def load_model(path: str | Path, device: str = "cpu") -> PerceptualParser:
-    """Rebuild a model from ``path.safetensors`` and ``path.json``, ready for evaluation.
+def load_model(
+    path: str | Path, device: str | torch.device = "cpu", network: PerceptualParser | None = None
+) -> PerceptualParser:
+    """Load a model from ``path.safetensors`` and ``path.json``, ready for evaluation.
 
     Args:
         path: what `save_model` was given, e.g. "results/checkpoints/mini-dgm".
         device: where to put it.
+        network: what to load the weights into; built from the recipe where it came from a preset. A network that was
+            put together by its constructor has to be put together again by the caller.
 
     Returns:
         The model; its ``recipe`` holds the facts that were saved with it.
 
     Raises:
         FileNotFoundError: if a file is missing.
-        ValueError: if a file is damaged or the weights do not fit the recipe.
+        DamagedFileError: if a file is damaged.
+        ValueError: if the weights do not fit the recipe, or the recipe not ``network``.
     """
-    path = Path(path)
-    recipe_path = path.with_name(path.name + ".json")
+    weights_path, recipe_path = _files(path)
     if not recipe_path.exists():
         raise FileNotFoundError(f"there is no model {path}: {recipe_path.name} is missing; train it or check the path.")
     try:
-        recipe = json.loads(recipe_path.read_text())
-        model = PerceptualParser.from_config(
-            ModelConfig(**recipe["model"]), _vocabulary(recipe["vocabulary"]), recipe["dgm"], tuple(recipe["tasks"])
+        recipe = json.loads(recipe_path.read_text(encoding="utf-8"))
+        facts = dict(recipe.get("facts", {}))
+        with torch.device("meta"):  # a network that does not fit its weights is told before it takes memory
+            expected = network if recipe["model"] is None else _network(recipe)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise DamagedFileError(
+            f"{recipe_path} is not a dgmlib recipe ({error!r}); copy or train the model again."
+        ) from error
+    if expected is None:
+        raise ValueError(
+            f"the network of {path} was put together by the constructor of PerceptualParser; put it together again and "
+            "pass it as network=."
         )
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{recipe_path} is not a dgmlib recipe ({error!r}); copy or train the model again.") from error
-    model.recipe["facts"] = recipe.get("facts", {})
-    load_checked(model, load_tensors(path.with_name(path.name + ".safetensors"))[0], str(path))
+    if network is not None and _comparable(recipe) != _comparable(_recipe(network)):
+        raise ValueError(f"{recipe_path} is of another network or other classes; delete it or choose another folder.")
+    tensors, _ = load_tensors(weights_path)
+    check_fit(expected, tensors, str(path))
+    model = _network(recipe) if network is None else network
+    load_checked(model, tensors, str(path))
+    model.recipe["facts"] = facts
     return model.to(device).eval()
 
 
-def save_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write tensors and a small dictionary of text to one safetensors file, all or nothing."""
+def load_finished(model: PerceptualParser, path: Path, run: Mapping) -> bool:
+    """Load what a run left at ``path`` if it is complete; say whether it was.
+
+    A damaged model is told in a warning and counts as none, so that training again repairs it.
+
+    Args:
+        model: filled.
+        path: what `save_model` was given.
+        run: the facts that the run has to have in common with the one at ``path``.
+
+    Raises:
+        ValueError: if another run, network or vocabulary led to that model.
+    """
+    if not _files(path)[1].exists():
+        return False
+    try:
+        load_model(path, model.mean.device, model)
+    except (DamagedFileError, FileNotFoundError) as error:
+        warnings.warn(f"{error} It is trained again now.", stacklevel=3)
+        return False
+    _check_run({key: model.recipe["facts"].get(key) for key in run}, run, path)
+    return True
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where an interrupted run stood: its phase, the iterations done in it, and SGD's momentum by parameter."""
+
+    phase: int = 0
+    iteration: int = 0
+    momentum: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, phase: int) -> None:
+        """Give the optimizer of a phase its momentum back, if it is the phase that was interrupted."""
+        for name, parameter in model.named_parameters():
+            if name in self.momentum and phase == self.phase:
+                optimizer.state[parameter]["momentum_buffer"] = self.momentum[name].to(parameter.device)
+
+
+def save_checkpoint(
+    path: Path, model: PerceptualParser, optimizer: torch.optim.Optimizer, phase: int, iteration: int, run: Mapping
+) -> None:
+    """Write weights, momentum and position to one file, so that it is always consistent."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        momentum = optimizer.state.get(parameter, {}).get("momentum_buffer")
+        if momentum is not None:  # parameters without a gradient so far have none
+            tensors[f"momentum.{name}"] = momentum
+    run = json.dumps(run | _comparable(_recipe(model)))
+    save_tensors(tensors, path, {"phase": str(phase), "iteration": str(iteration), "run": run})
+
+
+def load_checkpoint(path: Path, model: PerceptualParser, run: Mapping) -> Checkpoint:
+    """Load a checkpoint's weights into ``model``; without a file, give the position of a run that begins.
+
+    Raises:
+        ValueError: if the file is damaged or belongs to another run.
+    """
+    if not path.exists():
+        return Checkpoint()
+    tensors, metadata = load_tensors(path)
+    _check_run(json.loads(metadata.get("run", "{}")), run | _comparable(_recipe(model)), path)
+    load_checked(model, _below("model.", tensors), str(path))
+    return Checkpoint(int(metadata["phase"]), int(metadata["iteration"]), _below("momentum.", tensors))
+
+
+def open_log(folder: Path, position: tuple[int, int], writes: bool = True) -> TextIO:
+    """Open ``log.jsonl``, one json object a line, to go on from a (phase, iteration).
+
+    What an interrupted run wrote after its last checkpoint is dropped. Processes that do not write log to nowhere.
+
+    Raises:
+        DamagedFileError: if the log cannot be read.
+    """
+    if not writes:
+        return open(os.devnull, "a")
+    path = folder / "log.jsonl"
+    try:
+        lines = path.read_text().splitlines() if path.exists() else []
+        records = [json.loads(line) for line in lines if line.endswith("}")]
+        kept = [record for record in records if (record["phase"], record["iteration"]) <= position]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedFileError(f"{path} is damaged ({error!r}); delete it and train again.") from error
     with write_atomic(path) as temporary:
-        # Writing to a file of its own: parameters may be views of larger storages.
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, metadata)
+        temporary.write_text("".join(json.dumps(record) + "\n" for record in kept))
+    return path.open("a")
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
+    """Write tensors and a small dictionary of text to one safetensors file, all or nothing.
+
+    Raises:
+        FloatingPointError: if a tensor is not finite.
+        OSError: if the file cannot be written.
+    """
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise FloatingPointError(f"{name} is not finite, so {path} is not written; lower lr and train again.")
+    # Contiguous copies, because parameters may be views of larger storages.
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with write_atomic(path) as temporary:
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:
+            raise OSError(f"{path} cannot be written ({error}); make room on the disk and train again.") from error
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read a safetensors file: tensors on the CPU, and the text written beside them."""
+    """Read a safetensors file: tensors on the CPU, and the text written beside them.
+
+    Raises:
+        FileNotFoundError: if it is missing.
+        DamagedFileError: if it is damaged.
+    """
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing; train the model again or copy the file there.")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
-        return load_file(path), metadata
+        tensors = load_file(path)
     except SafetensorError as error:
-        raise ValueError(f"{path} is damaged ({error}); delete it and train or copy it again.") from error
+        raise DamagedFileError(f"{path} is damaged ({error}); delete it and train or copy it again.") from error
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise DamagedFileError(f"{path} is damaged ({name} is not finite); delete it and train or copy it again.")
+    return tensors, metadata
 
 
-def _vocabulary(recipe: dict) -> Vocabulary:
-    """Undo what json does to tuples and integer keys."""
-    names = {key: tuple(value) for key, value in recipe.items() if key != "object_parts"}
-    parts = {int(key): tuple(value) for key, value in recipe["object_parts"].items()}
-    return Vocabulary(**names, object_parts=parts)
+def _files(path: str | Path) -> tuple[Path, Path]:
+    """A model's weights and recipe; its name may hold dots."""
+    return tuple(Path(path).with_name(Path(path).name + suffix) for suffix in (".safetensors", ".json"))
+
+
+def _recipe(model: PerceptualParser) -> dict:
+    return model.recipe | {"vocabulary": asdict(model.vocabulary)}
+
+
+def _network(recipe: Mapping) -> PerceptualParser:
+    """Build what a recipe describes, undoing what json does to tuples and integer keys."""
+    names = {key: tuple(value) for key, value in recipe["vocabulary"].items() if key != "object_parts"}
+    parts = {int(key): tuple(value) for key, value in recipe["vocabulary"]["object_parts"].items()}
+    vocabulary = Vocabulary(**names, object_parts=parts)
+    return PerceptualParser.from_config(
+        ModelConfig(**recipe["model"]), vocabulary, recipe["dgm"], tuple(recipe["tasks"])
+    )
+
+
+def _comparable(recipe: Mapping) -> dict:
+    """A recipe as json gives it back, without what may differ: the facts, and where weights were started from."""
+    recipe = json.loads(json.dumps({key: value for key, value in recipe.items() if key != "facts"}))
+    if recipe["model"] is not None:
+        recipe["model"]["pretrained"] = ""
+    return recipe
+
+
+def _check_run(found: Mapping, run: Mapping, path: Path) -> None:
+    if found != json.loads(json.dumps(run)):
+        raise ValueError(
+            f"{path} belongs to a run with other settings or data; delete {path.parent} or choose another folder."
+        )
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -6,6 +6,8 @@ so that a wrong object costs its parts.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 
 import numpy as np
 import torch
@@ -16,10 +18,10 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassConfusionMatrix
 from tqdm import tqdm
 
-from dgmlib.broden.loading import MULTIPLE, Reader, ReportingLoader, nearest, renumber, scaled_shape
-from dgmlib.broden.records import SOURCE_TASKS
-from dgmlib.broden.region_maps import RegionMaps
-from dgmlib.broden.vocabulary import Vocabulary
+from dgmlib.broden.loading import view
+from dgmlib.broden.workers import Reader, ReportingLoader
+from dgmlib.superpixels import RegionMaps
+from dgmlib.vocabulary import Vocabulary
 
 EPSILON = 1e-8
 # The label that is not counted.
@@ -41,7 +43,7 @@ def evaluate(
     """Score a model on every image of a dataset that is labelled for one of ``tasks``.
 
     Args:
-        model: called as ``model(images, labels, tasks=...)``.
+        model: called as ``model(images, regions, tasks=...)``.
         dataset: `BrodenPlus`, `FolderDataset` or `SceneParse150`.
         tasks: the tasks to score; those the dataset has no labels for are left out of the result.
         short_side: of the scaled image, in pixels; sides are then rounded up to a multiple of 32, stretching slightly.
@@ -57,7 +59,7 @@ def evaluate(
         "scene/accuracy", "texture/accuracy".
     """
     short_sides = [round(short_side * scale) for scale in scales]
-    labelled = [(i,) for i, record in enumerate(dataset.records) if set(SOURCE_TASKS[record.source]) & set(tasks)]
+    labelled = [(index,) for index in sorted(chain.from_iterable(dataset.groups(tasks)))]
     views = _Views(dataset, workers, RegionMaps(dataset.cache, max_regions), short_sides, max_size)
     loader = ReportingLoader(views, sampler=labelled, batch_size=None, num_workers=workers, generator=torch.Generator())
     scores = Scores(dataset.vocabulary, tasks).to(device)
@@ -67,7 +69,7 @@ def evaluate(
     with torch.inference_mode():
         for sample, images in tqdm(loader, desc="evaluate", unit="image", disable=hidden):
             sample = {key: value.to(device) if torch.is_tensor(value) else value for key, value in sample.items()}
-            images = [(image.to(device), labels.to(device)) for image, labels in images]
+            images = [(image.to(device), regions.to(device)) for image, regions in images]
             scores.update(predict(model, images, sample, dataset.vocabulary, tasks), sample)
     model.train(was_training)
     return scores.compute()
@@ -92,8 +94,8 @@ def predict(
     asked = wanted + ["object"] * ("part" in wanted and "object" not in wanted)
     valid = [thing for thing, ok in zip(vocabulary.object_parts, sample.get("part_valid", ()), strict=False) if ok]
     total: dict = {}
-    for image, labels in images:
-        outputs = model(image, labels, tasks=tuple(asked))
+    for image, regions in images:
+        outputs = model(image, regions, tasks=tuple(asked))
         for name, logits in _groups(outputs, asked, valid, vocabulary):
             size = sample["image"].shape[:2]
             if name in ("scene", "texture"):
@@ -117,6 +119,33 @@ def _groups(outputs, asked: Sequence[str], valid: Sequence[int], vocabulary: Voc
             yield task, outputs[task]
     for thing in valid if "part" in asked else ():
         yield ("part", thing), outputs["part"][:, vocabulary.part_slices[thing]]
+
+
+@contextmanager
+def listening(model: nn.Module) -> Iterator[dict[str, list[float]]]:
+    """Note what the groupings of a model say of themselves while it runs; nothing of a model without DGM.
+
+    Yields:
+        a dict that holds, afterwards, means over all images by level: "residual share", "graph share", "rank" (see
+        `Grouping.heard`), "entropy" (0 at level 1, whose nodes hear themselves) and "groups" that own a superpixel.
+    """
+    found: list[dict] = []
+
+    def note(module: nn.Module, arguments: tuple, output: tuple) -> None:
+        grouping, levels = output[1], range(1, len(output[1].nodes) + 1)
+        entropy = [0.0, *(grouping.entropy(level).mean().item() for level in levels[1:])]
+        groups = [len(grouping.label_map(level).unique()) for level in levels]
+        found.append(grouping.heard() | {"entropy": entropy, "groups": groups})
+
+    heard: dict[str, list[float]] = {}
+    hook = model.dgm.register_forward_hook(note) if getattr(model, "dgm", None) is not None else None
+    try:
+        yield heard
+    finally:
+        if hook is not None:
+            hook.remove()
+    for name in found[0] if found else ():
+        heard[name] = [round(value, 4) for value in np.mean([one[name] for one in found], 0).tolist()]
 
 
 class Scores(nn.Module):
@@ -223,25 +252,6 @@ class _Views(Reader):
         regions = self.regions(sample["key"], sample["image"])
         views = [view(sample["image"], regions, short_side, self.max_size) for short_side in self.short_sides]
         return {key: _tensor(value) for key, value in sample.items()}, views
-
-
-def view(image: np.ndarray, regions: np.ndarray, short_side: int, max_size: int) -> tuple[Tensor, Tensor]:
-    """Scale an image for evaluation, with both sides rounded up to a multiple of 32.
-
-    Args:
-        image: (H, W, 3) uint8.
-        regions: (H, W) superpixels.
-        short_side: of the scaled image before rounding, in pixels.
-        max_size: the longest side likewise.
-
-    Returns:
-        (1, 3, h, w) float32 in [0, 1], bilinear without smoothing as OpenCV's, and (1, h, w) int32 superpixels.
-    """
-    shape = [-(-side // MULTIPLE) * MULTIPLE for side in scaled_shape(*image.shape[:2], short_side, max_size)]
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
-    scaled = F.interpolate(pixels, size=shape, mode="bilinear", align_corners=False)
-    rows, columns = (nearest(old, new) for old, new in zip(image.shape[:2], shape, strict=True))
-    return scaled, torch.from_numpy(renumber(regions[np.ix_(rows, columns)]))[None]
 
 
 def _tensor(value):

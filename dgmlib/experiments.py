@@ -1,26 +1,28 @@
-"""One cell of Tables 1 and 2: build a system, train it, score it, into a folder of its own.
+"""One cell of Tables 1 and 2: a system, trained in one setting from one seed, and scored.
 
-A cell is a system (a decoder, with or without the Deep Grouping Model), a setting (which tasks) and a seed. Finished
-cells are read back, interrupted ones continued.
+Finished cells are read back, interrupted ones continued. A cell is told from others by its settings and by what its
+data holds, so that neither another folder of the same name nor an edited comment is taken for the same or another one.
 """
 
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 
 import torch
-from torch.utils.data import Dataset
 
-from dgmlib import mini, paths, presets
+from dgmlib import paths, presets
+from dgmlib.backbones import EfficientNet
 from dgmlib.backbones.weights import load_backbone, load_imagenet
-from dgmlib.broden import BrodenPlus, FolderDataset, SceneParse150, Vocabulary
 from dgmlib.checkpoints import load_model
-from dgmlib.evaluation import evaluate
+from dgmlib.data import content, data_name, open_data
+from dgmlib.evaluation import evaluate, listening
 from dgmlib.parsing import PerceptualParser, Variant
 from dgmlib.training import train
+from dgmlib.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ TABLE2 = {
 }
 SYSTEMS = TABLE1 | TABLE2
 
-#: Settings and their tasks: the two of Table 1, and Table 2's segmentation alone, which runs by `Preset.single_task`.
+#: Settings and their tasks: the two of Table 1, and Table 2's segmentation of objects alone.
 SETTINGS = {
     "O+P+S": ("object", "part", "scene"),
     "O+P+S+M+T": ("object", "part", "scene", "material", "texture"),
@@ -60,51 +62,113 @@ SETTINGS = {
 }
 
 
-def data_root(preset: presets.Preset, root: str | Path | None = None, workers: int = 2) -> Path:
-    """Return the folder of a preset's data set; Broden-mini is generated there if it is not complete.
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a table: ``Cell(preset, "DGM", "O+P+S", 0, root).metrics()`` trains and scores it or reads it back.
+
+    Attributes:
+        preset: its network, its training and its tests.
+        system: a key of `SYSTEMS`.
+        setting: a key of `SETTINGS`.
+        seed: of the weights, the order of the images and the starting vertices.
+        data: root of the data set, see `open_data`.
+        runs: folder of all runs.
 
     Raises:
-        ValueError: for a preset on Broden+ or ADE20K without ``root``, or one on Broden-mini with another data set.
+        ValueError: if there is no such system or setting.
     """
-    if root is not None and _layout(Path(root)) is not BrodenPlus:
-        return Path(root)
-    if preset.mini:
-        root = Path(root or paths.DATA / f"broden-{preset.mini}")
-        if root.is_dir() and any(root.iterdir()) and not (root / mini.MANIFEST).is_file():
-            raise ValueError(
-                f"{root} holds something else than Broden-mini; choose an empty folder for it, or, if these are "
-                "pictures of your own, add names.txt, or, if this is Broden+, pass --profile paper."
-            )
-        return mini.generate(root, counts=preset.mini, workers=workers)
-    if root is None:
-        raise ValueError(f"preset {preset.name!r} runs on {preset.data}, which you bring: pass the folder as data=.")
-    return Path(root)
 
+    preset: presets.Preset
+    system: str
+    setting: str
+    seed: int
+    data: Path
+    runs: Path = paths.RUNS
 
-def open_data(root: Path, split: str, tasks: tuple[str, ...]) -> Dataset:
-    """Open a data set by what its folder holds: `SceneParse150`, a `FolderDataset`, or else `BrodenPlus`.
+    def __post_init__(self):
+        for value, known in ((self.system, SYSTEMS), (self.setting, SETTINGS)):
+            if value not in known:
+                raise ValueError(f"there is no {value!r}; choose one of {', '.join(known)}.")
 
-    Raises:
-        ValueError: if other tasks than objects are asked of a folder that has only these.
-    """
-    layout = _layout(root)
-    if layout is BrodenPlus:
-        return BrodenPlus(root, split, tasks)
-    if tasks != SETTINGS["O"]:
-        raise ValueError(f"{root} has labels of objects only, not of {', '.join(tasks)}; choose setting O.")
-    return layout(root, split)
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks of the setting."""
+        return SETTINGS[self.setting]
 
+    @cached_property
+    def identity(self) -> str:
+        """Digest of all that decides the result: settings, what the data holds, and the weights to start from."""
+        settings = {key: asdict(getattr(self.preset, key)) for key in ("model", "training", "testing")}
+        settings["training"] |= {"checkpoint_every": None, "workers": None}  # they change no weight
+        file = _weights(replace(self.preset.model, decoder=SYSTEMS[self.system].decoder))
+        if file is not None and file.is_file():
+            settings["model"]["pretrained"] = hashlib.sha256(file.read_bytes()).hexdigest()
+        what = [settings, self.system, self.setting, self.seed, content(self.data)]
+        return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
 
-def _layout(root: Path) -> type[Dataset]:
-    if (root / "objectInfo150.txt").exists():
-        return SceneParse150
-    return FolderDataset if (root / "names.txt").exists() else BrodenPlus
+    @property
+    def folder(self) -> Path:
+        """Where the cell's model, log and metrics stand; another cell has another folder."""
+        name = "_".join([*f"{self.system} {self.setting}".replace("/", "").split(), f"seed{self.seed}"])
+        return self.runs / self.preset.name / f"{name}-{self.identity[:8]}"
 
+    def train(
+        self, device: str = "auto", progress: bool | None = None, on_log: Callable[[dict], None] | None = None
+    ) -> Path:
+        """Train the cell; a finished one is left alone, an interrupted one continued. Arguments as for `train`.
 
-def settings_for(preset: presets.Preset, tasks: tuple[str, ...], root: Path) -> presets.Preset:
-    """Return what tasks are trained by: the preset or its ``single_task``, with the name of the data in ``root``."""
-    own = preset.single_task if tasks == SETTINGS["O"] else preset
-    return replace(own, data=root.name) if _layout(root) is FolderDataset else own
+        Returns:
+            The model, for `load_model`.
+        """
+        preset, dataset = self.preset, open_data(self.data, "train", self.tasks)
+        network = build(preset, self.system, dataset.vocabulary, self.tasks, self.seed)
+        run = self.folder, self.seed, preset.model.max_regions, device, progress, on_log, self.identity
+        facts = {"data": data_name(preset, self.data), "short_side": preset.testing.short_side}
+        train(network, dataset, preset.training, *run, **facts)
+        return self.folder / "model"
+
+    def model(self) -> PerceptualParser:
+        """Read the trained model back.
+
+        Raises:
+            FileNotFoundError: if the cell is not trained.
+            ValueError: if its model is damaged or came from another cell.
+        """
+        model = load_model(self.folder / "model")
+        if model.recipe["facts"].get("identity") != self.identity:
+            raise ValueError(f"{self.folder} holds the model of another cell; delete it and train again.")
+        return model
+
+    def metrics(self, **training) -> dict[str, float]:
+        """Score the cell, after training it where it is not trained, or read its metrics back.
+
+        Args:
+            **training: arguments of `Cell.train`.
+
+        Returns:
+            metric -> fraction in [0, 1], keys such as "object/mIoU"; "object/mIoU (multi-scale)" where the preset
+            tests so.
+        """
+        path = self.folder / "metrics.json"
+        try:
+            facts = json.loads(path.read_text())
+            if facts["identity"] == self.identity:
+                return facts["metrics"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            pass  # not there, or not whole: measured now
+        began = perf_counter()
+        self.train(**training)
+        model = self.model()
+        with listening(model) as heard:
+            metrics = score(model, self.preset, self.data, training.get("progress"))
+        facts = {"data": data_name(self.preset, self.data), "seconds": round(perf_counter() - began), "heard": heard}
+        with paths.write_atomic(path) as temporary:
+            temporary.write_text(json.dumps({"metrics": metrics, "identity": self.identity} | facts, indent=1))
+        return metrics
+
+    def heard(self) -> dict[str, list[float]]:
+        """Return how well the graph is heard in a scored cell, see `listening`; empty without DGM."""
+        return json.loads((self.folder / "metrics.json").read_text())["heard"]
 
 
 def build(
@@ -115,83 +179,14 @@ def build(
     config = replace(preset.model, decoder=chosen.decoder)
     torch.manual_seed(seed)
     network = PerceptualParser.from_config(config, vocabulary, chosen.dgm, tasks)
-    name = config.hrnet if chosen.decoder == "hrnet" else config.backbone
-    if config.pretrained == "imagenet":
-        load_imagenet(network.backbone, name)
+    if config.pretrained == "imagenet" and isinstance(network.backbone, EfficientNet):
+        network.backbone.load(config.backbone)
+    elif config.pretrained == "imagenet":
+        load_imagenet(network.backbone, _backbone(config))
     elif config.pretrained:
-        path = Path(config.pretrained)
-        deep = chosen.decoder != "hrnet" and config.stem == "deep"
         # The deep stem's published weights are CSAIL's, trained on its BGR images.
-        load_backbone(network.backbone, path / f"{name}.pth" if path.is_dir() else path, bgr=deep)
+        load_backbone(network.backbone, _weights(config), bgr=config.decoder != "hrnet" and config.stem == "deep")
     return network
-
-
-def train_cell(
-    preset: presets.Preset,
-    system: str,
-    setting: str,
-    seed: int,
-    data: Path,
-    runs: Path = paths.RUNS,
-    device: str = "auto",
-    progress: bool | None = None,
-    on_log: Callable[[dict], None] | None = None,
-) -> Path:
-    """Train one cell into a folder of its own; a finished one is left alone, an interrupted one continued.
-
-    Args:
-        preset: the run's settings.
-        system: a key of `SYSTEMS`.
-        setting: a key of `SETTINGS`.
-        seed: of the weights, the order of the images and the starting vertices.
-        data: root of the data set, see `open_data`.
-        runs: folder of all runs.
-        device: see `train`.
-        progress: see `train`.
-        on_log: see `train`.
-
-    Returns:
-        The run's folder, with "model.safetensors" and "model.json" for `load_model(folder / "model")`.
-    """
-    own = settings_for(preset, SETTINGS[setting], data)
-    out = cell_folder(preset, system, setting, seed, data, runs)
-    dataset = open_data(data, "train", SETTINGS[setting])
-    network = build(own, system, dataset.vocabulary, SETTINGS[setting], seed)
-    facts = {"data": own.data, "short_side": own.testing.short_side}
-    train(network, dataset, own.training, out, seed, own.model.max_regions, device, progress, on_log, **facts)
-    return out
-
-
-def cell_folder(
-    preset: presets.Preset, system: str, setting: str, seed: int, data: Path, runs: Path = paths.RUNS
-) -> Path:
-    """Folder of one cell; other settings or other data give another folder, so nothing stale is read."""
-    own = replace(settings_for(preset, SETTINGS[setting], data), single_task=None)
-    manifest = data / mini.MANIFEST
-    drawn = manifest.read_text() if manifest.exists() else str(data)
-    digest = hashlib.sha256(json.dumps([asdict(own), drawn], sort_keys=True).encode()).hexdigest()[:8]
-    name = "_".join([*f"{system} {setting}".replace("/", "").split(), f"seed{seed}"])
-    return runs / f"{own.name}-{digest}" / name
-
-
-def run(
-    preset: presets.Preset, system: str, setting: str, seed: int, data: Path, runs: Path = paths.RUNS, **training
-) -> dict[str, float]:
-    """Train and evaluate one cell, or read its metrics back; arguments as for `train_cell`.
-
-    Returns:
-        metric -> value, keys such as "object/mIoU"; "object/mIoU (multi-scale)" where the preset tests so.
-    """
-    done = cell_folder(preset, system, setting, seed, data, runs) / "metrics.json"
-    if not done.exists():
-        began = perf_counter()
-        out = train_cell(preset, system, setting, seed, data, runs, **training)
-        own = settings_for(preset, SETTINGS[setting], data)
-        metrics = score(load_model(out / "model"), own, data, training.get("progress"))
-        facts = {"metrics": metrics, "data": own.data, "seconds": round(perf_counter() - began)}
-        with paths.write_atomic(done) as temporary:
-            temporary.write_text(json.dumps(facts, indent=1))
-    return json.loads(done.read_text())["metrics"]
 
 
 def score(
@@ -217,3 +212,15 @@ def score(
             )
             metrics |= {name + suffix: value for name, value in scores.items()}
     return metrics
+
+
+def _backbone(config: presets.ModelConfig) -> str:
+    return config.hrnet if config.decoder == "hrnet" else config.backbone
+
+
+def _weights(config: presets.ModelConfig) -> Path | None:
+    """The file of weights that the user brings to start from."""
+    if config.pretrained in ("", "imagenet"):
+        return None
+    path = Path(config.pretrained)
+    return path / f"{_backbone(config)}.pth" if path.is_dir() else path

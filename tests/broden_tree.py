@@ -1,13 +1,17 @@
 """A tiny Broden+ tree in the official layouts, written by hand: every label is known pixel by pixel."""
 
 import json
+import re
 import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
+import pytest
 import scipy.io
-from PIL import Image
+from PIL import ExifTags, Image
+
+from dgmlib.broden import BrodenError, BrodenPlus
 
 OBJECTS = ("-", "wall", "car", "person", "sky")
 PARTS = ("-", "wheel", "window", "head", "leg")
@@ -234,3 +238,35 @@ def write_tree(root: Path) -> Path:
     records(meta / "dtd" / "dtd_training_list.json", [record("dtd", i, DTD_SHAPE) for i in (0, 1, 2)])
     records(meta / "dtd" / "dtd_validation_list.json", [record("dtd", 3, DTD_SHAPE)])
     return root
+
+
+def assert_told(root, kind, names, remedy, split="train"):
+    """Whatever is wrong on disk is told in one sentence that names the file and the remedy."""
+    with pytest.raises(kind) as caught:
+        list(BrodenPlus(root, split))
+    message = str(caught.value)
+    assert isinstance(caught.value, BrodenError)
+    assert names in message
+    assert re.search(remedy, message), message
+    assert message.endswith(".")
+    assert "\n" not in message
+
+
+def change_json(path: Path, change):
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    records(path, change(rows))
+
+
+def write_pairs(root: Path, labels: dict[str, np.ndarray], split="train", folders=("images", "labels")):
+    for name, values in labels.items():
+        photo(root / split / folders[0] / f"{name}.jpg", (20, 24), 0)
+        picture(root / split / folders[1] / f"{name}.png", values)
+
+
+def turned(pixels, orientation, path):
+    """Save pixels as a camera in that position stores them, losslessly, with the tag that says so."""
+    undo = {1: lambda x: x, 3: lambda x: x[::-1, ::-1], 6: lambda x: np.rot90(x), 8: lambda x: np.rot90(x, -1)}
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.ascontiguousarray(undo[orientation](pixels))).save(path, exif=exif)

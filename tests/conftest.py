@@ -2,8 +2,23 @@
 
 import pytest
 import torch
+from broden_tree import write_tree
 
 from dgmlib import PerceptualParser, mini
+from dgmlib.broden import BrodenPlus
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A tiny Broden+, see `broden_tree`, to be broken by a test."""
+    return write_tree(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory):
+    """Every sample of that tree by its key."""
+    tree = write_tree(tmp_path_factory.mktemp("broden"))
+    return {sample["key"]: sample for split in ("train", "val") for sample in BrodenPlus(tree, split)}
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from dgmlib.backbones import HRNet, ResNet, weights
-from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.decoders import UPerNet
 from dgmlib.grouping import DeepGrouping
 from dgmlib.parsing import PerceptualParser
+from dgmlib.vocabulary import Vocabulary
 
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 

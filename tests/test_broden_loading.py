@@ -1,7 +1,4 @@
-import os
-import signal
-from collections import Counter
-from types import SimpleNamespace
+"""How draws are carried out: scaling, mirroring, padding."""
 
 import numpy as np
 import pytest
@@ -11,92 +8,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from dgmlib import superpixels
-from dgmlib.broden import TASKS, BrodenError, BrodenPlus, TrainBatches, train_loader
+from dgmlib.broden import TASKS, BrodenPlus, train_loader
 from dgmlib.broden.loading import collate, nearest, renumber, scaled_shape, training_sample
-from dgmlib.broden.records import Record
-from dgmlib.broden.region_maps import RegionMaps
 
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory):
     return BrodenPlus(write_tree(tmp_path_factory.mktemp("broden")), "train")
-
-
-def pretend(**counts):
-    """A dataset of records only; every third image is portrait."""
-    records = [
-        Record(source, i, *((90, 60) if i % 3 == 0 else (60, 90))) for source, n in counts.items() for i in range(n)
-    ]
-    return SimpleNamespace(records=records)
-
-
-def draws(dataset, iterations=300, tasks=TASKS, seed=0, **more):
-    return list(TrainBatches(dataset, tasks, 4, (300, 450), iterations, seed, **more))
-
-
-# --- What is drawn
-
-
-def test_a_batch_comes_from_one_group_and_one_orientation():
-    data = pretend(ade20k=40, pascal=20, os=30, dtd=10)
-    for batch in draws(data):
-        sources = {data.records[draw.index].source for draw in batch}
-        assert sources <= {"ade20k", "pascal"} or len(sources) == 1
-        assert len({data.records[draw.index].height > data.records[draw.index].width for draw in batch}) == 1
-        assert len({draw.short_side for draw in batch}) == 1
-
-
-def test_groups_are_drawn_in_proportion_to_their_records():
-    data = pretend(ade20k=40, pascal=20, os=30, dtd=10)
-    counts = Counter(data.records[batch[0].index].source.replace("pascal", "ade20k") for batch in draws(data, 3000))
-    for source, share in {"ade20k": 0.6, "os": 0.3, "dtd": 0.1}.items():
-        assert counts[source] / 3000 == pytest.approx(share, abs=0.04)
-
-
-def test_every_record_is_seen_once_before_any_is_seen_again():
-    batches = draws(pretend(ade20k=24), 6)  # 8 portrait, 16 landscape: queues come out even
-    seen = Counter(draw.index for batch in batches for draw in batch)
-    assert seen == Counter(range(24))
-    second = [draw.index for batch in draws(pretend(ade20k=24), 12)[6:] for draw in batch]
-    assert sorted(second) == list(range(24))
-    assert second != [draw.index for batch in batches for draw in batch]  # shuffled anew
-
-
-def test_scales_and_flips_are_drawn_evenly():
-    batches = draws(pretend(ade20k=50), 1000)
-    assert np.mean([batch[0].short_side == 300 for batch in batches]) == pytest.approx(0.5, abs=0.06)
-    assert np.mean([draw.flip for batch in batches for draw in batch]) == pytest.approx(0.5, abs=0.03)
-
-
-@settings(max_examples=20, deadline=None)
-@given(start=st.integers(0, 60), seed=st.integers(0, 2**32))
-def test_a_resumed_run_goes_on_as_if_never_interrupted(start, seed):
-    data = pretend(ade20k=13, os=9)
-    assert draws(data, 50, seed=seed, start=start) == draws(data, 50, seed=seed)[start:]
-
-
-def test_processes_share_the_same_batches():
-    data = pretend(ade20k=13, os=9)
-    shares = [draws(data, 20, rank=rank, world_size=2) for rank in (0, 1)]
-    whole = [sorted(a + b) for a, b in zip(*shares, strict=True)]
-    assert whole == [sorted(batch) for batch in draws(data, 20)]
-
-
-def test_only_groups_with_the_tasks_are_drawn():
-    data = pretend(ade20k=9, pascal=9, os=30, dtd=10)
-    for tasks, sources in [
-        (("material",), {"os"}),
-        (("texture", "material"), {"os", "dtd"}),
-        (("scene",), {"ade20k"}),
-        (("object",), {"ade20k", "pascal"}),
-    ]:
-        assert {data.records[d.index].source for batch in draws(data, tasks=tasks) for d in batch} == sources
-    with pytest.raises(ValueError, match="labelled for texture"):
-        draws(pretend(ade20k=9), tasks=("texture",))
-
-
-# --- How a draw is carried out
 
 
 @pytest.mark.parametrize(
@@ -166,7 +84,7 @@ def test_image_labels_and_superpixels_stay_aligned(dataset):
     for flip in (False, True):
         result = training_sample(sample, regions, 80, flip, 1000, ("object",), ())
         assert result["image"].shape == (80, 112, 3)
-        quarter = result["labels"][2::4, 2::4]
+        quarter = result["regions"][2::4, 2::4]
         torch.testing.assert_close(quarter.long(), result["object"])
         whole = np.asarray(
             Image.fromarray(sample["image"][:, ::-1] if flip else sample["image"]).resize((112, 80), Image.BILINEAR)
@@ -200,17 +118,14 @@ def test_collate_pads_to_the_largest_at_the_bottom_and_right(dataset):
     torch.testing.assert_close(
         batch["image"][0, :, 40:], torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1).expand(3, 24, 64)
     )
-    assert (batch["labels"][0, 40:] == -1).all()
-    assert (batch["labels"][1, :, 40:] == -1).all()
-    assert batch["labels"].dtype == torch.int32
+    assert (batch["regions"][0, 40:] == -1).all()
+    assert (batch["regions"][1, :, 40:] == -1).all()
+    assert batch["regions"].dtype == torch.int32
     assert batch["object"].shape == batch["part"].shape == (2, 16, 16)
     assert not batch["object"][0, 10:].any()
     assert batch["scene"].tolist() == [1, -1]
     assert batch["part_valid"].tolist() == [[True, False], [True, True]]
     assert batch["source"] == ["ade20k", "pascal"]
-
-
-# --- The loader
 
 
 def assert_same_batches(first, second):
@@ -238,115 +153,9 @@ def test_the_loader_leaves_the_global_random_state_alone(dataset):
 
 
 def test_only_the_asked_tasks_are_loaded(dataset):
-    keys = {"image", "labels", "key", "source"}
+    keys = {"image", "regions", "key", "source"}
     for batch in train_loader(dataset, ("scene", "object"), 2, (32,), 4, 0, max_regions=20):
         assert set(batch) == keys | {"scene", "object"}
         break
     for batch in train_loader(dataset, ("part",), 2, (32,), 1, 0, max_regions=20):
         assert set(batch) == keys | {"part", "part_valid", "object"}
-
-
-class Dying:
-    """A dataset one of whose records kills the process that reads it."""
-
-    def __init__(self, dataset, victim):
-        self.dataset, self.victim = dataset, victim
-        self.vocabulary, self.records, self.cache, self.key = (
-            dataset.vocabulary,
-            dataset.records,
-            dataset.cache,
-            dataset.key,
-        )
-
-    def __getitem__(self, index):
-        if index == self.victim:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return self.dataset[index]
-
-
-def test_a_worker_that_dies_is_reported_with_its_record(dataset):
-    loader = train_loader(Dying(dataset, 4), ("material",), 1, (32,), 3, 0, max_regions=20, workers=1)
-    with pytest.raises(BrodenError, match="worker died while reading os/15"):
-        list(loader)
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_a_broken_file_stops_the_loader_with_one_sentence(tmp_path, workers):
-    root = write_tree(tmp_path)
-    path = root / "opensurfaces" / "photos" / "15.jpg"
-    path.write_bytes(path.read_bytes()[:200])
-    loader = train_loader(BrodenPlus(root, "train"), ("material",), 1, (32,), 3, 0, workers=workers)
-    with pytest.raises(BrodenError, match=r"^\S*15\.jpg cannot be decoded .*; restore it from \S+\.$"):
-        list(loader)
-
-
-def test_other_errors_name_the_record(dataset, monkeypatch):
-    monkeypatch.setattr(superpixels, "segment", lambda image, n: 1 / 0 if len(image) > 20 else None)
-    monkeypatch.setattr(RegionMaps, "__init__", lambda self, folder, n: None)
-    monkeypatch.setattr(RegionMaps, "__call__", lambda self, key, image: superpixels.segment(image, 3))
-    with pytest.raises(ZeroDivisionError) as caught:
-        list(train_loader(dataset, ("material",), 1, (32,), 1, 0))
-    assert caught.value.__notes__ == ["while reading os/15"]
-
-
-# --- The cache of superpixels
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    calls = []
-    real = superpixels.segment
-
-    def segment(image, max_regions=512):
-        calls.append(max_regions)
-        return real(image, max_regions)
-
-    monkeypatch.setattr(superpixels, "segment", segment)
-    return calls
-
-
-def test_superpixels_are_computed_once(tmp_path, counted):
-    image = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
-    first = RegionMaps(tmp_path, 25)
-    counted.clear()  # without the probe
-    labels = first("ade20k/x", image)
-    again = RegionMaps(tmp_path, 25)
-    counted.clear()
-    np.testing.assert_array_equal(again("ade20k/x", image), labels)
-    assert counted == []
-    assert labels.dtype == again("ade20k/x", image).dtype == np.int32
-    assert labels.max() == 24
-    assert [path.parent.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png")] == [
-        "superpixels-25/ade20k"
-    ]
-
-
-def test_a_changed_image_setting_or_method_never_reads_a_stale_map(tmp_path, counted, monkeypatch):
-    image = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
-    RegionMaps(tmp_path, 25)("x", image)
-    other = image.copy()
-    other[0, 0, 0] ^= 1
-    maps = RegionMaps(tmp_path, 25)
-    counted.clear()
-    maps("x", other)
-    maps("x", np.ascontiguousarray(image.reshape(40, 30, 3)))  # the same bytes in another shape
-    assert counted == [25, 25]
-    maps = RegionMaps(tmp_path, 26)
-    counted.clear()
-    maps("x", image)
-    assert counted == [26]
-    monkeypatch.setattr(superpixels, "segment", lambda image, n=512: np.zeros(image.shape[:2], np.int32))
-    assert RegionMaps(tmp_path, 25)("x", image).max() == 0
-
-
-def test_superpixel_maps_are_written_whole(tmp_path, monkeypatch):
-    maps = RegionMaps(tmp_path, 9)
-
-    def crash(self, path):
-        path.write_bytes(b"half")
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Image.Image, "save", crash)
-    with pytest.raises(KeyboardInterrupt):
-        maps("x", np.zeros((8, 8, 3), np.uint8))
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

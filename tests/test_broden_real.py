@@ -3,29 +3,33 @@
 import json
 import os
 from collections import Counter
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import scipy.io
 
-from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, TrainBatches, Vocabulary
+from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, TrainBatches, read_vocabulary
 from dgmlib.broden.ade20k import Ade20k, read_index
+from dgmlib.broden.assignment import LabelAssignment
 from dgmlib.broden.files import image_shape
 from dgmlib.broden.pascal import Pascal, read_part_names
 from dgmlib.broden.prepare import prepare
-from dgmlib.broden.records import LabelAssignment, read_records
+from dgmlib.broden.records import read_records
+from dgmlib.broden.sources import SOURCES, grouped
 
 REAL = os.environ.get("DGM_REAL_DATA")
 pytestmark = pytest.mark.skipif(not REAL, reason="set DGM_REAL_DATA to the folder with Broden+'s official metadata")
 META = Path(REAL or ".") / "broden_plus_meta"
 SAMPLES = Path(REAL or ".") / "broden_plus_samples"
-ALL = ("ade20k", "pascal", "os", "dtd")
+ALL = tuple(SOURCES.values())
 
 
 @pytest.fixture(scope="module")
 def vocabulary():
-    return Vocabulary.from_folder(META / "joint_dataset")
+    return read_vocabulary(META / "joint_dataset")
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +58,10 @@ def test_records():
 
 
 def test_share_of_opensurfaces_in_training():
-    class Lists:
-        records = read_records(META, "train", ("ade20k", "pascal", "os"))
-
-    batches = list(TrainBatches(Lists, TASKS, 2, (450,), 4000, 0))
-    share = np.mean([Lists.records[batch[0].index].source == "os" for batch in batches])
+    records = read_records(META, "train", ALL[:3])
+    lists = SimpleNamespace(records=records, groups=partial(grouped, records))
+    batches = list(TrainBatches(lists, TASKS, 2, (450,), 4000, 0))
+    share = np.mean([records[batch[0].index].source == "os" for batch in batches])
     assert share == pytest.approx(17226 / 46308, abs=0.02)
 
 
@@ -113,7 +116,7 @@ def tree(tmp_path_factory):
         (meta / "joint_dataset" / path.name).symlink_to(path)
     images, _ = read_index(META / "ade20k" / "index_ade20k.mat")
     stems = {Path(image).stem: (number, Path(image).parent) for number, image in enumerate(images)}
-    official = {(r.source, r.index): r for split in ("train", "val") for r in read_records(META, split, ("ade20k",))}
+    official = {(r.source, r.index): r for split in ("train", "val") for r in read_records(META, split, (Ade20k,))}
     lines = []
     for path in sorted((SAMPLES / "ade20k").glob("*.jpg")):
         number, folder = stems[path.stem]
@@ -182,7 +185,7 @@ def test_object_maps_name_what_ade20k_names(tree, assignment):
     checked = 0
     for path in sorted((SAMPLES / "ade20k").glob("*.json")):
         for thing in json.loads(path.read_text(encoding="latin-1"))["annotation"]["object"]:
-            if thing["parts"]["part_level"] == 0 and reader.objects[min(thing["name_ndx"], 3148)]:
+            if thing["parts"]["part_level"] == 0 and reader.lookups["object"][min(thing["name_ndx"], 3148)]:
                 assert names[thing["name_ndx"] - 1] == thing["name"]
                 checked += 1
     assert checked > 100

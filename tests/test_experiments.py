@@ -1,4 +1,8 @@
-"""Cells of Tables 1 and 2: what is built, from which weights, on which data, into which folder."""
+"""Cells of Tables 1 and 2: what is built, from which weights, on which data, into which folder, and read back."""
+
+import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -6,16 +10,17 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from dgmlib import experiments, presets
+from dgmlib import Vocabulary, experiments, presets
 from dgmlib.backbones import HRNet, ResNet
-from dgmlib.broden import Vocabulary
+from dgmlib.experiments import Cell
 
+SMOKE, OBJECTS = presets.get("smoke"), presets.get("smoke-objects")
 VOCABULARY = Vocabulary(objects=("-", "cat", "sky", "car"))
 
 
 @pytest.mark.parametrize("system", experiments.SYSTEMS)
 def test_every_system_is_what_its_name_says(system):
-    model = experiments.build(presets.get("smoke").single_task, system, VOCABULARY, ("object",), seed=0)
+    model = experiments.build(OBJECTS, system, VOCABULARY, ("object",), seed=0)
     decoder = "UPerNet" if system.startswith("DGM") else system.split(" + ")[0].replace("V2", "Head")
     assert type(model.decoder).__name__ == decoder
     assert isinstance(model.backbone, HRNet if decoder == "HRNetHead" else ResNet)
@@ -29,7 +34,7 @@ def test_paper_systems_have_the_published_sizes():
     """Parameters of backbone, decoder and a classifier of 150 classes; the modules alone are counted elsewhere."""
     names = [str(i) for i in range(150)]
     vocabulary, sizes = Vocabulary(objects=("-", *names)), {}
-    config = presets.get("paper").single_task
+    config = presets.get("paper-objects")
     with torch.device("meta"):
         for system in ("UPerNet", "HRNetV2", "DeepLabV3", "OCNet", "CCNet", "APCNet"):
             model = experiments.build(config, system, vocabulary, ("object",), seed=0)
@@ -43,19 +48,11 @@ def test_paper_systems_have_the_published_sizes():
     assert sizes["APCNet"] == deep_101 + 30_455_858
 
 
-def test_other_settings_get_another_folder(smoke_data):
-    smoke = presets.get("smoke")
-    folders = {
-        experiments.cell_folder(preset, "DGM", "O+P+S", seed, smoke_data)
-        for preset in (smoke, presets.Preset("smoke", "Broden-mini (smoke)", mini="smoke"))
-        for seed in (0, 1)
-    }
-    assert len(folders) == 4
-
-
-def test_presets_on_broden_plus_ask_for_the_data():
-    with pytest.raises(ValueError, match="which you bring: pass the folder"):
-        experiments.data_root(presets.get("paper"))
+def test_a_misspelt_system_or_setting_is_told(tmp_path):
+    with pytest.raises(ValueError, match="there is no 'GDM'; choose one of OCNet, APCNet, UPerNet, DGM"):
+        Cell(SMOKE, "GDM", "O", 0, tmp_path)
+    with pytest.raises(ValueError, match=r"there is no 'O\+M'; choose one of O\+P\+S, O\+P\+S\+M\+T, O\."):
+        Cell(SMOKE, "DGM", "O+M", 0, tmp_path)
 
 
 def test_training_starts_from_a_file_of_imagenet_weights(smoke_data, tmp_path, monkeypatch):
@@ -63,23 +60,21 @@ def test_training_starts_from_a_file_of_imagenet_weights(smoke_data, tmp_path, m
     save_file(weights, tmp_path / "imagenet.safetensors")
     seen = {}
     monkeypatch.setattr(experiments, "train", lambda network, *_, **__: seen.update(network.backbone.state_dict()))
-    preset = presets.with_weights(presets.get("smoke"), str(tmp_path / "imagenet.safetensors"))
-    experiments.train_cell(preset, "UPerNet", "O+P+S", 0, smoke_data, tmp_path)
+    preset = presets.with_weights(SMOKE, str(tmp_path / "imagenet.safetensors"))
+    Cell(preset, "UPerNet", "O+P+S", 0, smoke_data, tmp_path).train()
     assert all(bool((seen[name] == value).all()) for name, value in weights.items())
     with pytest.raises(ValueError, match="is not a file"):
-        experiments.train_cell(presets.with_weights(preset, "nowhere.pth"), "UPerNet", "O+P+S", 0, smoke_data, tmp_path)
+        Cell(presets.with_weights(preset, "nowhere.pth"), "UPerNet", "O+P+S", 0, smoke_data, tmp_path).train()
 
 
 def test_weights_come_from_a_folder_by_the_backbones_name(tmp_path):
     save_file(HRNet.from_name("hrnetv2-smoke").state_dict(), tmp_path / "weights.safetensors")
     (tmp_path / "weights.safetensors").rename(tmp_path / "hrnetv2-smoke.pth")
-    preset = presets.with_weights(presets.get("smoke"), str(tmp_path)).single_task
+    preset = presets.with_weights(OBJECTS, str(tmp_path))
     with pytest.raises(ValueError, match=r"resnet18\.pth"):
         experiments.build(preset, "UPerNet", VOCABULARY, ("object",), seed=0)
     with pytest.raises(ValueError, match="torchvision has no weights of hrnetv2-smoke"):
-        experiments.build(
-            presets.with_weights(presets.get("smoke"), "imagenet"), "HRNetV2", VOCABULARY, ("object",), seed=0
-        )
+        experiments.build(presets.with_weights(SMOKE, "imagenet"), "HRNetV2", VOCABULARY, ("object",), seed=0)
 
 
 @pytest.fixture
@@ -97,12 +92,92 @@ def folder(tmp_path):
     return tmp_path / "pictures"
 
 
-def test_a_folder_of_pictures_goes_through_the_same_runs(folder, tmp_path):
-    preset = presets.get("smoke")
-    root = experiments.data_root(preset, folder)
-    metrics = experiments.run(preset, "UPerNet + DGM", "O", 0, root, tmp_path / "runs", device="cpu", progress=False)
-    assert {"object/mIoU", "object/mIoU (multi-scale)"} <= set(metrics)
-    own = experiments.settings_for(preset, ("object",), root)
-    assert own.data == "pictures"  # never passed off as Broden-mini
+@pytest.fixture
+def cell(folder, tmp_path):
+    """Table 2's UPerNet with DGM, trained and scored on them."""
+    cell = Cell(OBJECTS, "UPerNet + DGM", "O", 0, folder, tmp_path / "runs")
+    cell.metrics(device="cpu", progress=False)
+    return cell
+
+
+def test_a_cell_is_trained_scored_and_read_back(cell, monkeypatch):
+    for function in ("train", "evaluate"):
+        monkeypatch.setattr(experiments, function, lambda *_, **__: pytest.fail("not read back"))
+    again = replace(cell)
+    metrics = again.metrics()
+    assert {"object/mIoU", "object/pixel accuracy", "object/mIoU (multi-scale)"} <= set(metrics)
+    assert again.model().recipe["facts"]["data"] == "pictures"
+    assert json.loads((cell.folder / "metrics.json").read_text())["data"] == "pictures"
+    assert {"log.jsonl", "model.json", "model.safetensors"} <= {path.name for path in again.folder.iterdir()}
+
+
+def test_neither_the_place_of_the_data_nor_the_pace_of_training_makes_another_cell(cell, folder, tmp_path, monkeypatch):
+    shutil.copytree(folder, tmp_path / "elsewhere" / "named otherwise")
+    monkeypatch.chdir(tmp_path)
+    paced = replace(OBJECTS, training=replace(OBJECTS.training, workers=3, checkpoint_every=7))
+    for other in (
+        replace(cell, data=tmp_path / "elsewhere" / "named otherwise"),
+        replace(cell, data=folder.relative_to(tmp_path)),
+        replace(cell, preset=paced),
+    ):
+        assert other.folder == cell.folder
+
+
+def test_other_settings_seeds_and_data_make_another_cell(cell, folder):
+    others = [
+        replace(cell, seed=1),
+        replace(cell, system="UPerNet"),
+        replace(cell, preset=replace(OBJECTS, model=replace(OBJECTS.model, em_iterations=3))),
+        replace(cell, preset=replace(OBJECTS, training=replace(OBJECTS.training, lr=0.5))),
+        replace(cell, preset=replace(OBJECTS, testing=replace(OBJECTS.testing, short_side=96))),
+    ]
+    before = [cell, *others]
+    folders = {other.folder for other in before}
+    (folder / "names.txt").write_text("left\nside\n")
+    folders |= {replace(other).folder for other in before}
+    assert len(folders) == 2 * len(before)
+
+
+def test_weights_to_start_from_count_by_what_they_are(cell, tmp_path):
+    def started(path):
+        return replace(cell, preset=presets.with_weights(OBJECTS, str(path))).identity
+
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "resnet18.pth").write_bytes(b"some")
+    (weights / "resnet50.pth").write_bytes(b"of no say")
+    shutil.copy(weights / "resnet18.pth", tmp_path / "copy.pth")
+    assert started(weights) == started(tmp_path / "copy.pth") != cell.identity
+    (tmp_path / "copy.pth").write_bytes(b"others")
+    assert started(weights) != started(tmp_path / "copy.pth")
+
+
+def test_what_is_not_the_cell_s_is_never_handed_out(cell):
+    """A folder copied to where another cell's would be, and one whose metrics are damaged."""
+    other = replace(cell, seed=1)
+    with pytest.raises(FileNotFoundError, match=r"there is no model .*; train it or check the path"):
+        other.model()
+    shutil.copytree(cell.folder, other.folder)
+    with pytest.raises(ValueError, match="holds the model of another cell; delete it and train again"):
+        other.model()
+    with pytest.raises(ValueError, match="belongs to a run with other settings or data; delete"):
+        other.metrics(device="cpu", progress=False)
+    measured = cell.metrics()
+    (cell.folder / "metrics.json").write_text('{"metrics": {"object/mIoU": 1')
+    assert cell.metrics(device="cpu", progress=False) == measured
+
+
+def test_a_damaged_cell_is_repaired_by_training_it_again(cell):
+    weights = cell.folder / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-50])
+    with pytest.raises(ValueError, match=r"model\.safetensors is damaged .*; delete it and train or copy it again"):
+        cell.model()
+    with pytest.warns(UserWarning, match="It is trained again now"):
+        cell.train(device="cpu", progress=False)
+    assert weights.read_bytes() == whole
+
+
+def test_a_folder_of_pictures_has_objects_alone(folder, tmp_path):
     with pytest.raises(ValueError, match="has labels of objects only, not of object, part, scene; choose setting O"):
-        experiments.run(preset, "DGM", "O+P+S", 0, root, tmp_path / "runs", device="cpu", progress=False)
+        Cell(SMOKE, "DGM", "O+P+S", 0, folder, tmp_path / "runs").metrics(device="cpu", progress=False)

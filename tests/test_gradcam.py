@@ -2,36 +2,26 @@
 
 from dataclasses import replace
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
 from captum.attr import LayerGradCam
-from matplotlib.figure import Figure
-from tiny import VOCABULARY
+from tiny import VOCABULARY, blocks
 from torch import nn
 
-from dgmlib import presets, viz
-from dgmlib.broden import Vocabulary
-from dgmlib.explain import gradcam, gradcam_benchmark
+from dgmlib import presets
+from dgmlib.explain import gradcam
 from dgmlib.explain.gradcam import class_score, node_cam, predicted_as, to_pixels, to_superpixels
-from dgmlib.explain.measured import add_rows
 from dgmlib.parsing import PerceptualParser
+from dgmlib.reading import Reading
 from dgmlib.regions import RegionGrid
 
 
-def blocks(height: int, width: int, size: int) -> torch.Tensor:
-    """Square superpixels of ``size`` pixels, (1, height, width)."""
-    rows, columns = torch.arange(height) // size, torch.arange(width) // size
-    return (rows[:, None] * (-(-width // size)) + columns)[None]
-
-
 def network(dgm="full", dtype=torch.float64, audible=True) -> PerceptualParser:
-    """A small model whose residual layers, which start at zero, have the weight of a trained network's."""
+    """A small model whose residual layers, unless they are to start at zero, have the weight of a trained network's."""
     torch.manual_seed(0)
     smoke = presets.get("smoke")
     # Its random features lie further apart than those of a trained network.
-    preset = replace(smoke, model=replace(smoke.model, sigma2=0.5, em_gradient="all"))
+    preset = replace(smoke, model=replace(smoke.model, reading=Reading(sigma2=0.5, start=0.0), em_gradient="all"))
     model = PerceptualParser.from_preset(preset, dgm, VOCABULARY)
     for module in model.modules():
         if audible and isinstance(module, nn.BatchNorm1d):
@@ -213,10 +203,12 @@ def test_an_untrained_network_gives_zero_maps(image):
     assert max(cam.feature_map.max() for cam in cams) > 0  # the logits do not depend on the graph, but on the features
 
 
-def test_a_class_that_is_predicted_nowhere_gives_zero_maps(model, image):
+def test_a_class_that_is_predicted_nowhere_gives_zero_maps(image):
+    model, absent = network(), 2
     with torch.no_grad():
+        model.heads["object"].classifier.bias[absent] = -1e6
         parsed = model(image, LABELS)
-    absent = next(i for i in range(4) if not predicted_as(parsed, VOCABULARY, "object", i).any())
+    assert not predicted_as(parsed, VOCABULARY, "object", absent).any()
     cam = gradcam(model, image, LABELS, "object", absent)
     assert cam.logit.item() == 0
     assert all((x == 0).all() for x in (*cam.pixels, cam.feature_map))
@@ -278,146 +270,3 @@ def test_unusable_targets_are_refused(model, image, task, target, mask, message)
 def test_a_model_without_a_graph_is_refused(image):
     with pytest.raises(ValueError, match="no graph to explain with"):
         gradcam(network(None), image, LABELS)
-
-
-def test_pointing_by_hand():
-    cam = np.array([[3.0, 3.0, 9.0], [3.0, 1.0, 0.0]])
-    truth = np.array([[True, False, False], [True, False, False]])
-    labelled = np.array([[True, True, False], [True, True, True]])  # the largest value lies where nothing is labelled
-    assert gradcam_benchmark.pointing(cam, truth, labelled) == pytest.approx(2 / 3)
-    assert gradcam_benchmark.pointing(np.zeros((2, 3)), truth, labelled) == pytest.approx(2 / 5)  # the object's share
-
-
-def test_pixels_go_by_value_and_equal_ones_region_by_region():
-    regions = np.arange(12).reshape(3, 4) // 2  # six regions of two pixels
-    cam = np.where(regions == 4, 1.0, 0.0)
-    order = gradcam_benchmark.removal_order(cam, regions, seed=0)
-    assert sorted(order) == list(range(12))
-    went = regions.ravel()[order]
-    assert went[0] == went[1] == 4
-    assert (went[::2] == went[1::2]).all()
-    random = [tuple(gradcam_benchmark.removal_order(0 * cam, regions, seed)) for seed in range(5)]
-    assert len(set(random)) > 1
-    assert random[0] == tuple(gradcam_benchmark.removal_order(0 * cam, regions, 0))
-
-
-class Brightness(nn.Module):
-    """Scene 1's logit is the mean of the left half over that of a mean-coloured image, scene 0's is zero."""
-
-    vocabulary = VOCABULARY
-
-    def __init__(self):
-        super().__init__()
-        self.mean = torch.full((3, 1, 1), 0.5, dtype=torch.float64)
-
-    def forward(self, images, labels, tasks):
-        assert len(images) == len(labels)
-        logit = 20 * (images[..., :10].mean((1, 2, 3)) - 0.5)
-        return {"scene": torch.stack([torch.zeros_like(logit), logit, torch.full_like(logit, -1e9)], 1)}
-
-
-def test_deletion_and_insertion_by_hand():
-    image = torch.ones(1, 3, 10, 20, dtype=torch.float64)
-    image[..., 10:] = 0
-    regions, left = blocks(10, 20, 10), np.arange(20) < 10
-    good = np.broadcast_to(np.where(left, 1.0, 0.0), (10, 20))
-    scores = gradcam_benchmark.curves(Brightness(), image, regions, good, "scene", 1)
-    # The left half, which alone matters, has gone after half of the steps.
-    remaining = np.clip(1 - 2 * np.linspace(0, 1, gradcam_benchmark.STEPS + 1), 0, None)
-    np.testing.assert_allclose(scores["deletion"], 1 / (1 + np.exp(-10 * remaining)), atol=1e-9)
-    assert scores["insertion"][-1] == pytest.approx(scores["deletion"][0])
-    assert scores["insertion"][gradcam_benchmark.STEPS // 2] == pytest.approx(scores["insertion"][-1])
-    bad = gradcam_benchmark.curves(Brightness(), image, regions, 1 - good, "scene", 1)
-    area = gradcam_benchmark.area_under
-    assert area(bad["deletion"]) > area(scores["deletion"]) + 0.1
-    assert area(bad["insertion"]) < area(scores["insertion"])
-    assert area(np.ones(5)) == pytest.approx(1)
-    assert area(np.linspace(0, 1, 5)) == pytest.approx(0.5)
-
-
-def test_classes_are_matched_by_name():
-    data = Vocabulary(objects=("-", "car", "lamp", "cat"))
-    assert gradcam_benchmark.model_ids(data, VOCABULARY).tolist() == [0, 3, 0, 1]
-    with pytest.raises(ValueError, match="Moon has no object class that the model knows"):
-        gradcam_benchmark.model_ids(Vocabulary(objects=("-", "crater")), VOCABULARY, "Moon")
-
-
-@pytest.fixture(scope="module")
-def measured(smoke_data):
-    from dgmlib.broden import BrodenPlus
-
-    dataset = BrodenPlus(smoke_data, "val", ("object",))
-    torch.manual_seed(0)
-    model = PerceptualParser.from_preset("smoke", "full", dataset.vocabulary).eval()
-    return gradcam_benchmark.gradcam_benchmark(model, {"Broden-mini (smoke)": dataset}, 64, images=2)
-
-
-def test_the_table_has_every_map_and_the_controls(measured):
-    scenes = measured[measured["target"] == gradcam_benchmark.SCENE]
-    assert set(scenes["measure"]) == {"deletion", "insertion"}
-    levels = {f"level {level}{suffix}" for level in range(1, 5) for suffix in ("", ", shuffled")}
-    assert set(scenes["map"]) == {*levels, "F^L", "F^L over superpixels", "constant"}
-    assert measured["value"].between(0, 1).all()
-    assert (measured.loc[measured["map"] == "constant", "silent"] == 1).all()
-    # Untrained levels are silent, and then score exactly as the control does.
-    silent = scenes[scenes["silent"] == 1].groupby("measure")["value"]
-    assert (silent.max() - silent.min() < 1e-6).all()
-    assert silent.size().min() >= 5
-
-
-def test_a_level_is_compared_with_itself_shuffled_and_all_else_with_the_constant():
-    scored = {"level 2": (0.5, 0.9), "level 2, shuffled": (0.2, 0.4), "F^L": (0.7, 0.3), "constant": (0.1, 0.2)}
-    rows = [
-        {"image": i, "target": "t", "map": name, "silent": False, "measure": "pointing", "value": value}
-        for name, values in scored.items()
-        for i, value in enumerate(values)
-    ]
-    table = gradcam_benchmark._average(pd.DataFrame(rows)).set_index("map")
-    expected = {"level 2": 0.4, "level 2, shuffled": 0.15, "F^L": 0.35, "constant": 0.0}
-    assert table["gain"].to_dict() == pytest.approx(expected)
-    assert table.loc["level 2", "gain_error"] == pytest.approx(0.1)  # of 0.3 and 0.5
-
-
-def test_tables_keep_the_rows_of_other_data_and_replace_their_own(measured, tmp_path):
-    table = measured.assign(model="smoke")
-    add_rows(table, "gradcam", tmp_path, steps=3)
-    other = add_rows(table.assign(data="other"), "gradcam", tmp_path)
-    assert len(other) == 2 * len(table)
-    again = add_rows(table.assign(value=0.5), "gradcam", tmp_path)
-    assert len(again) == 2 * len(table)
-    assert (again.loc[again["data"] == "Broden-mini (smoke)", "value"] == 0.5).all()
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "gradcam.csv"), again, check_exact=False, check_dtype=False)
-    text = gradcam_benchmark.render(again)
-    assert "**other**, model smoke" in text
-    assert "0.500 ± " in text
-
-
-def test_heat_maps_run_from_blue_to_red_inside_sharp_outlines():
-    photo, labels = np.full((20, 30, 3), 0.5), blocks(20, 30, 10)[0]
-    values = torch.tensor([0.0, 1, 2, 4, 2, 2])
-    figure = viz.heat_maps(photo, labels, {"sharp": values, "smooth": values.view(2, 3), "none": torch.zeros(6)})
-    assert isinstance(figure, Figure)
-    sharp, smooth, none = (np.asarray(axis.images[0].get_array()) for axis in figure.axes[:3])
-    low, high = sharp[10, 10], sharp[300, 10]  # sixteen times the size; superpixels 0 and 3
-    assert low[2] > low[0]
-    assert high[0] > high[2]
-    assert (sharp[5:150, 5:150] == low).all()  # one colour inside
-    assert sharp[200, 159].sum() < 0.6 * low.sum()  # and a dark line between two steps of colour
-    np.testing.assert_array_equal(sharp[300, 310], sharp[300, 330])  # superpixels 4 and 5 are of one
-    assert smooth.shape == (20, 30, 3)
-    assert (none[10, 10] == low).all()
-    titles = [axis.get_title() for axis in figure.axes[:3]]
-    assert titles == ["sharp, the strongest", "smooth, the strongest", "none: zero everywhere"]
-
-
-def test_titles_of_heat_maps_say_how_strong_they_are():
-    photo, labels = np.full((20, 30, 3), 0.5), blocks(20, 30, 10)[0]
-    maps = {str(share): torch.full((6,), share) for share in (1e-5, 0.004, 0.3, 1)}
-    titles = [axis.get_title() for axis in viz.heat_maps(photo, labels, maps).axes[:4]]
-    assert [title.split(", ")[1] for title in titles] == [
-        "under 0.1% as strong",
-        "0.4% as strong",
-        "30% as strong",
-        "the strongest",
-    ]
-    assert viz.heat_maps(photo, labels, {"alone": torch.ones(6)}).axes[0].get_title() == "alone"

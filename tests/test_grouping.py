@@ -8,8 +8,18 @@ import torch
 from torch_geometric.nn import MessagePassing
 
 from dgmlib.grouping import EMGP, TDMP, DeepGrouping, GConv, Projection, Reprojection, readout
+from dgmlib.reading import AS_PRINTED, Reading
 
 D = 6
+FIXED = Reading(sigma2=0.5)
+PRINTED = Reading("updated", sigma2=0.5)
+#: Every reading of every sentence occurs in one of these.
+READINGS = {
+    "default": Reading(),
+    "as printed": AS_PRINTED,
+    "sum, unit": Reading(combine="sum", pooled="unit", bandwidth=0.1),
+    "updated, relative": Reading("updated", bandwidth=0.3),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -17,8 +27,12 @@ def _seed():
     torch.manual_seed(0)
 
 
+def pooling(iterations: int, reading: Reading = FIXED, em_gradient: str = "last") -> EMGP:
+    return EMGP(iterations, iterations, reading, em_gradient)
+
+
 def audible(model: torch.nn.Module) -> torch.nn.Module:
-    """Give the residual layers, which start at zero, the weight of a trained network."""
+    """Give the residual layers the weight of a trained network."""
     for module in model.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             torch.nn.init.ones_(module.weight)
@@ -58,46 +72,96 @@ def literal_gconv(gconv: GConv, x: torch.Tensor) -> torch.Tensor:
 
 
 def literal_em(nodes: torch.Tensor, start: list[int], iterations: int, sigma2: float):
-    """Eq. 2 and 3 for one image, written out."""
+    """Eq. 1-3 for one image, written out: the new nodes, P, and the same kernel with rows that sum to one."""
     n, centres = len(nodes), [nodes[i] for i in start]
     for _ in range(iterations):
-        p = torch.zeros(n, len(centres), dtype=torch.float64)
+        kernel = torch.zeros(n, len(centres), dtype=torch.float64)
         for j, centre in enumerate(centres):
-            weights = [math.exp(-float(((nodes[i] - centre) ** 2).sum()) / sigma2) for i in range(n)]
             for i in range(n):
-                p[i, j] = weights[i] / sum(weights)
+                kernel[i, j] = math.exp(-float(((nodes[i] - centre) ** 2).sum()) / sigma2)
+        p = kernel / kernel.sum(0)
         centres = [sum(p[i, j] * nodes[i] for i in range(n)) for j in range(len(start))]
-    return torch.stack(centres), p
+    return torch.stack(centres), p, kernel / kernel.sum(1, keepdim=True)
+
+
+def literal_sigma2(reading: Reading, lower: torch.Tensor, upper: torch.Tensor) -> float:
+    """The bandwidth times the mean over all pairs of nodes, one pair at a time, or the least that is allowed."""
+    if reading.sigma2 is not None:
+        return reading.sigma2
+    pairs = [float(((a - b) ** 2).sum()) for a in lower.detach() for b in upper.detach()]
+    floor = 1e-4 * sum(float((a**2).sum()) for a in lower.detach()) / len(lower)
+    return max(reading.bandwidth * sum(pairs) / len(pairs), floor)
 
 
 class TestEMGP:
     def test_equals_the_literal_iteration(self):
         nodes = unit_nodes(1, 7, D)
-        emgp = EMGP(iterations=4, sigma2=0.5, em_gradient="last").eval()
-        grouped, affinity, mask = emgp(nodes, torch.ones(1, 7, dtype=torch.bool), torch.arange(7)[None])
-        centres, p = literal_em(nodes[0], [0, 2, 4, 6], 4, 0.5)
+        grouped, affinity, shares, mask = pooling(4).eval()(
+            nodes, torch.ones(1, 7, dtype=torch.bool), torch.arange(7)[None]
+        )
+        centres, p, rows = literal_em(nodes[0], [0, 2, 4, 6], 4, 0.5)
         torch.testing.assert_close(affinity[0], p)
+        torch.testing.assert_close(shares[0], rows)
         torch.testing.assert_close(grouped[0], centres)
         assert mask.all()
 
     @pytest.mark.parametrize("training", [False, True])
-    def test_columns_of_p_sum_to_one_and_padding_takes_no_part(self, training):
+    def test_columns_of_p_sum_to_one_rows_of_its_shares_do_and_padding_takes_no_part(self, training):
         mask = torch.tensor([[True] * 5 + [False] * 4, [True] * 9])
-        emgp = EMGP(3, 0.5, "last").train(training)
         nodes = unit_nodes(2, 9, D)
-        _, affinity, new_mask = emgp(nodes, mask, torch.arange(9).expand(2, 9))
+        _, affinity, shares, new_mask = pooling(3).train(training)(nodes, mask, torch.arange(9).expand(2, 9))
         assert new_mask.sum(1).tolist() == [3, 5]
         torch.testing.assert_close(affinity.sum(1), new_mask.double())
+        torch.testing.assert_close(shares.sum(2), mask.double())
         assert (affinity[0, 5:] == 0).all()
+        assert (shares[0, :, 3:] == 0).all()
+
+    def test_relative_bandwidth_follows_the_nodes(self):
+        """Whatever the scale and place of the nodes of an image, they are grouped alike."""
+        nodes, mask = unit_nodes(1, 9, D), torch.ones(1, 9, dtype=torch.bool)
+        emgp, order = pooling(3, Reading(bandwidth=0.2)).eval(), torch.arange(9)[None]
+        _, p, rows, _ = emgp(nodes, mask, order)
+        _, expected, _ = literal_em(nodes[0], [0, 2, 4, 6, 8], 3, literal_sigma2(emgp.reading, nodes[0], nodes[0]))
+        torch.testing.assert_close(p[0], expected)
+        moved = emgp(0.01 * nodes + 0.03, mask, order)
+        torch.testing.assert_close(moved[1], p)
+        torch.testing.assert_close(moved[2], rows)
+
+    @pytest.mark.parametrize("spread", [0, 1e-7, 1e-4])
+    def test_nodes_that_are_nearly_equal_give_finite_gradients(self, spread):
+        nodes = (torch.ones(1, 8, D) + spread * torch.randn(1, 8, D)).requires_grad_()
+        emgp = pooling(5, Reading()).eval()
+        out = emgp(nodes, torch.ones(1, 8, dtype=torch.bool), torch.arange(8)[None])
+        (out[0].pow(3).sum() + out[2].pow(2).sum()).backward()
+        assert nodes.grad.isfinite().all()
+        assert nodes.grad.abs().max() < 1e3
+
+    def test_iterations_are_those_of_training_or_of_evaluation(self):
+        nodes, mask, order = unit_nodes(1, 9, D), torch.ones(1, 9, dtype=torch.bool), torch.arange(9)[None]
+        emgp = EMGP(1, 4, FIXED, "last")
+        torch.testing.assert_close(emgp.eval()(nodes, mask, order)[1], pooling(4).eval()(nodes, mask, order)[1])
+        torch.manual_seed(3)
+        trained = emgp.train()(nodes, mask, order)[1]
+        torch.manual_seed(3)
+        torch.testing.assert_close(trained, pooling(1).train()(nodes, mask, order)[1])
+
+    def test_starting_vertices_come_from_a_generator_of_their_own(self):
+        nodes, mask, order = unit_nodes(1, 9, D), torch.ones(1, 9, dtype=torch.bool), torch.arange(9)[None]
+        emgp, before = pooling(1), torch.get_rng_state()
+        emgp.generator = torch.Generator().manual_seed(5)
+        first = emgp(nodes, mask, order)[1]
+        assert torch.equal(torch.get_rng_state(), before)
+        emgp.generator.manual_seed(5)
+        assert torch.equal(emgp(nodes, mask, order)[1], first)
 
     def test_starting_vertices_are_half_of_the_real_nodes_in_the_given_order(self):
         mask = torch.tensor([[True, False, True, True, True, True]])
         order = torch.tensor([[50, 0, 40, 30, 20, 10]])
-        start, new_mask = EMGP(1, 0.5, "last").eval()._starting_vertices(mask, order)
+        start, new_mask = pooling(1).eval()._starting_vertices(mask, order)
         assert start[new_mask].tolist() == [5, 3, 0]
 
     def test_training_draws_every_real_node_equally_often_and_never_a_padded_one(self):
-        emgp = EMGP(1, 0.5, "last")
+        emgp = pooling(1)
         mask = torch.tensor([[True, True, True, True, False, False]]).expand(4000, -1)
         start, new_mask = emgp._starting_vertices(mask, torch.zeros(4000, 6))
         counts = torch.bincount(start[new_mask], minlength=6)
@@ -112,7 +176,7 @@ class TestEMGP:
         def density(centres):
             return torch.exp(-torch.cdist(nodes, centres).square() / 0.5).sum(1)
 
-        steps = [EMGP(k, 0.5, "last").eval()(nodes, mask, order)[0] for k in (1, 2, 3, 4)]
+        steps = [pooling(k).eval()(nodes, mask, order)[0] for k in (1, 2, 3, 4)]
         for earlier, later in pairwise(steps):
             assert (density(later) >= density(earlier) - 1e-12).all()
 
@@ -120,23 +184,23 @@ class TestEMGP:
     def test_gradient(self, em_gradient):
         nodes = unit_nodes(1, 5, 3).requires_grad_()
         mask = torch.tensor([[True, True, True, True, False]])
-        emgp = EMGP(2 if em_gradient == "all" else 1, 0.5, em_gradient).eval()
-        torch.autograd.gradcheck(lambda v: emgp(v, mask, torch.arange(5)[None])[:2], nodes)
+        emgp = pooling(2 if em_gradient == "all" else 1, FIXED, em_gradient).eval()
+        torch.autograd.gradcheck(lambda v: emgp(v, mask, torch.arange(5)[None])[:3], nodes)
 
     def test_last_differentiates_the_last_iteration_only(self):
         nodes = unit_nodes(1, 6, D).requires_grad_()
         mask, order = torch.ones(1, 6, dtype=torch.bool), torch.arange(6)[None]
-        centres, _ = literal_em(nodes[0].detach(), [0, 2, 4], 2, 0.5)
+        centres, _, _ = literal_em(nodes[0].detach(), [0, 2, 4], 2, 0.5)
         distances = (nodes[0][:, None] - _centres_of(nodes[0], centres, 0.5)).square().sum(2)
         expected = torch.autograd.grad((torch.softmax(-distances / 0.5, 0).T @ nodes[0]).pow(3).sum(), nodes)[0]
-        got = torch.autograd.grad(EMGP(3, 0.5, "last").eval()(nodes, mask, order)[0].pow(3).sum(), nodes)[0]
+        got = torch.autograd.grad(pooling(3).eval()(nodes, mask, order)[0].pow(3).sum(), nodes)[0]
         torch.testing.assert_close(got, expected)
 
     def test_settings_are_checked(self):
         with pytest.raises(ValueError, match="iterations must be at least 1"):
-            EMGP(0, 0.5, "last")
+            EMGP(1, 0, FIXED, "last")
         with pytest.raises(ValueError, match="em_gradient"):
-            EMGP(1, 0.5, "first")
+            EMGP(1, 1, FIXED, "first")
 
 
 def _centres_of(nodes: torch.Tensor, centres: torch.Tensor, sigma2: float) -> torch.Tensor:
@@ -161,7 +225,7 @@ class TestGConv:
         assert gconv(torch.zeros(2, D)).isfinite().all()
 
     def test_level_1_equals_message_passing_over_the_region_adjacency_graph(self):
-        dgm = DeepGrouping((D,), D).double().eval()
+        dgm = DeepGrouping((D,), D, reading=AS_PRINTED).double().eval()
         labels = blocks(12, 12, 4)[None]
         maps = [torch.randn(1, D, 3, 3, dtype=torch.float64)]
         _, grouping = dgm(maps, labels)
@@ -204,6 +268,7 @@ class TestTDMP:
         self.nodes = [unit_nodes(1, 5, D), unit_nodes(1, 3, D)]
         self.masks = [torch.ones(1, 5, dtype=torch.bool), torch.ones(1, 3, dtype=torch.bool)]
         self.scene = unit_nodes(1, D)
+        self.shares = [torch.rand(1, 5, 3, dtype=torch.float64).softmax(2)]
 
     def literal(self, tdmp: TDMP):
         """Eq. 8-10, from R down."""
@@ -219,27 +284,37 @@ class TestTDMP:
 
     @pytest.mark.parametrize("levels", [2, 0])
     def test_equals_eq_8_to_10(self, levels):
-        tdmp = TDMP(D, levels, 0.5).double()
-        (bottom, top), (p,) = tdmp(self.nodes, self.scene, self.masks)
+        tdmp = TDMP(D, levels, PRINTED).double()
+        (bottom, top), (p,) = tdmp(self.nodes, self.scene, self.masks, self.shares)
         for got, expected in zip((bottom[0], top[0], p[0]), self.literal(tdmp), strict=True):
             torch.testing.assert_close(got, expected)
 
-    def test_rows_of_p_sum_to_one_and_padding_takes_no_part(self):
+    def test_reuses_the_grouping_where_the_reading_says_so(self):
+        tdmp = TDMP(D, 2, Reading()).double()
+        (bottom, top), edges = tdmp(self.nodes, self.scene, self.masks, self.shares)
+        assert edges == self.shares
+        expected = literal_gconv(tdmp.gconvs[0], self.nodes[0][0, 4] + self.shares[0][0, 4] @ top[0])
+        torch.testing.assert_close(bottom[0, 4], expected)
+
+    @pytest.mark.parametrize("reading", [PRINTED, Reading("updated", bandwidth=0.2)])
+    def test_rows_of_p_sum_to_one_and_padding_takes_no_part(self, reading):
         masks = [torch.tensor([[True, True, True, False, False]]), torch.tensor([[True, True, False]])]
-        _, (p,) = TDMP(D, 2, 0.5).double()(self.nodes, self.scene, masks)
+        _, (p,) = TDMP(D, 2, reading).double()(self.nodes, self.scene, masks, self.shares)
         torch.testing.assert_close(p.sum(2), masks[0].double())
         assert (p[0, :, 2] == 0).all()
 
     def test_without_top_down_nodes_stay_and_no_parameter_is_added(self):
-        tdmp = TDMP(D, 0, 0.5)
-        nodes, _ = tdmp(self.nodes, self.scene, self.masks)
+        tdmp = TDMP(D, 0, PRINTED)
+        nodes, _ = tdmp(self.nodes, self.scene, self.masks, self.shares)
         assert all(torch.equal(a, b) for a, b in zip(nodes, self.nodes, strict=True))
         assert not list(tdmp.parameters())
 
     def test_gradient(self):
-        tdmp = TDMP(D, 2, 0.5).double()
-        inputs = [v.clone().requires_grad_() for v in (*self.nodes, self.scene)]
-        torch.autograd.gradcheck(lambda a, b, r: tdmp([a, b], r, self.masks)[0], inputs)
+        tdmp = TDMP(D, 2, PRINTED).double()
+        inputs = [v.clone().requires_grad_() for v in (*self.nodes, self.scene, *self.shares)]
+        torch.autograd.gradcheck(lambda a, b, r, p: tdmp([a, b], r, self.masks, [p])[0], inputs)
+        reusing = TDMP(D, 2, Reading()).double()
+        torch.autograd.gradcheck(lambda a, b, r, p: reusing([a, b], r, self.masks, [p])[0], inputs)
 
 
 def test_readout_is_the_mean_over_real_nodes():
@@ -248,8 +323,9 @@ def test_readout_is_the_mean_over_real_nodes():
     torch.testing.assert_close(readout(nodes, mask)[1], nodes[1].mean(0))
 
 
-def test_reprojection_equals_eq_11_and_its_residual_layer():
-    module = audible(Reprojection(D, 4).double().eval())
+@pytest.mark.parametrize("combine", ["sum", "concat"])
+def test_reprojection_equals_eq_11_and_its_residual_layer(combine):
+    module = audible(Reprojection(D, 4, Reading(combine=combine)).double().eval())
     module.residual.norm.running_mean.normal_()
     module.residual.norm.running_var.uniform_(0.5, 2)
     pooled, nodes = unit_nodes(1, 3, D), unit_nodes(1, 3, D)
@@ -257,7 +333,10 @@ def test_reprojection_equals_eq_11_and_its_residual_layer():
     result = module(pooled, nodes, mask)
     norm = module.residual.norm
     for i in range(2):
-        u = module.residual.linear.weight @ literal_gconv(module.gconv, pooled[0, i] + nodes[0, i])
+        if combine == "sum":
+            u = module.residual.linear.weight @ literal_gconv(module.gconv, pooled[0, i] + nodes[0, i])
+        else:
+            u = literal_gconv(module.gconv, torch.cat([pooled[0, i], nodes[0, i]]))
         torch.testing.assert_close(result[0, i], (u - norm.running_mean) / (norm.running_var + norm.eps).sqrt())
     assert (result[0, 2] == 0).all()
 
@@ -268,68 +347,86 @@ class TestDeepGrouping:
     channels = (5, 6, 4, 3)
 
     def model(self, **kwargs):
-        return audible(DeepGrouping(self.channels, D, iterations=3, **kwargs).double())
+        model = DeepGrouping(self.channels, D, iterations=3, testing_iterations=3, **kwargs)
+        return audible(model.double())
 
     def maps(self, batch: int, height: int = 32, width: int = 32):
         sizes = [(-(-height // s), -(-width // s)) for s in (4, 8, 16, 32)]
         return [torch.randn(batch, c, *size, dtype=torch.float64) for c, size in zip(self.channels, sizes, strict=True)]
 
+    @pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS)
     @pytest.mark.parametrize(("top_down", "expected"), [(True, 4_467_712), (False, 3_417_088)])
-    def test_parameters_print_as_table_3_does(self, top_down, expected):
-        model = DeepGrouping(top_down=top_down)
+    def test_parameters_print_as_table_3_does(self, top_down, expected, reading):
+        model = DeepGrouping(top_down=top_down, reading=reading)
         count = sum(p.numel() for p in model.parameters())
         assert count == expected
         assert f"{count / 1e6:.3f}" == ("4.468" if top_down else "3.417")
 
-    def test_a_new_model_changes_nothing_until_it_is_trained(self):
-        model = DeepGrouping(self.channels, D).double()
+    def test_residual_layers_that_start_at_zero_change_nothing_until_they_are_trained(self):
+        model = DeepGrouping(self.channels, D, reading=Reading(start=0.0)).double()
         residuals, grouping = model(self.maps(2), blocks(32, 32, 8).expand(2, 32, 32))
         assert all((r == 0).all() for r in [*residuals, grouping.scene])
         sum((r - 1).square().sum() for r in [*residuals, grouping.scene]).backward()
         assert all(layer.residual.norm.weight.grad.any() for layer in model.reprojections)
 
+    @pytest.mark.parametrize("reading", READINGS.values(), ids=READINGS)
     @pytest.mark.parametrize("top_down", [True, False])
-    def test_equals_the_paper_written_out_for_one_image(self, top_down):
-        model = self.model(top_down=top_down).eval()
-        labels, maps = blocks(32, 32, 8)[None], self.maps(1)
+    def test_equals_the_paper_written_out_for_one_image(self, top_down, reading):
+        model = self.model(top_down=top_down, reading=reading).eval()
+        labels, maps = blocks(64, 64, 16)[None], self.maps(1, 64, 64)
         residuals, grouping = model(maps, labels)
 
         def pool(feature):  # every superpixel is a whole number of cells or a part of one
             size = feature.shape[-1]
             return torch.stack(
                 [
-                    torch.nn.functional.interpolate(feature, scale_factor=32 // size)[0, :, labels[0] == n].mean(1)
+                    torch.nn.functional.interpolate(feature, scale_factor=64 // size)[0, :, labels[0] == n].mean(1)
                     for n in range(16)
                 ]
             )
 
-        U = [embed(pool(f)) for embed, f in zip(model.embeddings, maps, strict=True)]
+        def in_graph(x):
+            x = x - x.mean(0) if reading.pooled == "centred" else x
+            return x if reading.pooled == "raw" else x / x.norm(dim=1, keepdim=True)
+
+        U = [in_graph(embed(pool(f))) for embed, f in zip(model.embeddings, maps, strict=True)]
         A = grouping.rag[0] + torch.eye(16, dtype=torch.float64)
-        V, P = [model.first(A @ U[0] / A.sum(1, keepdim=True))], []
-        order = _z_order(4)
+        neighbours = reading.first == "neighbours"
+        V, P, below = [model.first(A @ U[0] / A.sum(1, keepdim=True)) if neighbours else U[0]], [], []
+        order = _z_order(4, 16)
         for level in range(3):
-            centres, p = literal_em(V[-1].detach(), order[::2] if level == 0 else list(range(0, len(V[-1]), 2)), 3, 0.5)
+            start = order[::2] if level == 0 else list(range(0, len(V[-1]), 2))
+            centres, p, rows = literal_em(V[-1].detach(), start, 3, literal_sigma2(reading, V[-1], V[-1]))
             P.append(p)
+            below.append(rows)
             chain = torch.linalg.multi_dot(P) if len(P) > 1 else P[0]
             V.append(model.projections[level].gconv(centres + chain.T @ U[level + 1]))
-        R, below = V[-1].mean(0), []
+        R = V[-1].mean(0)
         if top_down:
             V[-1] = model.tdmp.gconvs[-1](V[-1] + R)
         for level in (2, 1, 0):
-            p = torch.softmax(-torch.cdist(V[level], V[level + 1]).square() / 0.5, 1)
+            if reading.edges == "updated":
+                distance = torch.cdist(V[level], V[level + 1]).square()
+                below[level] = torch.softmax(-distance / literal_sigma2(reading, V[level], V[level + 1]), 1)
             if top_down:
-                V[level] = model.tdmp.gconvs[level](V[level] + p @ V[level + 1])
-            below.insert(0, p)
+                V[level] = model.tdmp.gconvs[level](V[level] + below[level] @ V[level + 1])
+        heard = []
         for level in range(4):
             chain = torch.eye(16, dtype=torch.float64)
             for p in below[:level]:
                 chain = chain @ p
-            module = model.reprojections[level]
-            u = module.residual.linear(module.gconv(U[level] + chain @ V[level])) / (1 + 1e-5) ** 0.5
+            said, module = chain @ V[level], model.reprojections[level]
+            read = torch.cat([U[level], said], 1) if reading.combine == "concat" else U[level] + said
+            u = module.residual.linear(module.gconv(read)) / (1 + 1e-5) ** 0.5
             expected = u[labels[0]].permute(2, 0, 1)[None]
             expected = torch.nn.functional.adaptive_avg_pool2d(expected, residuals[level].shape[-2:])
             torch.testing.assert_close(residuals[level], expected)
             torch.testing.assert_close(grouping.nodes[level][0], V[level])
+            graph, itself = (x.var(0, correction=0).sum() for x in (said, U[level]))
+            added, given = (x[0].flatten(1).var(1, correction=0).sum() for x in (expected, maps[level]))
+            heard.append([float((graph / (graph + itself)).detach()), float((added / (added + given)).detach())])
+        shares = torch.stack([grouping.graph_share[0], grouping.residual_share[0]], 1)
+        torch.testing.assert_close(shares.double(), torch.tensor(heard, dtype=torch.float64), rtol=1e-5, atol=1e-7)
         torch.testing.assert_close(grouping.readout[0], R)
 
     @pytest.mark.parametrize("top_down", [True, False])
@@ -403,11 +500,18 @@ class TestDeepGrouping:
         assert loss.isfinite()
 
     def test_gradient_reaches_feature_maps_exactly(self):
-        model = audible(DeepGrouping((2, 2), 3, iterations=1).double().eval())
+        model = audible(DeepGrouping((2, 2), 3, testing_iterations=1, reading=FIXED).double().eval())
         maps = [torch.randn(1, 2, 4, 4), torch.randn(1, 2, 2, 2)]
         maps = [f.double().requires_grad_() for f in maps]
         labels = blocks(8, 8, 4)[None]
         torch.autograd.gradcheck(lambda *f: model(f, labels)[0], maps)
+
+    def test_superpixels_that_differ_by_rounding_alone_are_not_told_apart(self):
+        """A blank wall: what is left of its features after centring must not be blown up to unit length."""
+        flat = [torch.full((1, c, s, s), 3.0) for c, s in zip(self.channels, (8, 4, 2, 1), strict=True)]
+        noisy = [f * (1 + 1e-7 * torch.randn_like(f)) for f in flat]
+        _, grouping = self.model(top_down=False).float().eval()(noisy, blocks(32, 32, 8)[None])
+        assert grouping.nodes[0].norm(dim=2).max() < 0.01  # V^1 = U^1
 
     def test_evaluation_is_deterministic_and_training_is_not(self):
         model, maps, labels = self.model(), self.maps(1), blocks(32, 32, 4)[None]
@@ -417,17 +521,8 @@ class TestDeepGrouping:
         a, b = (model(maps, labels)[1].assignments[0] for _ in range(2))
         assert torch.equal(a, b)
 
-    def test_neighbours_can_be_left_out(self):
-        model = self.model(neighbours=False).eval()
-        maps, labels = self.maps(1), blocks(32, 32, 4)[None]
-        seen = {}
-        model.first.register_forward_hook(lambda _, inputs, __: seen.update(x=inputs[0]))
-        model(maps, labels)
-        expected = model.embeddings[0](maps[0][0].flatten(1).T)
-        torch.testing.assert_close(seen["x"][0], expected)
-
     def test_works_in_bfloat16_with_affinities_in_float32(self):
-        model = DeepGrouping((4, 4), 4, iterations=2)
+        model = DeepGrouping((4, 4), 4)
         maps = [torch.randn(1, 4, 8, 8).bfloat16(), torch.randn(1, 4, 4, 4).bfloat16()]
         residuals, grouping = model(maps, blocks(32, 32, 8)[None])
         assert [r.dtype for r in residuals] == [torch.bfloat16] * 2
@@ -441,7 +536,7 @@ class TestDeepGrouping:
 class TestGrouping:
     def setup_method(self):
         torch.manual_seed(0)
-        model = DeepGrouping((3, 3, 3), 4, iterations=2).double().eval()
+        model = DeepGrouping((3, 3, 3), 4, testing_iterations=2).double().eval()
         self.labels = torch.stack([blocks(16, 16, 4), blocks(16, 16, 8)])
         self.labels[1, 12:] = -1
         maps = [torch.randn(2, 3, s, s, dtype=torch.float64) for s in (8, 4, 2)]
@@ -486,11 +581,11 @@ class TestGrouping:
         assert torch.equal(edges.T, self.grouping.rag[1].nonzero())
 
 
-def _z_order(side: int) -> list[int]:
-    """Z-curve over a side x side grid of equal blocks, as indices in reading order."""
+def _z_order(side: int, size: int) -> list[int]:
+    """Z-curve over a side x side grid of blocks of ``size`` pixels, as indices in reading order."""
     key = {}
     for r in range(side):
         for c in range(side):
-            y, x = int(8 * r + 3.5), int(8 * c + 3.5)
-            key[r * side + c] = sum(((y >> b & 1) << (2 * b + 1)) | ((x >> b & 1) << (2 * b)) for b in range(6))
+            y, x = size * r + size // 2 - 1, size * c + size // 2 - 1
+            key[r * side + c] = sum(((y >> b & 1) << (2 * b + 1)) | ((x >> b & 1) << (2 * b)) for b in range(7))
     return sorted(key, key=key.get)

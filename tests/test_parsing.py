@@ -1,16 +1,14 @@
-"""PerceptualParser and the loss of Eq. 12."""
+"""PerceptualParser: sizes, tasks, what a preset builds, what is refused."""
 
-import math
+from dataclasses import replace
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from tiny import VOCABULARY
 
-from dgmlib import presets
-from dgmlib.broden import TASKS, Vocabulary
-from dgmlib.parsing import PerceptualParser, part_loss, perceptual_loss
-
-WEIGHTS = presets.TrainingConfig().loss_weights
+from dgmlib import TASKS, Vocabulary, presets
+from dgmlib.parsing import PerceptualParser
 
 
 @pytest.fixture(autouse=True)
@@ -60,11 +58,30 @@ def test_every_task_gets_logits_of_its_size(dgm):
     assert set(model(torch.rand(1, 3, 64, 64), labels[:1, :, :64], tasks=("scene",))) == {"scene"}
 
 
+@pytest.mark.parametrize("decoder", ["upernet", "hrnet", "deeplabv3"])
+def test_networks_of_one_seed_share_all_weights_but_those_of_the_grouping(decoder):
+    """So whatever a pair differs in after training comes from the Deep Grouping Model, not from the start."""
+    config, weights = replace(presets.get("smoke").model, decoder=decoder), {}
+    for dgm in (None, "no_top_down", "full"):
+        torch.manual_seed(4)
+        weights[dgm] = PerceptualParser.from_config(config, VOCABULARY, dgm).state_dict()
+    assert set(weights[None]) < set(weights["no_top_down"]) < set(weights["full"])
+    for smaller, larger in ((None, "full"), ("no_top_down", "full")):
+        assert all(torch.equal(tensor, weights[larger][name]) for name, tensor in weights[smaller].items())
+
+
+def test_a_wrapper_that_converts_outputs_leaves_the_grouping():
+    model = PerceptualParser.from_preset("smoke", "full", VOCABULARY).eval()
+    squares = (torch.arange(64)[:, None] // 16 * 4 + torch.arange(64) // 16)[None]
+    wrapped = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed").setup_module(model)
+    parsed = wrapped(torch.rand(1, 3, 64, 64), squares)
+    assert torch.equal(parsed.grouping.label_map(1), squares)
+    assert set(parsed.keys()) == set(TASKS)
+    assert len(parsed) == len(list(parsed)) == len(TASKS)
+
+
 def test_every_residual_and_the_readout_reach_a_head():
     model = PerceptualParser.from_preset("smoke", "full", VOCABULARY)
-    for layer in [*model.dgm.reprojections, model.dgm]:
-        residual = layer.readout_residual if layer is model.dgm else layer.residual
-        torch.nn.init.ones_(residual.norm.weight)  # they start at zero
     labels = (torch.arange(64)[:, None] // 16 * 4 + torch.arange(64) // 16).expand(2, 64, 64)
     sum(t.square().mean() for t in model(torch.rand(2, 3, 64, 64), labels).values()).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.dgm.parameters())
@@ -82,86 +99,3 @@ def test_mistakes_are_explained():
         PerceptualParser.from_preset("huge")
     with pytest.raises(ValueError, match="dgm must be"):
         PerceptualParser.from_preset("smoke", "half", VOCABULARY)
-
-
-class TestLoss:
-    def batch(self):
-        objects = torch.tensor([[[1, 1, 2], [3, 0, 1]], [[3, 3, 3], [1, 0, 2]]])
-        return {
-            "object": objects,
-            "part": torch.tensor([[[0, 2, 0], [1, 0, 1]], [[0, 1, 1], [2, 0, 0]]]),
-            "part_valid": torch.tensor([[True, True], [False, True]]),
-            "scene": torch.tensor([2, -1]),
-            "material": torch.tensor([[[0, 1, 2], [0, 0, 1]], [[0, 0, 0], [2, 2, 0]]]),
-            "texture": torch.tensor([1, 0]),
-        }
-
-    def logits(self):
-        sizes = {"object": 4, "part": 5, "material": 3, "texture": 2}
-        dense = {task: torch.randn(2, n, 2, 3, dtype=torch.float64) for task, n in sizes.items()}
-        return {**dense, "scene": torch.randn(2, 3, dtype=torch.float64)}
-
-    def literal(self, task, logits, batch):
-        """The rules of Broden+ (A11 of its description), pixel by pixel."""
-        if task == "scene":
-            return -torch.log_softmax(logits[0], 0)[batch["scene"][0]]  # the second image has no scene label
-        if task == "texture":
-            means = logits.mean((2, 3))
-            return -(torch.log_softmax(means[0], 0)[1] + torch.log_softmax(means[1], 0)[0]) / 2
-        if task in ("object", "material"):
-            terms = [
-                -torch.log_softmax(logits[b, :, y, x], 0)[batch[task][b, y, x]]
-                for b in range(2)
-                for y in range(2)
-                for x in range(3)
-                if batch[task][b, y, x] != 0
-            ]
-            return sum(terms) / len(terms)
-        total = 0.0
-        for row, (thing, channels) in enumerate(VOCABULARY.part_slices.items()):
-            terms = [
-                -torch.log_softmax(logits[b, channels, y, x], 0)[batch["part"][b, y, x]]
-                for b in range(2)
-                for y in range(2)
-                for x in range(3)
-                if batch["object"][b, y, x] == thing and batch["part_valid"][b, row]
-            ]
-            total = total + sum(terms) / max(len(terms), 1)
-        return total
-
-    @pytest.mark.parametrize("task", TASKS)
-    def test_equals_the_literal_rules(self, task):
-        logits, batch = self.logits(), self.batch()
-        losses = perceptual_loss(logits, batch, VOCABULARY, WEIGHTS)
-        expected = WEIGHTS[task] * self.literal(task, logits[task], batch)
-        torch.testing.assert_close(losses[task].double(), expected, rtol=1e-5, atol=1e-6)
-
-    def test_only_tasks_with_labels_and_logits_count(self):
-        logits, batch = self.logits(), self.batch()
-        del logits["object"], batch["scene"]
-        assert set(perceptual_loss(logits, batch, VOCABULARY, WEIGHTS)) == {"part", "material", "texture"}
-
-    def test_a_batch_without_any_label_costs_nothing_and_gives_no_nan(self):
-        logits = {task: value.float().requires_grad_() for task, value in self.logits().items()}
-        batch = self.batch()
-        for task in ("object", "part", "material"):
-            batch[task] = torch.zeros_like(batch[task])
-        batch["scene"][:] = -1
-        losses = perceptual_loss({k: v for k, v in logits.items() if k != "texture"}, batch, VOCABULARY, WEIGHTS)
-        sum(losses.values()).backward()
-        assert all(loss == 0 for loss in losses.values())
-        assert all(v.grad.isfinite().all() for k, v in logits.items() if k != "texture")
-
-    def test_an_object_without_valid_parts_has_no_say(self):
-        logits, batch = self.logits()["part"].requires_grad_(), self.batch()
-        batch["part_valid"][:, 0] = False
-        part_loss(logits, batch["part"], batch["object"], batch["part_valid"], VOCABULARY).backward()
-        assert (logits.grad[:, :3] == 0).all()
-        assert (logits.grad[:, 3:] != 0).any()
-
-    def test_background_inside_the_object_is_a_class(self):
-        """One pixel of a car without a labelled part: the loss is that of channel 0 of the car's group."""
-        logits = torch.tensor([0.0, 0.0, 0.0, 1.0, 2.0], dtype=torch.float64).view(1, 5, 1, 1)
-        args = (torch.tensor([[[0]]]), torch.tensor([[[3]]]), torch.tensor([[False, True]]))
-        expected = -math.log(math.exp(1) / (math.exp(1) + math.exp(2)))
-        assert part_loss(logits, *args, VOCABULARY).item() == pytest.approx(expected, rel=1e-6)

@@ -1,5 +1,6 @@
 """Packaging: one place holds the versions, and everything that names a package agrees with it."""
 
+import ast
 import re
 import tomllib
 from importlib.metadata import version
@@ -63,3 +64,13 @@ def test_import_is_light():
     code = f"import sys, dgmlib; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["vocabulary", "presets", "losses", "parsing"])
+def test_no_arrow_points_back_up(name):
+    """The network, its losses and its numbers import no data set and nothing that uses them."""
+    upper = {"broden", "mini", "data", "training", "evaluation", "experiments", "measure", "explain", "viz"}
+    tree = ast.parse((paths.ROOT / "dgmlib" / f"{name}.py").read_text())
+    imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module.startswith("dgmlib")]
+    parts = {part for node in imports for part in (*node.module.split(".")[1:2], *(n.name for n in node.names))}
+    assert not parts & upper

@@ -1,4 +1,4 @@
-"""Training: resuming, checkpoints, texture last, what is logged, what is refused."""
+"""Training: resuming, repairing, texture last, what is logged, what is refused."""
 
 import json
 import os
@@ -8,12 +8,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
-from dgmlib import presets
+from dgmlib import DeepGrouping, PerceptualParser, load_model, presets
+from dgmlib.backbones import ResNet
 from dgmlib.broden import BrodenPlus
-from dgmlib.checkpoints import load_model, load_tensors, save_model
-from dgmlib.parsing import PerceptualParser
-from dgmlib.training import train
+from dgmlib.checkpoints import load_tensors
+from dgmlib.decoders import DECODERS
+from dgmlib.reading import Reading
+from dgmlib.training import sgd, train
 
 SMOKE = presets.get("smoke")
 TASKS = ("object", "part", "scene", "material", "texture")
@@ -103,14 +106,45 @@ def test_the_schedule_is_poly(dataset, finished):
 
 
 def test_weight_decay_spares_biases_and_normalisation(dataset):
-    from dgmlib.training import _sgd
-
     model = new_model(dataset)
-    decayed, spared = (group["params"] for group in _sgd(model, SMOKE.training).param_groups)
+    groups = sgd(model, SMOKE.training).param_groups
+    decayed, spared = (
+        [p for g in groups if bool(g["weight_decay"]) == decays for p in g["params"]] for decays in (1, 0)
+    )
     assert sum(p.numel() for p in decayed + spared) == sum(p.numel() for p in model.parameters())
     norms = [p for m in model.modules() if "Norm" in type(m).__name__ for p in m.parameters(recurse=False)]
     assert {id(p) for p in norms} <= {id(p) for p in spared}
     assert all(p.dim() > 1 for p in decayed)
+
+
+@pytest.mark.parametrize(("rate", "moves"), [(0.0, False), (0.1, True)])
+def test_a_pretrained_backbone_keeps_its_statistics_and_at_rate_0_its_weights(dataset, tmp_path, rate, moves):
+    before = new_model(dataset).backbone.state_dict()
+    model = run(dataset, tmp_path, replace(SMOKE.training, backbone_rate=rate))
+    after = model.backbone.state_dict()
+    assert all(torch.equal(after[name], before[name]) for name in before if "running" in name)
+    assert any(not torch.equal(after[name], before[name]) for name in before if "weight" in name) == moves
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_the_log_says_how_well_the_graph_is_heard(dataset, finished):
+    for record in log(finished[1]):
+        assert [len(record[name]) for name in ("residual share", "graph share", "rank")] == [4, 4, 4]
+        assert all(0 <= share <= 1 for share in record["residual share"] + record["graph share"])
+        assert min(record["rank"]) >= 1
+
+
+def test_with_and_without_dgm_the_first_step_is_the_same(dataset, tmp_path):
+    """Same start, same batch, same random numbers of dropout: a residual of zero leaves the same loss."""
+    model, losses = replace(SMOKE.model, decoder="deeplabv3", reading=Reading(start=0.0)), {}
+    for dgm in (None, "full"):
+        torch.manual_seed(0)
+        network = PerceptualParser.from_config(model, dataset.vocabulary, dgm, ("object", "scene"))
+        out = tmp_path / str(dgm)
+        train(network, dataset, replace(SMOKE.training, iterations=1), out, 3, 32, "cpu", progress=False)
+        losses[dgm] = log(out)[0]["loss"]
+        assert network.dgm is None or network.dgm.emgp.generator is None
+    assert losses["full"] == losses[None]
 
 
 def test_a_checkpoint_of_other_settings_is_refused(dataset, tmp_path):
@@ -122,33 +156,74 @@ def test_a_checkpoint_of_other_settings_is_refused(dataset, tmp_path):
         run(dataset, tmp_path, replace(config, iterations=10), on_log=interrupt)
     with pytest.raises(ValueError, match="belongs to a run with other settings"):
         run(dataset, tmp_path, replace(config, iterations=10, lr=0.5))
+    with pytest.raises(ValueError, match="belongs to a run with other settings"):
+        run(dataset, tmp_path, replace(config, iterations=10), identity="of other data")
+
+
+def test_a_finished_model_of_other_settings_is_refused_and_left_alone(dataset, finished):
+    before = (finished[1] / "model.safetensors").read_bytes()
+    for config, more in ((replace(SMOKE.training, lr=0.5), {}), (SMOKE.training, {"identity": "of other data"})):
+        with pytest.raises(
+            ValueError, match=r"model belongs to a run with other settings or data; delete .* or choose"
+        ):
+            run(dataset, finished[1], config, **more)
+    renamed = replace(dataset.vocabulary, scenes=tuple(f"a {name}" for name in dataset.vocabulary.scenes))
+    other = PerceptualParser.from_preset(SMOKE, "full", renamed, dataset.tasks)
+    with pytest.raises(ValueError, match="of another network or other classes"):
+        train(other, dataset, SMOKE.training, finished[1], max_regions=32, device="cpu", progress=False)
+    assert (finished[1] / "model.safetensors").read_bytes() == before
+
+
+def test_the_pace_of_saving_and_loading_makes_no_other_run(dataset, finished):
+    paced = replace(SMOKE.training, checkpoint_every=2, workers=3)
+    run(dataset, finished[1], paced, on_log=lambda _: pytest.fail("trained again"))
+
+
+@pytest.mark.parametrize("damage", ["weights gone", "weights cut", "weights not finite", "recipe cut"])
+def test_a_damaged_finished_model_is_told_and_trained_again(dataset, finished, tmp_path, damage):
+    weights, recipe = tmp_path / "model.safetensors", tmp_path / "model.json"
+    for path in (weights, recipe):
+        path.write_bytes((finished[1] / path.name).read_bytes())
+    if damage == "weights gone":
+        weights.unlink()
+    elif damage == "weights not finite":
+        tensors = load_tensors(weights)[0]
+        tensors["heads.scene.classifier.bias"][0] = float("nan")
+        save_file(tensors, weights)
+    else:
+        path = recipe if damage == "recipe cut" else weights
+        path.write_bytes(path.read_bytes()[:-100])
+    with pytest.warns(UserWarning, match=r"model\.(json|safetensors) is .*It is trained again now"):
+        repaired = run(dataset, tmp_path).state_dict()
+    assert all(torch.equal(repaired[name], value) for name, value in finished[0].items())
+    assert load_model(tmp_path / "model") is not None
+
+
+def test_a_network_of_one_s_own_parts_is_trained_like_one_of_a_preset(dataset, finished, tmp_path):
+    """The parts of preset smoke, put together by hand: the same weights, on disk too; trained once."""
+
+    def put_together():
+        torch.manual_seed(0)
+        backbone = ResNet.from_name("resnet18", "7x7", 32, 8)
+        decoder = DECODERS["upernet"](backbone.channels, 16, (1, 2, 3))
+        model = PerceptualParser(backbone, decoder, dataset.vocabulary, None, dataset.tasks)
+        model.dgm = DeepGrouping(decoder.channels, 16, iterations=2, testing_iterations=2)
+        return model
+
+    for on_log in (None, lambda _: pytest.fail("trained again")):
+        model = put_together()
+        train(model, dataset, SMOKE.training, tmp_path, 0, 32, "cpu", progress=False, on_log=on_log)
+        assert all(torch.equal(model.state_dict()[name], value) for name, value in finished[0].items())
+    with pytest.raises(ValueError, match="put together by the constructor"):
+        load_model(tmp_path / "model")
+    loaded = load_model(tmp_path / "model", network=put_together())
+    assert torch.equal(loaded.heads["scene"].classifier.bias, model.heads["scene"].classifier.bias)
+    assert (loaded.recipe["facts"]["max_regions"], loaded.recipe["facts"]["training"]["batch_size"]) == (32, 2)
 
 
 def test_a_diverging_run_says_so(dataset, tmp_path):
     with pytest.raises(FloatingPointError, match="lower lr"):
         run(dataset, tmp_path, replace(SMOKE.training, lr=1e30))
-
-
-def test_damaged_and_missing_files_are_named(dataset, finished, tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"model\.json is missing"):
-        load_model(tmp_path / "model")
-    save_model(new_model(dataset), tmp_path / "model")
-    weights = tmp_path / "model.safetensors"
-    whole = weights.read_bytes()
-    weights.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"model\.safetensors is damaged"):
-        load_model(tmp_path / "model")
-    weights.unlink()
-    with pytest.raises(FileNotFoundError, match="is missing; train the model again"):
-        load_tensors(weights)
-    weights.write_bytes((finished[1] / "model.safetensors").read_bytes())
-    recipe = json.loads((tmp_path / "model.json").read_text())
-    (tmp_path / "model.json").write_text(json.dumps({**recipe, "tasks": ["object"]}))
-    with pytest.raises(ValueError, match=r"unexpected heads\.scene"):
-        load_model(tmp_path / "model")
-    (tmp_path / "model.json").write_text("{}")
-    with pytest.raises(ValueError, match="not a dgmlib recipe"):
-        load_model(tmp_path / "model")
 
 
 def test_two_processes_train_one_model(smoke_data, tmp_path):

@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 from tiny import PHOTO
 
-from dgmlib import paths, viz, widgets
-from dgmlib.explain import Click, ClickSession
+from dgmlib import Predictor, paths, widgets
+from dgmlib.explain import Click
 from dgmlib.widgets import FILL, ClickWidget, overlay
 
 
 @pytest.fixture
 def widget(model):
-    return ClickWidget(ClickSession(model, PHOTO, short_side=64))
+    return ClickWidget(Predictor(model, short_side=64)(PHOTO).clicks)
 
 
 def send(widget, **message):
@@ -49,7 +49,7 @@ def test_a_frame_is_the_session_s_mask(widget):
 
 def test_masks_of_a_large_photograph_travel_small(model, monkeypatch):
     monkeypatch.setattr(widgets, "SHOWN", 40)
-    widget = ClickWidget(ClickSession(model, PHOTO, short_side=64))
+    widget = ClickWidget(Predictor(model, short_side=64)(PHOTO).clicks)
     send(widget, kind="click", seq=1, x=30, y=20, positive=True)
     mask, step = widget.session.mask, -(-max(PHOTO.shape[:2]) // 40)
     assert step > 1
@@ -102,7 +102,7 @@ def test_output_has_a_picture_for_where_no_kernel_runs(widget):
 
 def test_a_level_that_is_not_there(model):
     with pytest.raises(ValueError, match="level must be 1"):
-        ClickWidget(ClickSession(model, PHOTO), level=5)
+        ClickWidget(Predictor(model, short_side=64)(PHOTO).clicks, level=5)
 
 
 def test_committed_widgets_are_pictures():
@@ -115,50 +115,3 @@ def test_committed_widgets_are_pictures():
                 text = "".join(output.get("data", {}).get("text/plain", ""))
                 shown += text.startswith("ClickWidget(") and "image/png" in output["data"]
     assert shown == 1
-
-
-# the figures
-
-
-def test_masks_are_drawn_over_the_photograph_with_clicks_of_two_shapes():
-    mask = np.zeros((48, 72), dtype=bool)
-    mask[10:30, 20:50] = True
-    figure = viz.click_masks(PHOTO, [Click(30, 20), Click(5, 5, False)], {"soft": mask * 0.5, "mask": mask})
-    assert [axis.get_title() for axis in figure.axes if axis.get_title()] == ["clicks", "soft", "mask"]
-    np.testing.assert_allclose(figure.axes[0].images[0].get_array(), PHOTO / 255)
-    shown = np.asarray(figure.axes[2].images[0].get_array())
-    blueness = shown[..., 2] - shown[..., 0]
-    assert blueness[mask].min() > 0.3
-    assert np.abs(blueness[~mask]).max() < 1e-9  # grey outside
-    positive, _, negative, _ = figure.axes[2].collections[-4:]
-    np.testing.assert_array_equal(positive.get_offsets(), [[30, 20]])
-    np.testing.assert_array_equal(negative.get_offsets(), [[5, 5]])
-    assert len(positive.get_paths()[0].vertices) != len(negative.get_paths()[0].vertices)  # circle and square
-    step = viz.click_masks(PHOTO, [Click(30, 20), Click(5, 5, False)], {"mask": mask}, drawn=[[Click(30, 20)]])
-    assert [len(axis.collections) for axis in step.axes] == [4, 3]  # two marks a click, and the outline
-
-
-def test_curves_have_a_colour_per_method_and_a_style_per_level():
-    import pandas as pd
-
-    methods = {"superpixel only": (1,), "DGM": (2, 3), "DGM, corrected at level 1": (2,), "untrained DGM": (2, 3)}
-    rows = [
-        {"data": "Broden-mini", "model": "m", "method": method, "level": level, "clicks": clicks}
-        for method, levels in (methods | {"flood by colour": (0,)}).items()
-        for level in levels
-        for clicks in (1, 2)
-    ]
-    table = pd.DataFrame(rows)
-    figure = viz.click_curves(table.assign(IoU=0.5 + 0.1 * table["level"], error=0.1))
-    (axis,) = figure.axes
-    assert axis.get_title() == "Broden-mini\nm"
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "superpixel only",
-        "DGM, level 2",
-        "DGM, level 3",
-        "untrained DGM, level 3 (its best)",
-        "flood by colour",
-    ]
-    _, low, high, random, _ = axis.lines
-    assert low.get_color() == high.get_color() != random.get_color()
-    assert low.get_linestyle() != high.get_linestyle() == random.get_linestyle()

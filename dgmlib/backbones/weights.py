@@ -52,28 +52,33 @@ def read_state_dict(path: str | os.PathLike) -> dict[str, torch.Tensor]:
     return {name.removeprefix("module.").removeprefix("model."): tensor for name, tensor in state.items()}
 
 
-def load_checked(module: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
-    """Load a state dict after checking that every name and shape fits, so that nothing is left half-loaded.
+def check_fit(module: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
+    """Check that every name and shape of a state dict fits a module.
 
     Args:
-        module: network to fill.
-        state: its parameters and buffers; ``num_batches_tracked`` may be missing, as in old checkpoints.
+        module: the network.
+        state: parameters and buffers; ``num_batches_tracked`` may be missing, as in old checkpoints.
         source: where the state dict comes from, for the error message.
 
     Raises:
         ValueError: listing what is missing, unexpected or of another shape.
     """
-    own = module.state_dict()
-    problems = [f"missing {name}" for name in own if name not in state and not name.endswith("num_batches_tracked")]
-    problems += [f"unexpected {name}" for name in state if name not in own]
+    expected = module.state_dict()
+    problems = [f"missing {n}" for n in expected if n not in state and not n.endswith("num_batches_tracked")]
+    problems += [f"unexpected {name}" for name in state if name not in expected]
     problems += [
-        f"{name} is {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
-        for name in own
-        if name in state and state[name].shape != own[name].shape
+        f"{name} is {tuple(state[name].shape)} instead of {tuple(expected[name].shape)}"
+        for name in expected
+        if name in state and state[name].shape != expected[name].shape
     ]
     if problems:
         listed = "; ".join(problems[:10]) + (f"; and {len(problems) - 10} more" if len(problems) > 10 else "")
         raise ValueError(f"{source} does not fit {type(module).__name__}: {listed}.")
+
+
+def load_checked(module: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
+    """Load a state dict after `check_fit`, so that nothing is left half-loaded; arguments and errors as there."""
+    check_fit(module, state, source)
     module.load_state_dict(state, strict=False)
 
 

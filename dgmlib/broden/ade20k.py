@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import META, BrodenError, inside, read_label_rgb, read_lines, read_mat, require
-from .records import LabelAssignment, Record, translate
-
-ARCHIVE = "http://groups.csail.mit.edu/vision/datasets/ADE20K/ADE20K_2016_07_26.zip"
-_REMEDY = f"restore it from {ARCHIVE}"
+from .assignment import LabelAssignment, translate
+from .files import META, BrodenError, read_label_rgb, read_lines, read_mat, require
+from .source import Lists, Record, Source
 
 
 def decode_classes(rgb: np.ndarray) -> np.ndarray:
@@ -39,49 +37,51 @@ def _read_index(path: Path, modified: int) -> tuple[tuple[str, ...], tuple[str, 
     return images, tuple(str(name) for name in names)
 
 
-class Ade20k:
-    """Paths and labels of ADE20K's images, in the order of the index."""
+class Ade20k(Source):
+    """ADE20K in the order of its index; its part pictures of the first level (``_parts_1``) alone are used."""
 
-    archives = (ARCHIVE,)
+    name = "ade20k"
+    tasks = ("object", "part", "scene")
+    lists = Lists(
+        ("ade20k", "pascal"),
+        train="joint_dataset/broden_ade20k_pascal_train.json",
+        val="joint_dataset/broden_ade20k_pascal_val.json",
+    )
+    directory = "ade20k"
+    archives = ("http://groups.csail.mit.edu/vision/datasets/ADE20K/ADE20K_2016_07_26.zip",)
+    resized = True
 
     def __init__(self, root: Path, assignment: LabelAssignment):
         meta = root / "meta_file" / "ade20k"
-        self.root = root / "ade20k"
+        self.folder = root / self.directory
         self.index_path = meta / "index_ade20k.mat"
-        self.images, names = read_index(self.index_path)
-        self.objects = assignment.table("ade20k", "object", len(names))
-        self.parts = assignment.table("ade20k", "part", len(names))
-        raw_scenes = _raw_scenes(meta / "scene_categories.txt", self.images)
+        self.photos, names = read_index(self.index_path)
+        self.lookups = {task: assignment.table("ade20k", task, len(names)) for task in ("object", "part")}
+        raw_scenes = _raw_scenes(meta / "scene_categories.txt", self.photos)
         self.scenes = assignment.table("ade20k", "scene", max(raw_scenes, default=0))[raw_scenes]
-
-    def __len__(self) -> int:
-        return len(self.images)
 
     def key(self, record: Record) -> str:
         """Give the image's unique id."""
-        return f"ade20k/{Path(self.images[record.index]).stem}"
-
-    def image(self, record: Record) -> Path:
-        """Locate the photograph."""
-        return inside(self.root, self.images[record.index])
+        return f"ade20k/{Path(self.photos[record.index]).stem}"
 
     def label_files(self, record: Record) -> list[Path]:
         """Locate the label pictures: objects, and parts where the record promises or the disk holds them."""
         image = self.image(record)
-        parts = image.with_name(f"{image.stem}_parts_1.png")  # parts of parts (_parts_2) are not used
+        parts = image.with_name(f"{image.stem}_parts_1.png")
         files = [image.with_name(f"{image.stem}_seg.png")]
         return [*files, parts] if record.has_parts or parts.is_file() else files
 
     def maps(self, record: Record) -> dict[str, np.ndarray]:
-        """Read the label maps, (H, W) int64 each, in ids of the vocabulary."""
-        lookups = {"object": self.objects, "part": self.parts}
-        return {
-            task: translate(decode_classes(read_label_rgb(path, _REMEDY)), lookups[task], path, self.index_path)
-            for task, path in zip(lookups, self.label_files(record), strict=False)
+        """Read the label maps; an image without a part picture has an empty part map."""
+        maps = {
+            task: translate(decode_classes(read_label_rgb(path, self.label_remedy)), lookup, path, self.index_path)
+            for (task, lookup), path in zip(self.lookups.items(), self.label_files(record), strict=False)
         }
+        maps.setdefault("part", np.zeros_like(maps["object"]))
+        return maps
 
     def label(self, record: Record) -> dict[str, int]:
-        """Give the labels of the whole image: its scene, -1 where unlabelled ("misc")."""
+        """Give the scene, -1 where it is unlabelled ("misc")."""
         return {"scene": int(self.scenes[record.index])}
 
 

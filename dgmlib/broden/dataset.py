@@ -1,15 +1,16 @@
 """Broden+ as one map-style dataset: every record a dict of image and labels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from torch.utils.data import Dataset
 
+from dgmlib.vocabulary import TASKS, Vocabulary
+
 from .files import META, BrodenError
-from .records import read_records, sources_of
-from .sources import MAP_TASKS, Sources
-from .vocabulary import TASKS, Vocabulary
+from .records import read_records
+from .sources import SOURCES, Sources, grouped, labelled_for
 
 
 class BrodenPlus(Dataset):
@@ -26,7 +27,7 @@ class BrodenPlus(Dataset):
         root: the folder with ``meta_file``, ``ade20k``, ``pascal``, ``opensurfaces`` and ``dtd``.
         split: "train" or "val".
         tasks: which labels to read; sources without any of them are left out and need not be there.
-        cache: where prepared copies and superpixel maps are kept, ``root`` by default.
+        cache: where prepared copies and superpixels are kept, ``root`` by default.
 
     Raises:
         BrodenError: the metadata is missing or broken, or the split is empty.
@@ -35,13 +36,15 @@ class BrodenPlus(Dataset):
     def __init__(self, root: str | Path, split: str, tasks: Sequence[str] = TASKS, cache: str | Path | None = None):
         self.root, self.split, self.tasks = Path(root), split, tuple(tasks)
         self.cache = Path(cache or root)
-        meta = self.root / "meta_file"
-        self.vocabulary = Vocabulary.from_folder(meta / "joint_dataset")
-        names = [name for name in sources_of(self.tasks) if name in MAP_TASKS]
-        self.records = read_records(meta, split, names)
+        self.sources = Sources(self.root, self.cache)
+        self.vocabulary = self.sources.vocabulary
+        self.records = read_records(self.sources.meta, split, labelled_for(self.tasks))
         if not self.records:
-            raise BrodenError(f"the {split} lists in {meta} hold no record labelled for {', '.join(tasks)}; {META}.")
-        self.sources = Sources(self.root, {record.source for record in self.records}, self.vocabulary, self.cache)
+            raise BrodenError(
+                f"the {split} lists in {self.sources.meta} hold no record labelled for {', '.join(tasks)}; {META}."
+            )
+        for name in dict.fromkeys(record.source for record in self.records):
+            self.sources.open(SOURCES[name])
         for record in self.records:
             self.sources.check_index(record)
         self._part_layers = PartLayers(self.vocabulary)
@@ -51,11 +54,19 @@ class BrodenPlus(Dataset):
 
     def key(self, index: int) -> str:
         """Give a record's unique id, also a relative path without suffix."""
-        return self.sources.key(self.records[index])
+        return self.sources.of(self.records[index]).key(self.records[index])
+
+    def groups(self, tasks: Iterable[str]) -> list[list[int]]:
+        """Give the indices of the records labelled for at least one of some tasks, by groups.
+
+        A group holds the sources that share record lists ({ADE20K, PASCAL}, {OpenSurfaces}, {DTD}), whose images are
+        labelled for nearly the same tasks: a training batch comes from one group.
+        """
+        return grouped(self.records, tasks)
 
     def __getitem__(self, index: int) -> dict:
         record = self.records[index]
-        labels = self.sources.maps(record) | self.sources.label(record)
+        labels = self.sources.maps(record) | self.sources.of(record).label(record)
         if "part" in labels:
             labels["part"], labels["part_valid"] = self._part_layers.index(labels["object"], labels["part"])
         wanted = set(self.tasks)

@@ -2,52 +2,33 @@
 
 from pathlib import Path
 
-import numpy as np
-
-from .files import META, BrodenError, LabelRangeError, inside, read_lines
-from .records import Record
-from .vocabulary import Vocabulary
-
-ARCHIVE = "https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz"
+from .assignment import LabelAssignment
+from .files import META, BrodenError, LabelRangeError, read_lines
+from .source import Lists, Record, Source
 
 
-class Dtd:
-    """Paths and labels of DTD's images, in the order of labels_joint_anno.txt."""
+class Dtd(Source):
+    """DTD in the order of labels_joint_anno.txt, whose texture names are the vocabulary's."""
 
-    archives = (ARCHIVE,)
+    name = "dtd"
+    tasks = ("texture",)
+    lists = Lists(("dtd",), train="dtd/dtd_training_list.json", val="dtd/dtd_validation_list.json")
+    directory = "dtd"
+    archives = ("https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz",)
 
-    def __init__(self, root: Path, vocabulary: Vocabulary):
-        self.root = root / "dtd" / "dtd-r1.0.1" / "images"
-        names_path = root / "meta_file" / "dtd" / "labels_joint_anno.txt"
-        lines = [line.split() for line in read_lines(names_path)]
+    def __init__(self, root: Path, assignment: LabelAssignment):
+        self.folder = root / self.directory / "dtd-r1.0.1" / "images"
+        path = root / "meta_file" / "dtd" / "labels_joint_anno.txt"
+        lines = [line.split() for line in read_lines(path)]
         if any(len(line) < 2 for line in lines):
-            raise BrodenError(f"{names_path} must hold a path and its texture on every line; {META}.")
-        self.images = [line[0] for line in lines]
-        unknown = {line[1] for line in lines} - set(vocabulary.textures)
-        if unknown:
-            raise LabelRangeError(f"{names_path} names the texture {min(unknown)!r}, which texture.csv lacks; {META}.")
+            raise BrodenError(f"{path} must hold a path and its texture on every line; {META}.")
+        names = assignment.vocabulary.textures
+        if unknown := {line[1] for line in lines} - set(names):
+            raise LabelRangeError(f"{path} names the texture {min(unknown)!r}, which texture.csv lacks; {META}.")
+        self.photos = [line[0] for line in lines]
         # The first name is the main one, the folder's; the others are not used.
-        self.textures = [vocabulary.textures.index(line[1]) for line in lines]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def key(self, record: Record) -> str:
-        """Give the image's unique id."""
-        return f"dtd/{Path(self.images[record.index]).with_suffix('')}"
-
-    def image(self, record: Record) -> Path:
-        """Locate the photograph."""
-        return inside(self.root, self.images[record.index])
-
-    def label_files(self, record: Record) -> list[Path]:
-        """Locate label files: none, the list names the texture."""
-        return []
-
-    def maps(self, record: Record) -> dict[str, np.ndarray]:
-        """Read the label maps: none."""
-        return {}
+        self.textures = [names.index(line[1]) for line in lines]
 
     def label(self, record: Record) -> dict[str, int]:
-        """Give the labels of the whole image: its texture."""
+        """Give the texture."""
         return {"texture": self.textures[record.index]}

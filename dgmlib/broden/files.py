@@ -1,7 +1,8 @@
 """Reading single files of a data set, with errors that name the file and the remedy."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pandas as pd
 import scipy.io
 from PIL import Image
 
-from dgmlib.pictures import orientation, upright
+from dgmlib.pictures import orientation, to_rgb, upright
 
 META = "copy it from meta_file in https://github.com/CSAILVision/unifiedparsing"
 MAX_LABEL = 2**16 - 1  # label maps hold 16 bits
@@ -65,8 +66,10 @@ def inside(root: str | Path, relative: str) -> Path:
     return Path(root) / relative
 
 
-def read_csv(path: str | Path, columns: tuple[str, ...], remedy: str = META) -> pd.DataFrame:
-    """Read a metadata table as text and check that it has ``columns``."""
+def read_csv(
+    path: str | Path, columns: tuple[str, ...], labels: tuple[str, ...] = (), remedy: str = META
+) -> pd.DataFrame:
+    """Read a metadata table that must have ``columns``, as text; those named in ``labels`` as whole numbers."""
     path = require(path, remedy)
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
@@ -75,28 +78,27 @@ def read_csv(path: str | Path, columns: tuple[str, ...], remedy: str = META) -> 
     missing = [column for column in columns if column not in table]
     if missing:
         raise BrodenError(f"{path} lacks the column {missing[0]!r}; its header must be {','.join(columns)}.")
+    for column in labels:
+        table[column] = np.array(whole_numbers(table[column], path), dtype=np.int64)
     return table
 
 
-def whole_number(text: str, path: str | Path) -> int:
-    """Read a whole number out of the metadata file ``path``."""
-    try:
-        return int(text)
-    except ValueError as error:
-        raise BrodenError(f"{path} has {text!r} where a whole number is expected; copy it again.") from error
-
-
-def label_number(text: str, path: str | Path) -> int:
-    """Read a label out of the metadata file ``path``."""
-    number = whole_number(text, path)
-    if number > MAX_LABEL:
-        raise LabelRangeError(f"{path} has the label {number}, but label maps hold {MAX_LABEL} at most; copy it again.")
-    return number
+def whole_numbers(texts: Iterable[str], path: str | Path, most: int | None = MAX_LABEL) -> list[int]:
+    """Read whole numbers out of the metadata file ``path``: labels, which end at ``most``, or others without an end."""
+    numbers = []
+    for text in texts:
+        try:
+            numbers.append(int(text))
+        except ValueError as error:
+            raise BrodenError(f"{path} has {text!r} where a whole number is expected; copy it again.") from error
+        if most is not None and numbers[-1] > most:
+            raise LabelRangeError(f"{path} has the label {text}, but label maps hold {most} at most; copy it again.")
+    return numbers
 
 
 def largest_label(texts: Iterable[str], path: str | Path) -> int:
     """Find the largest of the labels that the metadata file ``path`` names."""
-    numbers = [label_number(text, path) for text in texts]
+    numbers = whole_numbers(texts, path)
     if not numbers:
         raise BrodenError(f"{path} names no label; copy it again.")
     return max(numbers)
@@ -137,18 +139,14 @@ def read_mat(path: str | Path, variable: str, remedy: str) -> Any:
 
 def image_shape(path: str | Path, remedy: str, shape: tuple[int, int] | None = None) -> tuple[int, int]:
     """Read the height and width of an image as `read_photo` gives it, from its header."""
-    path = require(path, remedy)
-    try:
-        with Image.open(path) as image:
-            stored = image.height, image.width
-            lying = orientation(image) in (5, 6, 7, 8)  # height and width change places
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
+    with _opened(path, remedy) as image:
+        stored = image.height, image.width
+        lying = orientation(image) in (5, 6, 7, 8)  # height and width change places
     return stored[::-1] if lying and stored != shape else stored
 
 
 def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """Decode a photograph to (H, W, 3) uint8 RGB, held upright.
+    """Decode a photograph to (H, W, 3) uint8 RGB as `dgmlib.pictures.to_rgb` does, held upright.
 
     A camera that was turned says so in the EXIF orientation tag. Viewers, annotation tools and OpenCV, with which
     Broden+ was made, turn such a picture upright, and so do we, unless only the picture as stored fits its labels.
@@ -158,15 +156,18 @@ def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = No
         remedy: what to do where it is missing or broken.
         shape: height and width of its labels, if they are known.
     """
-    stored = _decode(path, remedy)
+    stored = _decode(path, remedy, deep=True)
     turned = upright(stored)
     chosen = stored if stored.size[::-1] == shape != turned.size[::-1] else turned
-    return np.array(chosen.convert("RGB"))
+    try:
+        return to_rgb(chosen)
+    except ValueError as error:
+        raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
 
 
 def verify_photo(path: str | Path, remedy: str) -> None:
     """Decode a photograph as far as it takes to see that it is whole: a JPEG at an eighth of its size."""
-    _decode(path, remedy, coarse=True)
+    _decode(path, remedy, coarse=True, deep=True)
 
 
 def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:
@@ -180,9 +181,9 @@ def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:
 
 
 def read_label_gray(path: str | Path, remedy: str) -> np.ndarray:
-    """Decode a label map of one value per pixel (gray or palette index), to (H, W) int64."""
+    """Decode a label map of one value per pixel (gray, palette index or bit), to (H, W) int64."""
     image = _decode(path, remedy, deep=True)
-    if image.mode not in ("L", "P", "I", "I;16"):
+    if image.mode not in ("1", "L", "P", "I", "I;16"):
         raise UnreadableFileError(f"{path} is a picture of mode {image.mode}, not one label per pixel; {remedy}.")
     return np.asarray(image).astype(np.int64)
 
@@ -194,17 +195,24 @@ def read_label_pair(path: str | Path, remedy: str) -> np.ndarray:
 
 def _decode(path: str | Path, remedy: str, coarse: bool = False, deep: bool = False) -> Image.Image:
     """Open an image and decode all of it, so that a truncated file is told here."""
+    with _opened(path, remedy) as image:
+        if not deep and any(";16" in str(tile[3]) for tile in image.tile):
+            raise ValueError("16 bits per channel where 8 are expected")  # Pillow would keep half of each
+        if coarse:
+            image.draft("L", (image.width // 8, image.height // 8))
+        image.load()
+    return image
+
+
+@contextmanager
+def _opened(path: str | Path, remedy: str) -> Iterator[Image.Image]:
+    """Open an image; whatever turns out to be wrong with it meanwhile is raised as UnreadableFileError."""
     path = require(path, remedy)
     try:
         with Image.open(path) as image:
-            if not deep and any(";16" in str(tile[3]) for tile in image.tile):
-                raise ValueError("16 bits per channel where 8 are expected")  # Pillow would keep half of each
-            if coarse:
-                image.draft("L", (image.width // 8, image.height // 8))
-            image.load()
+            yield image
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
-    return image
 
 
 def _brief(error: Exception) -> str:

@@ -1,12 +1,16 @@
 """Image/label pairs in plain folders, through the same samples and loader as Broden+ (objects only)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from torch.utils.data import Dataset
 
+from dgmlib.pictures import SUFFIXES
+from dgmlib.vocabulary import Vocabulary
+
 from .files import (
+    MAX_LABEL,
     BrodenError,
     LabelRangeError,
     UnreadableFileError,
@@ -16,10 +20,8 @@ from .files import (
     read_photo,
     require,
 )
-from .records import Record
-from .vocabulary import Vocabulary
+from .source import Record
 
-_SUFFIXES = (".jpg", ".jpeg", ".png")
 IGNORED = 255  # a label value that never counts, by common convention
 
 
@@ -48,24 +50,22 @@ class PairDataset(Dataset):
         self.root, self.split, self.cache = root, split, Path(cache or root)
         counted = [value for value, name in enumerate(names) if name != "-"]
         self.vocabulary = Vocabulary(objects=("-", *(names[value] for value in counted)))
-        self.lookup = np.full(max(IGNORED + 1, len(names)), -1)  # label value -> object id; -1 is no known value
-        self.lookup[: len(names)] = 0
-        self.lookup[IGNORED] = 0
+        self.lookup = np.full(MAX_LABEL + 1, -1)  # label value -> object id; -1 is no known value
+        self.lookup[[*range(len(names)), IGNORED]] = 0
         self.lookup[counted] = np.arange(1, len(counted) + 1)
-        self.images = sorted(path for path in images.glob("*") if path.suffix.lower() in _SUFFIXES)
+        self.images = sorted(path for path in images.glob("*") if path.suffix.lower() in SUFFIXES)
         if not self.images:
-            raise BrodenError(f"{images} holds no .jpg or .png image; put the {split} images there.")
+            raise BrodenError(f"{images} holds no image ({', '.join(SUFFIXES)}); put the {split} images there.")
         stems: dict[str, Path] = {}
         for path in self.images:
             if stems.setdefault(path.stem, path) is not path:
                 raise BrodenError(
                     f"{stems[path.stem]} and {path.name} beside it share one label picture; rename one of them."
                 )
-        self.labels = [labels / f"{path.stem}.png" for path in self.images]
-        self.records = [
-            Record("folder", i, *image_shape(path, "remove or restore it"), has_parts=False)
-            for i, path in enumerate(self.images)
-        ]
+        named = {path.stem: path for path in labels.glob("*") if path.suffix.lower() == ".png"}
+        self.labels = [named.get(path.stem, labels / f"{path.stem}.png") for path in self.images]
+        shapes = [image_shape(path, "remove or restore it") for path in self.images]
+        self.records = [Record("folder", index, *shape) for index, shape in enumerate(shapes)]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -73,6 +73,10 @@ class PairDataset(Dataset):
     def key(self, index: int) -> str:
         """Give an image's unique id."""
         return f"{self.split}/{self.images[index].stem}"
+
+    def groups(self, tasks: Iterable[str]) -> list[list[int]]:
+        """Give the indices of all records as one group where objects are asked for, as in `BrodenPlus`."""
+        return [list(range(len(self)))] if "object" in tasks else []
 
     def __getitem__(self, index: int) -> dict:
         path = self.labels[index]
@@ -83,7 +87,7 @@ class PairDataset(Dataset):
                 f"{path} has {raw.shape[0]} x {raw.shape[1]} pixels but its image {image.shape[0]} x "
                 f"{image.shape[1]}; scale one of them to the other."
             )
-        objects = np.where(raw < len(self.lookup), self.lookup[np.minimum(raw, len(self.lookup) - 1)], -1)
+        objects = self.lookup[np.minimum(raw, MAX_LABEL)]
         if objects.min() < 0:
             raise LabelRangeError(
                 f"{path} holds the label {raw[objects < 0][0]}, which has no name; add it to the names "
@@ -120,7 +124,7 @@ def _read_names(path: Path) -> list[str]:
     """Read one class name per line; a line's number is the label, so none of them may be blank."""
     require(path, "write one class name per line there, the first for label 0")
     try:
-        lines = path.read_text(encoding="utf-8").rstrip().split("\n")
+        lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
     except UnicodeDecodeError as error:
         raise UnreadableFileError(f"{path} is not a text in UTF-8; save it in that encoding.") from error
     names = [line.strip() for line in lines]

@@ -1,17 +1,20 @@
 """Loading what `TrainBatches` draws: scaling, mirroring, padding, superpixels."""
 
-import os
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
-from torch.utils.data import DataLoader, Dataset, get_worker_info
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from dgmlib.superpixels import RegionMaps
 
 from .files import BrodenError
-from .region_maps import RegionMaps
 from .sampling import TrainBatches
+from .source import MAP_TASKS
+from .workers import Reader, ReportingLoader
 
 STRIDE = 4  # of the label maps that the losses see
 MULTIPLE = 32  # of a batch's height and width: the coarsest feature map's stride
@@ -30,11 +33,30 @@ def nearest(size: int, new_size: int) -> np.ndarray:
     return (2 * np.arange(new_size) + 1) * size // (2 * new_size)
 
 
-def renumber(labels: np.ndarray) -> np.ndarray:
-    """Number the labels that occur 0..n-1, keeping their order; (H, W) int32."""
-    present = np.zeros(labels.max() + 1, dtype=bool)
-    present[labels.ravel()] = True
-    return (np.cumsum(present, dtype=np.int32) - 1)[labels]
+def renumber(regions: np.ndarray) -> np.ndarray:
+    """Number the regions that occur 0..n-1, keeping their order; (H, W) int32."""
+    present = np.zeros(regions.max() + 1, dtype=bool)
+    present[regions.ravel()] = True
+    return (np.cumsum(present, dtype=np.int32) - 1)[regions]
+
+
+def view(image: np.ndarray, regions: np.ndarray, short_side: int, max_size: int) -> tuple[Tensor, Tensor]:
+    """Scale an image for evaluation, with both sides rounded up to a multiple of 32.
+
+    Args:
+        image: (H, W, 3) uint8.
+        regions: (H, W) superpixels.
+        short_side: of the scaled image before rounding, in pixels.
+        max_size: the longest side likewise.
+
+    Returns:
+        (1, 3, h, w) float32 in [0, 1], bilinear without smoothing as OpenCV's, and (1, h, w) int32 superpixels.
+    """
+    shape = [-(-side // MULTIPLE) * MULTIPLE for side in scaled_shape(*image.shape[:2], short_side, max_size)]
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
+    scaled = F.interpolate(pixels, size=shape, mode="bilinear", align_corners=False)
+    rows, columns = (nearest(old, new) for old, new in zip(image.shape[:2], shape, strict=True))
+    return scaled, torch.from_numpy(renumber(regions[np.ix_(rows, columns)]))[None]
 
 
 def training_sample(
@@ -58,7 +80,7 @@ def training_sample(
         part_objects: the ids of the objects with parts, in the order of "part_valid".
 
     Returns:
-        dict of tensors: "image" (h, w, 3) uint8, "labels" (h, w) int32, label maps at a quarter of that size, and
+        dict of tensors: "image" (h, w, 3) uint8, "regions" (h, w) int32, label maps at a quarter of that size, and
         "part_valid" without the objects whose part pixels vanished there.
     """
     image = sample["image"]
@@ -74,10 +96,10 @@ def training_sample(
         "key": sample["key"],
         "source": sample["source"],
         "image": torch.from_numpy(np.array(scaled)),
-        "labels": torch.from_numpy(renumber(regions[np.ix_(rows, columns)])),
+        "regions": torch.from_numpy(renumber(regions[np.ix_(rows, columns)])),
     }
     for task in tasks:
-        if task in ("object", "part", "material") and task in sample:
+        if task in MAP_TASKS and task in sample:
             result[task] = torch.from_numpy(sample[task][coarse])
         elif task in sample:
             result[task] = torch.tensor(sample[task])
@@ -97,61 +119,26 @@ def collate(samples: list[dict]) -> dict:
 
     Returns:
         dict with "image" (B, 3, H, W) float32 RGB in [0, 1], padded at the bottom and right to multiples of 32 with
-        ImageNet's mean colour; "labels" (B, H, W) int32 superpixels, -1 in the padding; of the keys that every sample
+        ImageNet's mean colour; "regions" (B, H, W) int32 superpixels, -1 in the padding; of the keys that every sample
         has, "object", "part", "material" (B, H/4, W/4) int64, 0 ignored; "part_valid" (B, objects with parts) bool;
         "scene" (B,) int64, -1 ignored; "texture" (B,) int64; and the lists "source" and "key".
     """
-    height, width = (
-        -(-max(sample["labels"].shape[axis] for sample in samples) // MULTIPLE) * MULTIPLE for axis in (0, 1)
-    )
-    images = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1).repeat(len(samples), 1, height, width)
-    labels = torch.full((len(samples), height, width), -1, dtype=torch.int32)
+    sides = [max(sample["regions"].shape[axis] for sample in samples) for axis in (0, 1)]
+    height, width = (-(-side // MULTIPLE) * MULTIPLE for side in sides)
+    batch = {key: [sample[key] for sample in samples] for key in ("key", "source")}
+    batch["image"] = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1).repeat(len(samples), 1, height, width)
+    batch["regions"] = torch.full((len(samples), height, width), -1, dtype=torch.int32)
+    shared = set.intersection(*map(set, samples))
+    for task in shared.intersection(MAP_TASKS):
+        batch[task] = torch.zeros(len(samples), height // STRIDE, width // STRIDE, dtype=torch.int64)
     for row, sample in enumerate(samples):
-        h, w = sample["labels"].shape
-        images[row, :, :h, :w] = sample["image"].permute(2, 0, 1) / 255
-        labels[row, :h, :w] = sample["labels"]
-    batch = {"image": images, "labels": labels, "key": [sample["key"] for sample in samples]}
-    batch["source"] = [sample["source"] for sample in samples]
-    for task in ("object", "part", "material"):
-        if all(task in sample for sample in samples):
-            batch[task] = torch.zeros(len(samples), height // STRIDE, width // STRIDE, dtype=torch.int64)
-            for row, sample in enumerate(samples):
-                h, w = sample[task].shape
-                batch[task][row, :h, :w] = sample[task]
-    for task in ("scene", "texture", "part_valid"):
-        if all(task in sample for sample in samples):
-            batch[task] = torch.stack([sample[task] for sample in samples])
+        sample = sample | {"image": sample["image"].permute(2, 0, 1) / 255}
+        for key in ("image", "regions", *shared.intersection(MAP_TASKS)):
+            h, w = sample[key].shape[-2:]
+            batch[key][row, ..., :h, :w] = sample[key]
+    for task in shared.intersection(("scene", "texture", "part_valid")):
+        batch[task] = torch.stack([sample[task] for sample in samples])
     return batch
-
-
-class Reader(Dataset):
-    """Reads one record of a dataset at a time, and notes for `ReportingLoader` which one that is.
-
-    Args:
-        dataset: gives ``key(index)``.
-        workers: loader processes that will share the notes.
-    """
-
-    def __init__(self, dataset, workers: int):
-        self.dataset = dataset
-        self.notes = torch.zeros(max(workers, 1), 2, dtype=torch.int64).share_memory_()  # rows (process id, record)
-
-    def load(self, index: int, *how) -> dict:
-        """Read the record ``index``."""
-        raise NotImplementedError
-
-    def __getitem__(self, item: tuple) -> dict | BrodenError:
-        index, *how = item
-        worker = get_worker_info()
-        if worker is not None:
-            self.notes[worker.id] = torch.tensor([os.getpid(), index])
-        try:
-            return self.load(index, *how)
-        except BrodenError as error:
-            return error  # raised by the loader, without a worker's traceback around its one sentence
-        except Exception as error:
-            error.add_note(f"while reading {self.dataset.key(index)}")
-            raise
 
 
 class _Samples(Reader):
@@ -167,34 +154,6 @@ class _Samples(Reader):
         sample = self.dataset[index]
         regions = self.regions(sample["key"], sample["image"])
         return training_sample(sample, regions, short_side, flip, self.max_size, self.tasks, self.part_objects)
-
-
-class ReportingLoader(DataLoader):
-    """A DataLoader over a `Reader` that says which record is broken, and which one killed a worker."""
-
-    def __iter__(self) -> Iterator:
-        try:
-            for batch in super().__iter__():
-                if isinstance(batch, BrodenError):
-                    raise batch
-                yield batch
-        except RuntimeError as error:
-            killer = self._killer(str(error))
-            if killer is None:
-                raise
-            raise killer from error
-
-    def _killer(self, message: str) -> BrodenError | None:
-        found = re.search(r"DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\)", message)
-        if not found:
-            return None
-        pids = {int(pid) for pid in found[1].split(",")}
-        indices = [index for pid, index in self.dataset.notes.tolist() if pid in pids]
-        keys = ", ".join(self.dataset.dataset.key(index) for index in indices)
-        return BrodenError(
-            f"a loader worker died while reading {keys or 'its first record'}; check that file, "
-            "and whether memory was short (fewer workers need less)."
-        )
 
 
 def train_loader(

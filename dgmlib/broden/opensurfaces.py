@@ -5,53 +5,49 @@ from pathlib import Path
 
 import numpy as np
 
-from .files import BrodenError, largest_label, read_csv, read_label_rgb, whole_number
-from .records import LabelAssignment, Record, translate
+from .assignment import LabelAssignment, translate
+from .files import BrodenError, largest_label, read_csv, read_label_rgb, whole_numbers
+from .source import Lists, Record, Source
 
 ARCHIVE = "http://labelmaterial.s3.amazonaws.com/release/opensurfaces-release-0.zip"
-_REMEDY = f"rebuild it with process_opensurfaces_release_0.py from {ARCHIVE}"
 
 
-class OpenSurfaces:
-    """Paths and labels of OpenSurfaces' photographs, in the order of photos.csv."""
+class OpenSurfaces(Source):
+    """OpenSurfaces in the order of photos.csv, which its release script writes, as it renders the label pictures."""
 
+    name = "os"
+    tasks = ("material",)
+    lists = Lists(("os",), train="joint_dataset/broden_os_train.json", val="joint_dataset/broden_os_val.json")
+    directory = "opensurfaces"
     archives = (ARCHIVE,)
+    label_remedy = f"rebuild it with process_opensurfaces_release_0.py from {ARCHIVE}"
+    resized = True
+    free_labels = True
+    misfit_hint = "photos.csv, whose rows the records count, is perhaps sorted differently from UPerNet's"
 
     def __init__(self, root: Path, assignment: LabelAssignment):
-        self.root = root / "opensurfaces"
-        meta = root / "meta_file" / "opensurfaces"
-        photos = meta / "photos.csv"
-        if not photos.is_file() and (self.root / "photos.csv").is_file():
-            photos = self.root / "photos.csv"  # where the release script leaves it
-        self.ids = [whole_number(text, photos) for text in read_csv(photos, ("photo_id",), _REMEDY)["photo_id"]]
-        if len(set(self.ids)) < len(self.ids):
-            twice = Counter(self.ids).most_common(1)[0][0]
-            raise BrodenError(f"{photos} lists photo_id {twice} twice, which shifts all that follow; {_REMEDY}.")
+        self.root, meta = root / self.directory, root / "meta_file" / "opensurfaces"
+        self.folder = self.root / "photos"
+        path = meta / "photos.csv"
+        if not path.is_file() and (self.root / "photos.csv").is_file():
+            path = self.root / "photos.csv"  # where the release script leaves it
+        ids = whole_numbers(read_csv(path, ("photo_id",), remedy=self.label_remedy)["photo_id"], path, most=None)
+        twice, times = max(Counter(ids).items(), key=lambda item: item[1], default=(0, 0))
+        if times > 1:
+            raise BrodenError(
+                f"{path} lists photo_id {twice} twice, which shifts all that follow; {self.label_remedy}."
+            )
+        self.photos = [f"{number}.jpg" for number in ids]
         self.names_path = meta / "label-substance-colors.csv"
         reds = read_csv(self.names_path, ("substance_name", "red_color"))["red_color"]
         self.materials = assignment.table("os", "material", largest_label(reds, self.names_path))
 
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def key(self, record: Record) -> str:
-        """Give the image's unique id."""
-        return f"os/{self.ids[record.index]}"
-
-    def image(self, record: Record) -> Path:
-        """Locate the photograph."""
-        return self.root / "photos" / f"{self.ids[record.index]}.jpg"
-
     def label_files(self, record: Record) -> list[Path]:
         """Locate the label picture."""
-        return [self.root / "photos-labels" / f"{self.ids[record.index]}.png"]
+        return [(self.root / "photos-labels" / self.photos[record.index]).with_suffix(".png")]
 
     def maps(self, record: Record) -> dict[str, np.ndarray]:
-        """Read the material map, (H, W) int64, in ids of the vocabulary; the red channel holds the substance."""
+        """Read the material map; the red channel holds the substance."""
         (path,) = self.label_files(record)
-        red = read_label_rgb(path, _REMEDY)[..., 0]
+        red = read_label_rgb(path, self.label_remedy)[..., 0]
         return {"material": translate(red, self.materials, path, self.names_path)}
-
-    def label(self, record: Record) -> dict[str, int]:
-        """Give the labels of the whole image: none."""
-        return {}

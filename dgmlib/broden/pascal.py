@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .ade20k import Ade20k
+from .assignment import LabelAssignment, translate
 from .files import (
     META,
     BrodenError,
@@ -16,7 +18,8 @@ from .files import (
     read_lines,
     read_mat,
 )
-from .records import SPLITS, LabelAssignment, Record, read_records, translate
+from .records import all_records
+from .source import Record, Source
 
 VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/VOCtrainval_03-May-2010.tar"
 PART = "http://www.stat.ucla.edu/~xianjie.chen/pascal_part_dataset/trainval.tar.gz"
@@ -26,14 +29,11 @@ CONTEXT = "https://www.cs.stanford.edu/~roozbeh/pascal-context/trainval.tar.gz"
 _REMOVED = {"left", "right", "front", "back", "upper", "lower", "side"}
 # Short names that PASCAL-Part leaves unexplained.
 _SHORT = {
-    "lfho": "left front hoof",
-    "rfho": "right front hoof",
-    "lbho": "left back hoof",
-    "rbho": "right back hoof",
-    "fwheel": "front wheel",
-    "bwheel": "back wheel",
-    **{f"{side}side": f"{side} side" for side in ("front", "left", "right", "back", "roof")},
-    **{f"{side}mirror": f"{side} mirror" for side in ("left", "right")},
+    **dict.fromkeys(("lfho", "rfho", "lbho", "rbho"), "hoof"),
+    **dict.fromkeys(("fwheel", "bwheel"), "wheel"),
+    **dict.fromkeys(("leftmirror", "rightmirror"), "mirror"),
+    **dict.fromkeys(("frontside", "backside", "leftside", "rightside"), ""),
+    "roofside": "roof",
 }
 
 
@@ -53,12 +53,10 @@ def read_part_names(meta: Path) -> dict[tuple[str, str], str]:
 
     From ``pascal_part_names.csv`` (columns object, key, comment) or else from the official ``part2ind.m``.
     """
-    table = meta / "pascal_part_names.csv"
+    table, function = meta / "pascal_part_names.csv", meta / "part2ind.m"
     if table.is_file():
-        rows = read_csv(table, ("object", "key", "comment"))
-        triples = zip(rows["object"], rows["key"], rows["comment"], strict=True)
+        triples = read_csv(table, ("object", "key", "comment"))[["object", "key", "comment"]].itertuples(index=False)
     else:
-        function = meta / "part2ind.m"
         try:
             triples = _parse_part2ind(read_lines(function))
         except KeyError as error:
@@ -88,95 +86,84 @@ def _parse_part2ind(lines: list[str]) -> list[tuple[str, str, str]]:
     return [(thing, key, comment) for (thing, key), comment in parts.items()]
 
 
-class Pascal:
-    """Paths and labels of PASCAL's images, in the sorted order of PASCAL-Part's annotation files."""
+class Pascal(Source):
+    """PASCAL in the sorted order of PASCAL-Part's annotation files; objects come from PASCAL-Context only."""
 
+    name = "pascal"
+    tasks = ("object", "part")
+    lists = Ade20k.lists
+    directory = "pascal"
     archives = (VOC, PART, CONTEXT)
+    metadata = ("pascal/pascal_part_names.csv", "pascal/part2ind.m")
 
     def __init__(self, root: Path, assignment: LabelAssignment):
-        self.root = root / "pascal"
-        meta = root / "meta_file" / "pascal"
+        self.root, meta = root / self.directory, root / "meta_file"
+        self.folder = self.root / "VOC2010" / "JPEGImages"
         annotations = self.root / "part" / "Annotations_Part"
-        self.ids = sorted(path.stem for path in annotations.glob("*.mat"))
-        if not self.ids:
+        self.photos = sorted(f"{path.stem}.jpg" for path in annotations.glob("*.mat"))
+        if not self.photos:
             raise MissingFileError(f"{annotations} holds no .mat file; restore it from {PART}.")
-        self.names_path = meta / "context_labels.txt"
+        self.names_path = meta / "pascal" / "context_labels.txt"
         largest = largest_label((line.split(":")[0] for line in read_lines(self.names_path)), self.names_path)
         self.objects = assignment.table("pascal", "object", largest)
-        self._check_count(annotations, root / "meta_file")
-        # Names that the assignment does not list (silhouettes, the empty name) are no part.
-        known = assignment.by_name("pascal", "part")
-        self.parts = {pair: known.get(name, 0) for pair, name in read_part_names(meta).items()}
-
-    def _check_count(self, annotations: Path, meta: Path) -> None:
-        """Records count positions in a folder: one file less or more shifts all that follow."""
-        indices = [record.index for split in SPLITS for record in read_records(meta, split, ("pascal",))]
-        expected = max(indices, default=-1) + 1
-        if len(self.ids) != expected:
+        # Records count positions in a folder: one file less or more shifts all that follow.
+        listed = 1 + max((record.index for record in all_records(meta, Pascal)), default=-1)
+        if len(self.photos) != listed:
             raise BrodenError(
-                f"{annotations} holds {len(self.ids)} .mat files where the lists count {expected}; "
+                f"{annotations} holds {len(self.photos)} .mat files where the lists count {listed}; "
                 f"restore exactly those of {PART}."
             )
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def key(self, record: Record) -> str:
-        """Give the image's unique id."""
-        return f"pascal/{self.ids[record.index]}"
-
-    def image(self, record: Record) -> Path:
-        """Locate the photograph."""
-        return self.root / "VOC2010" / "JPEGImages" / f"{self.ids[record.index]}.jpg"
+        # Names that the assignment does not list (silhouettes, the empty name) are no part.
+        known = assignment.by_name("pascal", "part")
+        self.parts = {pair: known.get(name, 0) for pair, name in read_part_names(meta / "pascal").items()}
 
     def label_files(self, record: Record) -> list[Path]:
         """Locate the files of PASCAL-Context and PASCAL-Part."""
-        name = f"{self.ids[record.index]}.mat"
+        name = f"{Path(self.photos[record.index]).stem}.mat"
         return [self.root / "context" / "trainval" / name, self.root / "part" / "Annotations_Part" / name]
 
     def maps(self, record: Record) -> dict[str, np.ndarray]:
-        """Read the label maps, (H, W) int64 each, in ids of the vocabulary. Objects come from Context only."""
+        """Read the label maps."""
         context, annotation = self.label_files(record)
-        raw = np.asarray(read_mat(context, "LabelMap", f"restore it from {CONTEXT}"))
+        raw = np.asarray(read_mat(context, "LabelMap", self.label_remedy))
         if raw.ndim != 2 or raw.dtype.kind not in "buif":
-            raise UnreadableFileError(f"{context} has a LabelMap that is no map of labels; restore it from {CONTEXT}.")
+            raise UnreadableFileError(f"{context} has a LabelMap that is no map of labels; {self.label_remedy}.")
         objects = translate(raw.astype(np.int64), self.objects, context, self.names_path)
         return {"object": objects, "part": self.merge_parts(annotation, objects.shape)}
+
+    def label(self, record: Record) -> dict[str, int]:
+        """Give the scene: unlabelled, because a batch shared with ADE20K needs one."""
+        return {"scene": -1}
 
     def merge_parts(self, path: Path, shape: tuple[int, int]) -> np.ndarray:
         """Merge the part masks of all objects, in file order, later over earlier, to (H, W) int64 part ids."""
         remedy = f"restore it from {PART}"
         annotation = read_mat(path, "anno", remedy)
-        merged = np.zeros(shape, dtype=np.int64)
         try:
-            for thing in _as_list(annotation["objects"]):
-                for part in _as_list(thing["parts"]):
-                    self._cover(merged, thing["class"], part["part_name"], part["mask"], path)
+            layers = [
+                (thing["class"], part["part_name"], np.asarray(part["mask"]))
+                for thing in _as_list(annotation["objects"])
+                for part in _as_list(thing["parts"])
+            ]
+            if not all(isinstance(text, str) for *texts, _ in layers for text in texts):
+                raise TypeError("class or part_name is no text")
         except (KeyError, TypeError, IndexError) as error:
-            raise UnreadableFileError(f"{path} lacks a field of PASCAL-Part ({error}); {remedy}.") from error
+            raise UnreadableFileError(
+                f"{path} lacks a field of PASCAL-Part ({error}); restore it from {PART}."
+            ) from error
+        merged = np.zeros(shape, dtype=np.int64)
+        for thing, part, mask in (layer for layer in layers if layer[1] != "silhouette"):
+            if (thing, part) not in self.parts:
+                raise BrodenError(
+                    f"{path} has the unknown part {part!r} of {thing!r}; add it to pascal_part_names.csv "
+                    f"or restore the file from {PART}."
+                )
+            if mask.shape != shape:
+                raise WrongSizeError(
+                    f"{path} holds a part mask of {mask.shape} pixels but its image has {shape}; {remedy}."
+                )
+            merged[mask.astype(bool)] = self.parts[thing, part]
         return merged
-
-    def _cover(self, merged: np.ndarray, thing: str, part: str, mask: np.ndarray, path: Path) -> None:
-        if not isinstance(thing, str) or not isinstance(part, str):
-            raise TypeError("class or part_name is no text")
-        if part == "silhouette":
-            return
-        if (thing, part) not in self.parts:
-            raise BrodenError(
-                f"{path} has the unknown part {part!r} of {thing!r}; add it to pascal_part_names.csv "
-                f"or restore the file from {PART}."
-            )
-        mask = np.asarray(mask)
-        if mask.shape != merged.shape:
-            raise WrongSizeError(
-                f"{path} holds a part mask of {mask.shape} pixels but its image has {merged.shape}; "
-                f"restore it from {PART}."
-            )
-        merged[mask.astype(bool)] = self.parts[thing, part]
-
-    def label(self, record: Record) -> dict[str, int]:
-        """Give the labels of the whole image: PASCAL has none, so the scene is -1."""
-        return {"scene": -1}
 
 
 def _as_list(structs) -> list[dict]:

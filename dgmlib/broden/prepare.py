@@ -10,13 +10,14 @@ import torch.nn.functional as F
 from PIL import Image
 
 from dgmlib.paths import write_atomic
+from dgmlib.vocabulary import TASKS
 
 from .files import BrodenError, WrongSizeError, image_shape, read_photo
-from .parallel import map_records
 from .prepared import resized_shape, write_maps
-from .records import SPLITS, Record, read_records, sources_of
-from .sources import MAP_TASKS, RESIZED, Sources, with_parts
-from .vocabulary import TASKS, Vocabulary
+from .records import all_records
+from .source import Record
+from .sources import Sources, labelled_for
+from .workers import map_records
 
 
 @dataclass
@@ -37,11 +38,6 @@ class PrepareResult:
     def ok(self) -> bool:
         """Whether every record is ready."""
         return not self.failures
-
-    def raise_if_failed(self) -> None:
-        """Raise BrodenError with the first failure, if there is any."""
-        if self.failures:
-            raise BrodenError(self.failures[0])
 
     def __str__(self) -> str:
         lines = [f"{self.made} prepared, {self.kept} ready before, {len(self.failures)} failed"]
@@ -74,16 +70,13 @@ def prepare(
     Raises:
         BrodenError: the vocabulary or the label assignment is missing or broken.
     """
-    root = Path(root)
-    meta = root / "meta_file"
-    names = [name for name in sources_of(tuple(tasks)) if MAP_TASKS.get(name)]
-    sources = Sources(root, (), Vocabulary.from_folder(meta / "joint_dataset"), Path(cache or root))
+    sources = Sources(Path(root), cache)
     sources.prepared.tidy()
     result, records = PrepareResult(), []
-    for name in names:
+    for source in (source for source in labelled_for(tasks) if source.map_tasks()):
         try:
-            sources.open(name)
-            records += [record for split in SPLITS for record in read_records(meta, split, (name,))]
+            sources.open(source)
+            records += all_records(sources.meta, source)
         except BrodenError as error:  # the other sources can be prepared all the same
             result.failures.append(str(error))
     for _, outcome in map_records(prepare_record, sources, records, workers, "prepare", progress):
@@ -101,21 +94,18 @@ def prepare_record(sources: Sources, record: Record) -> bool:
     Raises:
         BrodenError: a file is missing or broken, or the size rule does not lead to the record's size.
     """
-    reader = sources.readers[record.source]
-    original = reader.image(record)
-    native = image_shape(original, f"restore it from {reader.archives[0]}")
-    shape = (record.height, record.width)
-    if shape != native and not (record.source in RESIZED and shape == resized_shape(*native)):
+    source = sources.of(record)
+    original, (photo, maps) = source.image(record), sources.copies(record)
+    native = image_shape(original, source.photo_remedy)
+    if record.shape != native and not (source.resized and record.shape == resized_shape(*native)):
         raise WrongSizeError(
             f"{original} has {native[0]} x {native[1]} pixels, which Broden+'s size rule does not bring to the "
-            f"{shape[0]} x {shape[1]} of its record; restore it from {reader.archives[0]}."
+            f"{record.height} x {record.width} of its record; {source.photo_remedy}."
         )
-    photo = sources.prepared.image(reader.key(record), original)
-    maps = sources.prepared.maps(reader.key(record), reader.label_files(record))
-    make_photo = shape != native and not photo.is_file()
-    make_maps = bool(MAP_TASKS[record.source]) and not maps.is_file()
+    make_photo = record.shape != native and not photo.is_file()
+    make_maps = bool(source.map_tasks()) and not maps.is_file()
     if make_photo:
-        pixels = resize_linear(read_photo(original, f"restore it from {reader.archives[0]}"), shape)
+        pixels = resize_linear(read_photo(original, source.photo_remedy), record.shape)
         with write_atomic(photo) as temporary:
             Image.fromarray(pixels).save(temporary, quality=95)  # OpenCV's default, as in the original
     if make_maps:
@@ -125,15 +115,15 @@ def prepare_record(sources: Sources, record: Record) -> bool:
 
 def _resized_maps(sources: Sources, record: Record, native: tuple[int, int]) -> dict[str, np.ndarray]:
     """Read a record's label maps at the image's native size and bring them to the record's."""
-    reader = sources.readers[record.source]
-    maps = reader.maps(record)
-    for labels, path in zip(maps.values(), reader.label_files(record), strict=True):
-        if labels.shape != native and record.source != "os":  # OpenSurfaces renders its maps at a size of their own
+    source = sources.of(record)
+    maps = source.maps(record)
+    for labels, path in zip(maps.values(), source.label_files(record), strict=False):
+        if labels.shape != native and not source.free_labels:
             raise WrongSizeError(
                 f"{path} has {labels.shape[0]} x {labels.shape[1]} pixels but its image {native[0]} x {native[1]}; "
-                f"restore it from {reader.archives[-1]}."
+                f"{source.label_remedy}."
             )
-    return with_parts({task: resize_nearest(labels, (record.height, record.width)) for task, labels in maps.items()})
+    return {task: resize_nearest(labels, record.shape) for task, labels in maps.items()}
 
 
 def resize_linear(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """What `dgmlib broden prepare` leaves on disk: resized copies, and label maps that load in milliseconds."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +12,6 @@ from dgmlib.paths import write_atomic
 from .files import read_label_pair
 
 SHORT_SIDE = 512
-_METADATA = (
-    "joint_dataset/label_assignment.csv",
-    "pascal/pascal_part_names.csv",
-    "pascal/part2ind.m",
-)
 
 
 def resized_shape(height: int, width: int) -> tuple[int, int]:
@@ -32,15 +27,17 @@ class Prepared:
 
     Label maps depend on the metadata, so their folder carries its fingerprint; and every copy's name carries the size
     and the time of the originals it was made from. What has changed is not found, and made again.
+
+    Args:
+        folder: where the copies are.
+        metadata: the files that decide what the label maps hold, whether they are there or not.
     """
 
-    def __init__(self, folder: Path, meta: Path):
+    def __init__(self, folder: Path, metadata: Iterable[Path]):
         digest = hashlib.blake2b(digest_size=4)
-        for path in (meta / name for name in _METADATA):
+        for path in metadata:
             digest.update(path.read_bytes() if path.is_file() else b"-")
-        self._folder = folder
-        self._images = folder / "images"
-        self._maps = folder / f"labels-{digest.hexdigest()}"
+        self._folder, self._maps = folder, folder / f"labels-{digest.hexdigest()}"
 
     def tidy(self) -> None:
         """Remove what an interrupted `prepare` left half-written."""
@@ -49,7 +46,7 @@ class Prepared:
 
     def image(self, key: str, original: Path) -> Path:
         """Locate the resized copy of an image."""
-        return self._images / f"{key}-{_stamp([original])}.jpg"
+        return self._folder / "images" / f"{key}-{_stamp([original])}.jpg"
 
     def maps(self, key: str, originals: Sequence[Path]) -> Path:
         """Locate the label maps of an image."""

@@ -10,8 +10,6 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import Sampler
 
-from .records import GROUPS, sources_of
-
 
 class Draw(NamedTuple):
     """One image of a training batch: its record, the short side in pixels to scale it to, and whether to mirror it."""
@@ -24,11 +22,11 @@ class Draw(NamedTuple):
 class TrainBatches(Sampler[list[Draw]]):
     """The batches of a training run; batch t is a pure function of the seed and t.
 
-    Every batch comes from one group of sources with the same labels ({ADE20K, PASCAL}, {OpenSurfaces}, {DTD}), drawn
-    in proportion to its records, and holds images of one orientation, so that little is padded.
+    Every batch comes from one group of the dataset's records, drawn in proportion to its size, and holds images of one
+    orientation, so that little is padded.
 
     Args:
-        dataset: gives ``records``.
+        dataset: gives ``records`` and ``groups(tasks)``.
         tasks: groups without any of these labels are never drawn.
         batch_size: images per batch.
         short_sides: the short sides in pixels to choose from, one per batch.
@@ -55,12 +53,7 @@ class TrainBatches(Sampler[list[Draw]]):
             raise ValueError(f"batch_size {batch_size} cannot be shared evenly by {world_size} processes.")
         if batch_size < 1 or not short_sides or min(short_sides) < 1:
             raise ValueError("batch_size and every short side must be at least 1.")
-        carried = set(sources_of(tuple(tasks)))
-        members = [
-            [i for i, record in enumerate(dataset.records) if record.source in group and record.source in carried]
-            for group in GROUPS
-        ]
-        self.groups = [np.array(indices) for indices in members if indices]
+        self.groups = [np.array(indices) for indices in dataset.groups(tasks)]
         if not self.groups:
             raise ValueError(f"no record of the dataset is labelled for {', '.join(tasks)}; choose other tasks.")
         self.portrait = np.array([record.height > record.width for record in dataset.records])

@@ -1,129 +1,120 @@
-"""The four sources of one Broden+ root behind one door, with their prepared copies."""
+"""The sources of Broden+, registered, and those of one data folder behind one door."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .ade20k import Ade20k
+from .assignment import LabelAssignment
 from .dtd import Dtd
 from .files import BrodenError, NotResizedError, WrongSizeError, image_shape, read_photo, verify_photo
 from .opensurfaces import OpenSurfaces
 from .pascal import Pascal
 from .prepared import Prepared, read_maps, resized_shape
-from .records import LabelAssignment, Record
-from .vocabulary import Vocabulary
+from .source import Lists, Record, Source
+from .vocabulary import read_vocabulary
 
-MAP_TASKS = {"ade20k": ("object", "part"), "pascal": ("object", "part"), "os": ("material",), "dtd": ()}
-RESIZED = ("ade20k", "os")  # the sources that the size rule applies to
-_READERS = {"ade20k": Ade20k, "pascal": Pascal, "os": OpenSurfaces}
+#: Every source by its name.
+SOURCES: dict[str, type[Source]] = {source.name: source for source in (Ade20k, Pascal, OpenSurfaces, Dtd)}
+
+
+def labelled_for(tasks: Iterable[str]) -> list[type[Source]]:
+    """Choose the sources that carry labels for at least one of some tasks."""
+    return [source for source in SOURCES.values() if set(source.tasks) & set(tasks)]
+
+
+def grouped(records: Sequence[Record], tasks: Iterable[str]) -> list[list[int]]:
+    """Sort the indices of the records labelled for at least one of some tasks by the lists their sources stand in."""
+    groups: dict[Lists, list[int]] = {}
+    carrying = labelled_for(tasks)
+    for index, record in enumerate(records):
+        source = SOURCES[record.source]
+        if source in carrying:
+            groups.setdefault(source.lists, []).append(index)
+    return list(groups.values())
 
 
 class Sources:
-    """Reads images and labels by record.
+    """Reads images and labels of one data folder by record, from originals or from their prepared copies.
 
     Args:
         root: the data folder.
-        names: the sources to open, of "ade20k", "pascal", "os", "dtd".
-        vocabulary: the classes.
-        cache: the folder that holds ``prepared``.
+        cache: the folder that holds ``prepared``, ``root`` by default.
+
+    Raises:
+        BrodenError: the vocabulary or the label assignment is missing or broken.
     """
 
-    def __init__(self, root: Path, names: Iterable[str], vocabulary: Vocabulary, cache: Path):
-        self.root = root
-        meta = root / "meta_file"
-        self.vocabulary = vocabulary
-        self._assignment = LabelAssignment(meta / "joint_dataset" / "label_assignment.csv", vocabulary)
-        self.prepared = Prepared(cache / "prepared", meta)
-        self.readers: dict = {}
-        for name in names:
-            self.open(name)
+    def __init__(self, root: Path, cache: str | Path | None = None):
+        self.root, self.meta = root, root / "meta_file"
+        joint = self.meta / "joint_dataset"
+        self.vocabulary = read_vocabulary(joint)
+        self._assignment = LabelAssignment(joint / "label_assignment.csv", self.vocabulary)
+        decisive = [self.meta / name for source in SOURCES.values() for name in source.metadata]
+        self.prepared = Prepared(Path(cache or root) / "prepared", [self._assignment.path, *decisive])
+        self._opened: dict[str, Source] = {}
 
-    def open(self, name: str) -> None:
-        """Open one source by name."""
-        is_dtd = name == "dtd"  # its labels are the vocabulary's own
-        reader = Dtd(self.root, self.vocabulary) if is_dtd else _READERS[name](self.root, self._assignment)
-        self.readers[name] = reader
+    def open(self, source: type[Source]) -> None:
+        """Open one source; until then none of its records can be read."""
+        self._opened[source.name] = source(self.root, self._assignment)
+
+    def of(self, record: Record) -> Source:
+        """Give the opened source of a record."""
+        return self._opened[record.source]
 
     def check_index(self, record: Record) -> None:
         """Raise BrodenError where a record points past the end of its source's list."""
-        size = len(self.readers[record.source])
-        if record.index >= size:
+        source = self.of(record)
+        if record.index >= len(source):
             raise BrodenError(
-                f"a record list refers to entry {record.index} of {record.source}, which has only {size} entries; "
-                f"restore the missing files from {' and '.join(self.readers[record.source].archives)}, "
-                "or the official list."
+                f"a record list refers to entry {record.index} of {record.source}, which has only {len(source)} "
+                f"entries; restore the missing files from {' and '.join(source.archives)}, or the official list."
             )
-
-    def key(self, record: Record) -> str:
-        """Give a record's unique id, also a relative path without suffix."""
-        return self.readers[record.source].key(record)
 
     def image(self, record: Record) -> np.ndarray:
         """Read the photograph, (H, W, 3) uint8: the resized copy where there is one."""
-        path, remedy = self._photo(record)
-        image = read_photo(path, remedy, (record.height, record.width))
+        path, remedy = self._photo(record), self.of(record).photo_remedy
+        image = read_photo(path, remedy, record.shape)
         self._check_size(image.shape[:2], record, path, remedy)
         return image
 
     def check_image(self, record: Record) -> None:
         """Raise what `image` would raise, in half the time."""
-        path, remedy = self._photo(record)
+        path, remedy = self._photo(record), self.of(record).photo_remedy
         verify_photo(path, remedy)
-        self._check_size(image_shape(path, remedy, (record.height, record.width)), record, path, remedy)
+        self._check_size(image_shape(path, remedy, record.shape), record, path, remedy)
 
     def maps(self, record: Record) -> dict[str, np.ndarray]:
         """Read the label maps, (H, W) int64 ids of the vocabulary each: the prepared ones where there are any."""
-        reader = self.readers[record.source]
-        originals = reader.label_files(record)
-        copy = self.prepared.maps(reader.key(record), originals)
+        source, (_, copy) = self.of(record), self.copies(record)
         if copy.is_file():
-            return read_maps(copy, MAP_TASKS[record.source])
-        maps = reader.maps(record)
-        for task, path in zip(maps, originals, strict=True):
-            self._check_size(maps[task].shape, record, path, f"restore it from {reader.archives[-1]}")
-        return with_parts(maps)
+            return read_maps(copy, source.map_tasks())
+        maps = source.maps(record)
+        for labels, path in zip(maps.values(), source.label_files(record), strict=False):
+            self._check_size(labels.shape, record, path, source.label_remedy)
+        return maps
 
-    def label(self, record: Record) -> dict[str, int]:
-        """Give the labels of the whole image: "scene" or "texture"."""
-        return self.readers[record.source].label(record)
+    def copies(self, record: Record) -> tuple[Path, Path]:
+        """Locate the prepared copies of the photograph and of the label maps, whether they are there or not."""
+        source, key = self.of(record), self.of(record).key(record)
+        return self.prepared.image(key, source.image(record)), self.prepared.maps(key, source.label_files(record))
 
-    def files(self, record: Record) -> list[Path]:
-        """Locate all that is read of a record: originals and prepared copies, whether they are there or not."""
-        reader = self.readers[record.source]
-        photo, labels = reader.image(record), reader.label_files(record)
-        key = reader.key(record)
-        return [photo, *labels, self.prepared.image(key, photo), self.prepared.maps(key, labels)]
-
-    def _photo(self, record: Record) -> tuple[Path, str]:
-        """Locate the photograph, or its resized copy where there is one, and say what to do if it is broken."""
-        reader = self.readers[record.source]
-        original = reader.image(record)
-        copy = self.prepared.image(reader.key(record), original)
-        return copy if copy.is_file() else original, f"restore it from {reader.archives[0]}"
+    def _photo(self, record: Record) -> Path:
+        """Locate the photograph, or its resized copy where there is one."""
+        copy, _ = self.copies(record)
+        return copy if copy.is_file() else self.of(record).image(record)
 
     def _check_size(self, shape: tuple[int, int], record: Record, path: Path, remedy: str) -> None:
-        """Compare a file on disk with its record."""
-        expected = (record.height, record.width)
-        if shape == expected:
+        """Compare a file on disk with its record; where `prepare` brings it to that size, say so."""
+        if shape == record.shape:
             return
-        kind = WrongSizeError
-        if record.source in RESIZED and self._can_be_resized(shape, record, path):
+        source, kind, native = self.of(record), WrongSizeError, shape
+        if source.free_labels and path != self._photo(record):
+            native = image_shape(self._photo(record), source.photo_remedy, record.shape)
+        if source.resized and record.shape in (native, resized_shape(*native)):
             kind, remedy = NotResizedError, f"run `dgmlib broden prepare {self.root}`"
         raise kind(
             f"{path} has {shape[0]} x {shape[1]} pixels (height x width) where its record says "
-            f"{expected[0]} x {expected[1]}; {remedy}."
+            f"{record.height} x {record.width}; {remedy}."
         )
-
-    def _can_be_resized(self, shape: tuple[int, int], record: Record, path: Path) -> bool:
-        """Whether `prepare` brings a file to the size of its record."""
-        expected = (record.height, record.width)
-        photo, remedy = self._photo(record)
-        if record.source == "os" and path != photo:  # rendered at a size of its own, it takes that of its photograph
-            shape = image_shape(photo, remedy, expected)
-        return expected in (shape, resized_shape(*shape))
-
-
-def with_parts(maps: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Give ADE20K's images without a part file an empty part map."""
-    return maps | {"part": np.zeros_like(maps["object"])} if set(maps) == {"object"} else maps

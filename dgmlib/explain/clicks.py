@@ -12,27 +12,23 @@ exactly one, nothing weighs more, and a large group does not count for less beca
 level 1, M is the identity and a click selects its superpixel alone.
 
 Coming down by Ptilde (Eq. 8) in place of M^T selected less well on training images, as did other normalisations; the
-threshold of 0.5 was chosen on them as well, none of the images that `dgmlib.explain.click_benchmark` reports.
+threshold of 0.5 was chosen on them as well, none of the images that `dgmlib.measure.clicks` reports.
 """
 
 import io
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike
 from PIL import Image
-from scipy.ndimage import distance_transform_edt
-from skimage.util import img_as_ubyte
 
-from dgmlib import superpixels
-from dgmlib.broden.loading import nearest, renumber
-from dgmlib.evaluation import view
 from dgmlib.groups import Grouping
-from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import write_atomic
+
+if TYPE_CHECKING:
+    from dgmlib.predictor import Scene
 
 
 @dataclass(frozen=True)
@@ -46,53 +42,32 @@ class Click:
 
 
 class ClickSession:
-    """A photograph, encoded once, and the clicks on it.
+    """The clicks on a photograph that has been encoded, `dgmlib.predictor.Scene.clicks`.
 
-    >>> session = ClickSession(load_model("results/checkpoints/mini-dgm"), photo)
+    >>> session = Predictor.load()(photo).clicks
     >>> session.click(120, 80)
     >>> session.click(30, 200, positive=False)
     >>> session.mask  # (H, W) bool
 
     Args:
-        model: with a Deep Grouping Model; its mode is left as it was.
-        image: (H, W, 3) bytes or floats in [0, 1]; grey and RGBA too.
-        short_side: the photograph is scaled to it for the model, as in `dgmlib.evaluation.evaluate`. Groups are best at
-            the size the model was tested at, which is taken where its checkpoint says it, else 450.
-        max_size: the longest side likewise.
+        scene: of a model with a Deep Grouping Model.
         threshold: superpixels that weigh less are not in the mask.
 
     Attributes:
-        image: (H, W, 3) uint8.
-        labels: (H, W) superpixels, numbered as the nodes of level 1. One that is lost when the photograph is scaled
-            down joins the nearest that is not.
-        grouping: the `Grouping` of the photograph.
+        photograph: (H, W, 3) uint8.
+        regions: (H, W) superpixels, numbered as the nodes of level 1.
         clicks: the clicks so far.
         levels: L, the highest level a click may climb to.
 
     Raises:
-        ValueError: for a model without Deep Grouping Model, or an unusable image.
+        ValueError: for a model without Deep Grouping Model.
     """
 
-    def __init__(
-        self,
-        model: PerceptualParser,
-        image: ArrayLike,
-        short_side: int | None = None,
-        max_size: int = 1000,
-        threshold: float = 0.5,
-    ):
-        if getattr(model, "dgm", None) is None:
-            raise ValueError(
-                "model has no Deep Grouping Model, so a click has no groups to climb to; "
-                'build or load one with dgm="full" or "no_top_down".'
-            )
-        recipe = getattr(model, "recipe", {})
-        regions = superpixels.segment(image, recipe.get("model", {}).get("max_regions", 512))
-        short_side = short_side or recipe.get("facts", {}).get("short_side", 450)
-        self.image, self.threshold, self.clicks = _rgb(image), threshold, []
-        self.grouping, self.labels = _encode(model, self.image, regions, short_side, max_size)
-        self.levels = len(self.grouping.nodes)
-        self._memberships = [unit_memberships(self.grouping, level) for level in range(1, self.levels + 1)]
+    def __init__(self, scene: "Scene", threshold: float = 0.5):
+        self.photograph, self.regions, self.levels = scene.photograph, scene.regions, scene.levels
+        self.threshold, self.clicks = threshold, []
+        grouping = scene.grouping
+        self._memberships = [unit_memberships(grouping, level) for level in range(1, self.levels + 1)]
 
     def click(self, x: int, y: int, positive: bool = True, level: int = 2) -> np.ndarray:
         """Add a click and return the new `mask`.
@@ -129,7 +104,7 @@ class ClickSession:
         Raises:
             ValueError: as for `click`.
         """
-        height, width = self.labels.shape
+        height, width = self.regions.shape
         if not (0 <= click.x < width and 0 <= click.y < height):
             raise ValueError(
                 f"the click ({click.x}, {click.y}) is outside the photograph; "
@@ -137,7 +112,7 @@ class ClickSession:
             )
         if not 1 <= click.level <= self.levels:
             raise ValueError(f"level must be 1 (superpixels) to {self.levels}, not {click.level}.")
-        memberships, chosen = self._memberships[click.level - 1], self.labels[click.y, click.x]
+        memberships, chosen = self._memberships[click.level - 1], self.regions[click.y, click.x]
         weights = np.clip(memberships @ memberships[chosen], 0, 1)
         weights[chosen] = 1  # also where its row of M is zero: a node that no group holds
         return weights
@@ -145,7 +120,7 @@ class ClickSession:
     @property
     def soft_mask(self) -> np.ndarray:
         """(H, W) float64 in [0, 1]: the strongest positive weight where it beats every negative one, elsewhere 0."""
-        return self._strongest()[self.labels]
+        return self._strongest()[self.regions]
 
     @property
     def selected(self) -> np.ndarray:
@@ -155,7 +130,7 @@ class ClickSession:
     @property
     def mask(self) -> np.ndarray:
         """(H, W) bool: where the strongest positive weight reaches the threshold and beats every negative one."""
-        return self.selected[self.labels]
+        return self.selected[self.regions]
 
     def mask_png(self) -> bytes:
         """Return the mask as a PNG of 0 and 255."""
@@ -170,7 +145,7 @@ class ClickSession:
 
     def clicks_json(self) -> str:
         """Return the clicks as JSON: ``{"width", "height", "clicks": [{"x", "y", "positive", "level"}, ...]}``."""
-        height, width = self.labels.shape
+        height, width = self.regions.shape
         facts = {"width": width, "height": height, "clicks": [asdict(click) for click in self.clicks]}
         return json.dumps(facts, indent=1) + "\n"
 
@@ -202,30 +177,3 @@ def unit_memberships(grouping: Grouping, level: int, image: int = 0) -> np.ndarr
     rows = grouping.membership(level)[image][grouping.masks[0][image]].double().cpu().numpy()  # (N, N_l)
     rows /= np.maximum(rows.max(1, keepdims=True), np.finfo(float).tiny)  # first, so that no square underflows
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(float).tiny)
-
-
-def _encode(
-    model: PerceptualParser, image: np.ndarray, regions: np.ndarray, short_side: int, max_size: int
-) -> tuple[Grouping, np.ndarray]:
-    """One forward pass: the grouping, and (H, W) the node of level 1 of every pixel of the photograph."""
-    scaled, labels = view(image, regions, short_side, max_size)
-    device, was_training = model.mean.device, model.training
-    model.eval()
-    with torch.inference_mode():
-        grouping = model(scaled.to(device), labels.to(device), tasks=()).grouping
-    model.train(was_training)
-    rows, columns = (nearest(old, new) for old, new in zip(image.shape[:2], labels.shape[1:], strict=True))
-    lost = ~np.isin(regions, regions[np.ix_(rows, columns)])
-    if lost.any():
-        rows, columns = distance_transform_edt(lost, return_distances=False, return_indices=True)
-        regions = regions[rows, columns]
-    return grouping, renumber(regions)
-
-
-def _rgb(image: ArrayLike) -> np.ndarray:
-    """Bytes of any image that `superpixels.segment` has accepted, (H, W, 3)."""
-    image = np.asarray(image)
-    image = image.reshape(*image.shape[:2], -1)[..., :3]
-    if np.issubdtype(image.dtype, np.floating):
-        image = image.clip(0, 1)
-    return np.array(np.broadcast_to(img_as_ubyte(image), (*image.shape[:2], 3)))  # a copy, which torch may share

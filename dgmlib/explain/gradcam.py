@@ -31,9 +31,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgmlib.broden.vocabulary import Vocabulary
 from dgmlib.groups import Grouping
 from dgmlib.parsing import Parsed, PerceptualParser
+from dgmlib.vocabulary import Vocabulary
 
 IMAGE_TASKS = ("scene", "texture")  # one label for the whole image
 
@@ -63,17 +63,17 @@ class GraphCAM:
 def gradcam(
     model: PerceptualParser,
     images: Tensor,
-    labels: Tensor,
+    regions: Tensor,
     task: str = "scene",
     target: int | tuple[int, int] | None = None,
     mask: Tensor | None = None,
 ) -> GraphCAM:
-    """Explain one label by the nodes of every level.
+    """Explain one label by the nodes of every level; `dgmlib.predictor.Scene.explain` does so for a photograph.
 
     Args:
         model: with a Deep Grouping Model. It runs in evaluation mode; its own mode and gradients are left as they were.
         images: (B, 3, H, W) RGB in [0, 1].
-        labels: (B, H, W) superpixels, -1 in padding.
+        regions: (B, H, W) superpixels, -1 in padding.
         task: one of the model's.
         target: class id; for parts (object id, index in the object's list of parts). By default the scene or texture
             that each image is predicted as.
@@ -93,7 +93,7 @@ def gradcam(
     try:
         with torch.enable_grad(), _record(model, task) as (levels, maps):
             # Gradients are wanted also of a network whose parameters are frozen.
-            parsed = model(images.detach().requires_grad_(), labels, tasks=_needed(task))
+            parsed = model(images.detach().requires_grad_(), regions, tasks=_needed(task))
             logit = class_score(parsed, model.vocabulary, task, target, mask)
             features = [*levels, maps[-1]]
             gradients = torch.autograd.grad(logit.sum(), features, allow_unused=True, materialize_grads=True)
@@ -106,7 +106,7 @@ def gradcam(
         superpixels = nodes
         if task == "scene":
             superpixels = [to_superpixels(cam, grouping, level) for level, cam in enumerate(nodes, 1)]
-        pixels = [to_pixels(cam, labels) for cam in superpixels]
+        pixels = [to_pixels(cam, regions) for cam in superpixels]
         cells = node_cam(grid.flatten(2).mT, gradients[-1].flatten(2).mT)  # (B, h w)
     return GraphCAM(logit.detach(), nodes, superpixels, pixels, cells.unflatten(1, grid.shape[2:]))
 
@@ -137,10 +137,10 @@ def to_superpixels(cam: Tensor, grouping: Grouping, level: int) -> Tensor:
     return (membership @ cam[..., None]).squeeze(-1) / total.clamp(min=torch.finfo(total.dtype).tiny)
 
 
-def to_pixels(values: Tensor, labels: Tensor) -> Tensor:
-    """Copy the values of superpixels to their pixels: (B, N), (B, H, W) -> (B, H, W), zero where the label is -1."""
-    image = torch.arange(len(labels), device=labels.device)[:, None, None]
-    return torch.where(labels >= 0, values[image, labels.long().clamp(min=0)], 0)
+def to_pixels(values: Tensor, regions: Tensor) -> Tensor:
+    """Copy the values of superpixels to their pixels: (B, N), (B, H, W) -> (B, H, W), zero in padding, where -1 is."""
+    image = torch.arange(len(regions), device=regions.device)[:, None, None]
+    return torch.where(regions >= 0, values[image, regions.long().clamp(min=0)], 0)
 
 
 def class_score(
@@ -216,8 +216,12 @@ def _record(model: PerceptualParser, task: str) -> Iterator[tuple[list[Tensor], 
     The nodes are V^1 ... V^L of the way up for a scene, Uhat^1 ... Uhat^L else; the maps are F^1 ... F^L.
     """
     dgm, nodes, maps = model.dgm, [], []
-    layers = (dgm.first, *dgm.projections) if task == "scene" else [step.gconv for step in dgm.reprojections]
-    hooks = [layer.register_forward_hook(lambda _, inputs, output: nodes.append(output)) for layer in layers]
+    if task == "scene":  # EMGP takes V^1 ... V^{L-1}, and V^L is the last that Projection gives
+        hooks = [dgm.emgp.register_forward_pre_hook(lambda _, inputs: nodes.append(inputs[0]))]
+        layers = [dgm.projections[-1]]
+    else:
+        hooks, layers = [], [step.gconv for step in dgm.reprojections]
+    hooks += [layer.register_forward_hook(lambda _, inputs, output: nodes.append(output)) for layer in layers]
     hooks.append(dgm.register_forward_pre_hook(lambda _, inputs: maps.extend(inputs[0])))
     try:
         yield nodes, maps

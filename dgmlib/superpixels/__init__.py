@@ -11,20 +11,18 @@ boundary it would lose.
 ``fitting``       human segmentations -> the merge cost's constants
 ``graph``         label map -> region adjacency, PyTorch Geometric ``Data``
 ``ucm``           official MCG and gPb-OWT-UCM contour maps -> label maps
-``folder``        the label maps of a folder of images, on disk
-``quality``       label map, human segmentations -> scores
-``benchmark``     the quality table beside other methods (``baselines``)
+``cache``         superpixels on disk, for data loaders and for folders of images
 ================  =====================================================================
 """
 
+from .cache import RegionMaps, precompute
 from .fitting import fit
-from .folder import LabelMaps, precompute
 from .graph import region_adjacency, to_pyg
 from .segmentation import segment, segment_hierarchy
 from .ucm import labels_from_ucm
 
 __all__ = [
-    "LabelMaps",
+    "RegionMaps",
     "fit",
     "labels_from_ucm",
     "precompute",

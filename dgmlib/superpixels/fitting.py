@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from scipy.io import loadmat
+from skimage.io import imread
 from tqdm import tqdm
 
 from .merge import cut, merge_order, pair_features, region_graph
 from .partition import fine_partition, lab_image
-from .quality import read_split
 
 #: What the weights multiply, in their order.
 FEATURES = (
@@ -22,11 +23,39 @@ FEATURES = (
     "coarse contrast",
 )
 
-# Where merging starts to learn from: different colours, different things.
-_START = (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
+#: Where merging starts to learn from: different colours, different things.
+START = (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
-# Region counts at which the pairs are looked at.
-_COUNTS = (3000, 1000, 500, 250)
+#: Region counts at which the pairs are looked at.
+COUNTS = (3000, 1000, 500, 250)
+
+
+class HumanSegmentations(Sequence):
+    """A split of BSDS500, in the order of the files' names and read when asked for.
+
+    Items are pairs: an image, (H, W, 3) uint8, and a list of every annotator's segments, (H, W) int64 from 0.
+
+    Args:
+        folder: with ``images/SPLIT/*.jpg`` and ``groundTruth/SPLIT/*.mat``.
+        split: "train" or "val".
+
+    Raises:
+        ValueError: if there are no images.
+    """
+
+    def __init__(self, folder: str | Path, split: str):
+        self.images = sorted(Path(folder, "images", split).glob("*.jpg"))
+        self.truth = Path(folder, "groundTruth", split)
+        if not self.images:
+            raise ValueError(f"{Path(folder, 'images', split)} has no .jpg images; pass the folder of BSDS500.")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        path = self.images[index]
+        annotators = loadmat(self.truth / f"{path.stem}.mat")["groundTruth"].ravel()
+        return imread(path), [a["Segmentation"][0, 0].astype(np.int64) - 1 for a in annotators]
 
 
 def fit(data: Path, rounds: int = 2, workers: int = 1) -> dict[str, float]:
@@ -43,35 +72,32 @@ def fit(data: Path, rounds: int = 2, workers: int = 1) -> dict[str, float]:
     Returns:
         the weight of every feature, rounded to three digits after the point.
     """
-    return fit_images(read_split(data, "train"), rounds, workers)
+    return fit_images(HumanSegmentations(data, "train"), rounds, workers)
 
 
 def fit_images(
     images: Sequence[tuple[np.ndarray, list[np.ndarray]]], rounds: int = 2, workers: int = 1
 ) -> dict[str, float]:
     """Fit to (image, human label maps) pairs; see `fit`."""
-    weights = np.array(_START)
+    weights = np.array(START)
     for number in range(1, rounds + 1):
-        jobs = (delayed(_examples)(image, human, weights) for image, human in images)
-        bar = tqdm(desc=f"round {number} of {rounds}", total=len(images), unit="image", disable=None)
-        with bar:
-            examples = []
-            for example in Parallel(workers, return_as="generator")(jobs):
-                examples.append(example)
-                bar.update()
-        features, share, smaller = (np.concatenate(part) for part in zip(*examples, strict=True))
-        weights = _logistic(features, share, smaller)
+        jobs = (delayed(examples)(image, human, weights) for image, human in images)
+        found = Parallel(workers, return_as="generator")(jobs)
+        found = tqdm(found, f"round {number} of {rounds}", len(images), unit="image", disable=None)
+        features, share, smaller = (np.concatenate(part) for part in zip(*found, strict=True))
+        weights = logistic(features, share, smaller)
     return dict(zip(FEATURES, weights.round(3).tolist(), strict=True))
 
 
-def _examples(image, human, weights):
+def examples(image: np.ndarray, human: Sequence[np.ndarray], weights: Sequence[float]) -> list[np.ndarray]:
+    """Pairs met on the way up: features (P, F), the share of the smaller region that a merge loses, and its area."""
     lab = lab_image(image)
     fine = fine_partition(lab)
-    merges = merge_order(region_graph(fine, lab), min(_COUNTS), weights)
+    merges = merge_order(region_graph(fine, lab), min(COUNTS), weights)
     starts = np.cumsum([0] + [truth.max() + 1 for truth in human])
     columns = np.stack([truth.ravel() + start for truth, start in zip(human, starts[:-1], strict=True)])
     parts = []
-    for count in _COUNTS:
+    for count in COUNTS:
         labels = cut(fine, merges, count)
         graph = region_graph(labels, lab)
         n, width = len(graph.regions), starts[-1]
@@ -86,7 +112,7 @@ def _examples(image, human, weights):
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _logistic(features, target, importance, steps: int = 25):
+def logistic(features: np.ndarray, target: np.ndarray, importance: np.ndarray, steps: int = 25) -> np.ndarray:
     """Weighted logistic regression on targets in [0, 1] by Newton's method."""
     weights = np.zeros(features.shape[1])
     for _ in range(steps):

@@ -6,27 +6,15 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.color import rgb2lab
 
+from ..pictures import Picture, read_picture
+
 #: Smoothing, in pixels, of the gradient that is flooded. More of it loses thin regions, less of it finds noise.
 FINE_SIGMA = 0.5
 
 
-def lab_image(image: np.ndarray) -> np.ndarray:
-    """Convert any common image array to CIE Lab, (H, W, 3) float32; `dgmlib.superpixels.segment` says which."""
-    image = np.asarray(image)
-    if image.ndim not in (2, 3) or image.size == 0 or (image.ndim == 3 and image.shape[2] not in (1, 3, 4)):
-        raise ValueError(f"The image has shape {image.shape}; pass (H, W) or (H, W, C) with 1, 3 or 4 channels.")
-    image = image.reshape(*image.shape[:2], -1)[..., :3]
-    if np.issubdtype(image.dtype, np.unsignedinteger):
-        image = image / np.iinfo(image.dtype).max
-    elif not np.issubdtype(image.dtype, np.floating):
-        raise ValueError(f"The image has dtype {image.dtype}; pass unsigned integers or floats in [0, 1].")
-    low, high = image.min(), image.max()
-    if not np.isfinite(low + high):
-        raise ValueError("The image holds NaN or infinite values; replace them, with numpy.nan_to_num for example.")
-    if low < -1e-3 or high > 1 + 1e-3:  # interpolation overshoots by a little, a wrong scale by a lot
-        raise ValueError(f"The float image spans {low:.4g} to {high:.4g}; scale it to [0, 1] or pass uint8.")
-    image = image.astype(np.float32).clip(0, 1)
-    return rgb2lab(np.broadcast_to(image, (*image.shape[:2], 3)))
+def lab_image(image: Picture) -> np.ndarray:
+    """Convert whatever `dgmlib.pictures.read_picture` reads to CIE Lab, (H, W, 3) float32."""
+    return rgb2lab((read_picture(image) / 255).astype(np.float32))
 
 
 def smooth(lab: np.ndarray, sigma: float) -> np.ndarray:

@@ -4,29 +4,30 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..pictures import Picture
 from .merge import WEIGHTS, cut, merge_order, region_graph
 from .partition import fine_partition, lab_image
 
 
-def segment(image: np.ndarray, max_regions: int = 512) -> np.ndarray:
+def segment(image: Picture, max_regions: int = 512) -> np.ndarray:
     """Partition an image into exactly ``min(max_regions, available)`` 4-connected regions.
 
     Args:
-        image: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array; unsigned integers over their full range, or floats in
-            [0, 1]. Grey is replicated, alpha is dropped.
+        image: array, PIL picture or path, see `dgmlib.pictures.read_picture`. It is partitioned in 8 bits, so that one
+            picture has the same regions in whatever it is held.
         max_regions: the most regions wanted, at least 1. A flat image offers fewer and gets them all.
 
     Returns:
         (H, W) int32 labels 0..n-1, numbered in the order their first pixels are read. Deterministic.
 
     Raises:
-        ValueError: for an empty, non-finite or wrongly shaped image, and for a cap below 1.
+        ValueError: for an image that cannot be read, and for a cap below 1.
     """
     return segment_hierarchy(image, (max_regions,))[0]
 
 
 def segment_hierarchy(
-    image: np.ndarray, counts: Sequence[int] = (512, 256, 128, 64), weights: Sequence[float] = WEIGHTS
+    image: Picture, counts: Sequence[int] = (512, 256, 128, 64), weights: Sequence[float] = WEIGHTS
 ) -> list[np.ndarray]:
     """Nested label maps, one per entry of ``counts``: every region of a coarser map is a union of finer ones.
 

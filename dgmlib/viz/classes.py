@@ -1,22 +1,23 @@
-"""Label maps whose ids are classes, with legends."""
+"""Label maps whose ids are classes, with legends, and beside the truth."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
+from skimage.color import rgb2gray
+from skimage.util import img_as_float
 
-from dgmlib.viz.style import NONE, PALETTE, panels
+from dgmlib.viz.grouping import draw_groups
+from dgmlib.viz.style import GREY, NONE, colours_of, legend_under, panels
 
 #: Names that are no classes, and their greys.
 OTHERS = "others"
-GREYS = {"-": NONE, "no part": "#b4b4b4", OTHERS: "#8a8a8a"}
-#: matplotlib's twenty colours but its two greys, which would look like `GREYS`.
-EIGHTEEN = tuple(to_hex(colour) for i, colour in enumerate(colormaps["tab20"].colors) if i // 2 != 7)
+GREYS = {"-": NONE, "no part": "#b4b4b4", OTHERS: GREY}
+WRONG = "#ff0090"  # in no palette
 
 
 def segmentation(photo: ArrayLike, maps: Mapping[str, ArrayLike], names: Sequence[str]) -> Figure:
@@ -38,18 +39,67 @@ def segmentation(photo: ArrayLike, maps: Mapping[str, ArrayLike], names: Sequenc
     return figure
 
 
-def parsing(photo: ArrayLike, maps: Mapping[str, tuple[ArrayLike, Sequence[str]]]) -> Figure:
+def parsing(
+    photo: ArrayLike,
+    maps: Mapping[str, tuple[ArrayLike, Sequence[str]]],
+    groups: Mapping[str, ArrayLike] | None = None,
+    title: str = "image",
+) -> Figure:
     """One label map per task beside the photograph, each with the legend of its own classes below, see `largest`.
 
     Args:
         photo: (H, W, 3).
         maps: title -> ((h, w) class ids, class names by id); "-" is none, and grey.
+        groups: title -> (H, W) groups, finest first, which stand beside the photograph as in `dgmlib.viz.hierarchy`,
+            and the label maps below.
+        title: of the photograph.
     """
-    photo = np.asarray(photo)
-    figure, axes = panels({"image": photo, **maps}, photo.shape, below=1.3)
+    groups, legend = groups or {}, 1.3  # inches
+    columns = 1 + len(groups) if groups else 4
+    rows = -(-(1 + len(groups) + len(maps)) // columns)
+    below = legend * (rows - 1) / rows if groups else legend  # the first row of two has no legends
+    figure, axes = panels([title, *groups, *maps], np.shape(photo), below, columns)
+    draw_groups(axes, photo, groups)
+    for axis, (ids, names) in zip(axes[1 + len(groups) :], maps.values(), strict=True):
+        parse(axis, ids, names, np.shape(photo), fontsize=8)
+    return figure
+
+
+def comparison(
+    photo: ArrayLike, truth: ArrayLike, predictions: Mapping[str, ArrayLike], names: Sequence[str], title: str = ""
+) -> Figure:
+    """Fig. 4: image, truth and predictions side by side; below every prediction its difference to the truth.
+
+    Titles below say how many of the labelled pixels are right, those labelled "no part" aside; unlabelled ones are
+    pale. The legend names the classes that occur.
+
+    Args:
+        photo: (H, W, 3).
+        truth: (H, W) class ids, 0 where nothing is labelled.
+        predictions: title -> (H, W) class ids.
+        names: class names by id; "-" is none, and grey.
+        title: of the figure.
+    """
+    photo, truth = img_as_float(np.asarray(photo)), np.asarray(truth)
+    maps = [np.asarray(ids) for ids in predictions.values()]
+    named = ~np.isin(truth, [i for i, name in enumerate(names) if name in GREYS])
+    right = [f"{(ids == truth)[named].mean():.0%} right" for ids in maps]
+    figure, axes = panels(
+        ["image", "truth", *predictions, "", "", *right], photo.shape, columns=2 + len(maps), width=2.1
+    )
+    colours = class_colours(np.unique(np.concatenate([ids.ravel() for ids in (truth, *maps)])), names)
     axes[0].imshow(photo)
-    for axis, (ids, names) in zip(axes[1:], maps.values(), strict=True):
-        parse(axis, ids, names, photo.shape, fontsize=8)
+    for axis, ids in zip(axes[1:], (truth, *maps), strict=False):
+        paint(axis, ids, colours, photo.shape)
+    grey = 0.45 + 0.5 * rgb2gray(photo)[..., None]
+    for axis, ids in zip(axes[4 + len(maps) :], maps, strict=True):
+        labelled, wrong = (truth > 0)[..., None], (ids != truth)[..., None]
+        axis.imshow(np.where(labelled, np.where(wrong, to_rgb(WRONG), grey), 0.8 + 0.2 * grey))
+    shown = [*handles(colours, names), Patch(color=WRONG, label="differs from the truth")]
+    style = {"loc": "upper left", "bbox_to_anchor": (0, 1), "borderaxespad": 0, "frameon": False, "fontsize": 8}
+    legend = axes[2 + len(maps)].legend(handles=shown, ncols=-(-len(shown) // 8), handlelength=1.2, **style)
+    legend.set_in_layout(False)  # it may reach into the empty cell beside it
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
@@ -58,8 +108,7 @@ def parse(axis: Axes, ids: ArrayLike, names: Sequence[str], shape: Sequence[int]
     ids, names, order = largest(ids, names)
     colours = class_colours(order, names)
     paint(axis, ids, colours, shape)
-    style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False, "fontsize": fontsize}
-    axis.legend(handles=handles(colours, names), ncols=2, columnspacing=1, handlelength=1.2, **style)
+    legend_under(axis, handles(colours, names), fontsize)
 
 
 def largest(ids: ArrayLike, names: Sequence[str], count: int = 7) -> tuple[np.ndarray, Sequence[str], list[int]]:
@@ -80,11 +129,8 @@ def largest(ids: ArrayLike, names: Sequence[str], count: int = 7) -> tuple[np.nd
 
 
 def class_colours(ids: Sequence[int], names: Sequence[str]) -> dict[int, str]:
-    """Colours for the class ids that occur: Okabe-Ito while they last, then matplotlib's `EIGHTEEN`, then a rainbow."""
-    real = [int(i) for i in ids if names[i] not in GREYS]
-    rainbow = [to_hex(colour) for colour in colormaps["turbo"].resampled(max(len(real), 1)).colors]
-    palette = next((few for few in (PALETTE, EIGHTEEN) if len(real) <= len(few)), rainbow)
-    colours = dict(zip(real, palette, strict=False))
+    """Colours for the class ids that occur, see `dgmlib.viz.style.colours_of`; greys for what is no class."""
+    colours = colours_of(int(i) for i in ids if names[i] not in GREYS)
     return {int(i): colours.get(int(i)) or GREYS[names[i]] for i in ids}
 
 

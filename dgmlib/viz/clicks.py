@@ -1,10 +1,11 @@
 """Clicks on a photograph and the masks that they select."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
@@ -12,31 +13,21 @@ from numpy.typing import ArrayLike
 from skimage.color import rgb2gray
 from skimage.util import img_as_float
 
-from dgmlib.viz.style import PALETTE, panels, row
+from dgmlib.viz.style import NONE, PALETTE, legend, panels, row, within_error
 
-#: What `click_curves` draws: methods in colours, levels in line styles.
-COLOURS = {
-    "superpixel only": "#000000",
-    "DGM": PALETTE[0],
-    "untrained DGM": PALETTE[3],
-    "flood by colour": PALETTE[5],
-}
-STYLES = {2: "-", 3: "--", 4: ":"}
+if TYPE_CHECKING:
+    from dgmlib.explain import Click
 
-
-class Clicked(Protocol):
-    """What is drawn of a click: column and row in pixels, and its sign."""
-
-    x: int
-    y: int
-    positive: bool
+#: What `click_curves` draws: methods in colours, levels in dashes.
+COLOURS = {"superpixel only": PALETTE[7], "DGM": PALETTE[0], "untrained DGM": PALETTE[3], "flood by colour": PALETTE[5]}
+DASHES = {3: (4, 1.5), 4: (1, 1.5)}
 
 
 def click_masks(
     photo: ArrayLike,
-    clicks: Sequence[Clicked],
+    clicks: Sequence["Click"],
     masks: Mapping[str, ArrayLike],
-    drawn: Sequence[Sequence[Clicked]] | None = None,
+    drawn: Sequence[Sequence["Click"]] | None = None,
 ) -> Figure:
     """Clicks on the photograph, then masks on its grey version: the more blue, the more selected.
 
@@ -44,7 +35,7 @@ def click_masks(
 
     Args:
         photo: (H, W, 3).
-        clicks: as in `dgmlib.explain.Click`.
+        clicks: their columns and rows in pixels, and their signs.
         masks: title -> (H, W) bool, or weights in [0, 1]; weights of one half and more are outlined.
         drawn: the clicks to draw on every mask; by default all on each.
     """
@@ -67,7 +58,7 @@ def draw_mask(axis: Axes, photo: np.ndarray, mask: ArrayLike) -> None:
         axis.contour((mask >= 0.5).astype(float), levels=[0.5], colors=PALETTE[6], linewidths=1.2)
 
 
-def draw_clicks(axis: Axes, clicks: Sequence[Clicked]) -> None:
+def draw_clicks(axis: Axes, clicks: Sequence["Click"]) -> None:
     """Draw clicks, told apart by shape, sign and colour."""
     for positive, shape, sign, colour in ((True, "o", "+", PALETTE[0]), (False, "s", "_", PALETTE[5])):
         places = [(click.x, click.y) for click in clicks if click.positive == positive]
@@ -84,22 +75,22 @@ def click_curves(table: pd.DataFrame) -> Figure:
     Args:
         table: rows of ``results/clicks.csv``.
     """
+    table = table[table["method"].isin(COLOURS)].dropna(subset="clicks")
+    names = table["method"] + table["level"].map(lambda level: f", level {level}" if level > 1 else "")
+    table = table.assign(line=names.where(table["method"] != "untrained DGM", names + " (its best)"))
     groups = list(table.groupby(["data", "model"], sort=False))
     figure, axes = row(len(groups), width=max(3.4, 5.6 / len(groups)), height=3.4, sharey=True)
     for axis, ((data, model), rows) in zip(axes, groups, strict=True):
-        rows = rows.dropna(subset="clicks")
-        untrained = rows[rows["method"] == "untrained DGM"].groupby("level")["IoU"].mean()
-        for (method, level), line in rows.groupby(["method", "level"], sort=False):
-            if method not in COLOURS or (method == "untrained DGM" and level != untrained.idxmax()):
-                continue
-            name = method if level < 2 else f"{method}, level {level}"
-            name += " (its best)" if method == "untrained DGM" else ""
-            axis.plot(line["clicks"], line["IoU"], STYLES.get(level, "-"), color=COLOURS[method], label=name)
-            low, high = line["IoU"] - line["error"], line["IoU"] + line["error"]
-            axis.fill_between(line["clicks"], low, high, color=COLOURS[method], alpha=0.1, linewidth=0)
-        axis.set(title=f"{data}\n{model}", xlabel="clicks", xticks=sorted(rows["clicks"].unique()))
-        axis.grid(axis="y", color="#e8e8e8", linewidth=0.8)
+        untrained = rows["method"] == "untrained DGM"
+        means = rows[untrained].groupby("level")["IoU"].mean()
+        rows = rows[~untrained | rows["level"].isin(means.nlargest(1).index)]
+        lines = rows.drop_duplicates("line").set_index("line")
+        what = {"hue": "line", "palette": lines["method"].map(COLOURS).to_dict()}
+        what |= {"style": "line", "dashes": lines["level"].map(lambda level: DASHES.get(level, "")).to_dict()}
+        error = {"errorbar": ("pi", 100), "err_kws": {"alpha": 0.1, "linewidth": 0}}
+        sns.lineplot(within_error(rows, "IoU"), x="clicks", y="IoU", **what, **error, ax=axis)
+        axis.set(title=f"{data}\n{model}", xticks=sorted(rows["clicks"].unique()))
+        axis.grid(axis="y", color=NONE, linewidth=0.8)
     axes[0].set(ylabel="IoU, mean over objects", ylim=(0, 1))
-    handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles, loc="outside right upper", frameon=False, fontsize=9)
+    legend(figure, "outside right upper", columns=1, fontsize=9)
     return figure

@@ -25,8 +25,8 @@ def heat_maps(photo: ArrayLike, labels: ArrayLike, maps: Mapping[str, ArrayLike]
     Args:
         photo: (H, W, 3).
         labels: (H, W) superpixels, -1 for none.
-        maps: title -> values that are not negative: (N,) of the superpixels, drawn sharply and outlined where the
-            colour changes, or (h, w) of a feature map's cells, drawn smoothly.
+        maps: title -> values that are not negative: (N,) of the superpixels or (H, W) of the pixels, drawn sharply and
+            outlined where the colour changes, or (h, w) of a feature map's cells, drawn smoothly.
     """
     arrays = [np.asarray(values, dtype=float) for values in maps.values()]
     strongest = max(values.max() for values in arrays)
@@ -45,10 +45,11 @@ def heat(axis: Axes, photo: ArrayLike, labels: ArrayLike, values: np.ndarray) ->
     """Draw one map, see `heat_maps`."""
     grey, labels = rgb2gray(img_as_float(np.asarray(photo)))[..., None], np.asarray(labels)
     share = values / (values.max() or 1)
-    if share.ndim == 2:
+    if share.ndim == 2 and share.shape != labels.shape:
         share = resize(share, labels.shape, order=1, mode="edge")
         axis.imshow(0.4 * grey + 0.6 * COLOURS(share)[..., :3])
         return
-    share = np.append(share, 0)[labels]  # label -1 reads the appended zero
+    if share.ndim == 1:
+        share = np.append(share, 0)[labels]  # label -1 reads the appended zero
     steps = np.minimum((share * COLOURS.N).astype(int), COLOURS.N - 1)
     axis.imshow(outlined(0.4 * grey + 0.6 * COLOURS(share)[..., :3], steps, strength=0.5, width=480))

@@ -48,16 +48,23 @@ def hierarchy(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
         photo: (H, W, 3).
         levels: title -> (H, W) labels, finest first; -1 is left as the photograph.
     """
-    photo, maps = img_as_float(np.asarray(photo)), [np.asarray(labels) for labels in levels.values()]
-    colours, parents = following_colours(maps), _parents(maps)
-    titles = {"image": photo, **levels, f"levels 1-{len(maps)}: groups by area": None}
-    figure, axes = panels(titles, photo.shape, columns=3, width=2.7)
-    axes[0].imshow(*enlarged(photo))
-    for axis, labels, own in zip(axes[1:-1], maps, colours, strict=True):
-        axis.imshow(tinted(photo, labels, own))
-    _icicle(axes[-1], maps, colours, parents)
-    axes[-1].set_box_aspect(photo.shape[0] / photo.shape[1])  # titles at one height
+    maps, shape = [np.asarray(labels) for labels in levels.values()], np.shape(photo)
+    titles = ["image", *levels, f"levels 1-{len(maps)}: groups by area"]
+    figure, axes = panels(titles, shape, columns=3, width=2.7)
+    colours = draw_groups(axes, photo, levels)
+    _icicle(axes[-1], maps, colours, _parents(maps))
+    axes[-1].set_box_aspect(shape[0] / shape[1])  # titles at one height
     return figure
+
+
+def draw_groups(axes: Sequence[Axes], photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> list[np.ndarray]:
+    """Draw a photograph, and its groups beside it, see `hierarchy`; returns their `following_colours`."""
+    photo, maps = img_as_float(np.asarray(photo)), [np.asarray(labels) for labels in levels.values()]
+    axes[0].imshow(*enlarged(photo))
+    colours = following_colours(maps) if maps else []
+    for axis, labels, theirs in zip(axes[1:], maps, colours, strict=False):
+        axis.imshow(tinted(photo, labels, theirs))
+    return colours
 
 
 def following_colours(levels: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -1,10 +1,9 @@
 """The picture that says what the model does, for the head of a page."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -12,27 +11,21 @@ from numpy.typing import ArrayLike
 from skimage.util import img_as_float
 
 from dgmlib.viz.classes import parse
-from dgmlib.viz.clicks import Clicked, draw_clicks, draw_mask
+from dgmlib.viz.clicks import draw_clicks, draw_mask
 from dgmlib.viz.gradcam import COLOURS, heat
-from dgmlib.viz.grouping import following_colours, tinted
-from dgmlib.viz.style import DPI, PALETTE, NotebookFigure, enlarged
+from dgmlib.viz.grouping import draw_groups
+from dgmlib.viz.style import DPI, PALETTE, NotebookFigure, legend_under
+
+if TYPE_CHECKING:
+    from dgmlib.explain import ClickSession
 
 TEXT = 13  # points: legible where a page shows the picture at three quarters of its size
 
 
-class Session(Protocol):
-    """What is drawn of a `dgmlib.explain.ClickSession`."""
-
-    image: np.ndarray  # (H, W, 3)
-    labels: np.ndarray  # (H, W)
-    clicks: Sequence[Clicked]
-    mask: np.ndarray  # (H, W)
-
-
 def overview(
-    photograph: Session,
+    photograph: "ClickSession",
     levels: Mapping[str, ArrayLike],
-    scene: Session,
+    scene: "ClickSession",
     groups: Mapping[str, ArrayLike],
     classes: Mapping[str, tuple[ArrayLike, Sequence[str]]],
     heats: Mapping[str, ArrayLike],
@@ -52,7 +45,7 @@ def overview(
     above = ["a photograph", *levels, "selected by clicks"]
     below = ["a drawn scene", *groups, *classes, *heats]
     tall = [
-        width / len(row) * session.image.shape[0] / session.image.shape[1] + legend
+        width / len(row) * session.photograph.shape[0] / session.photograph.shape[1] + legend
         for row, session, legend in ((above, photograph, 0.8), (below, scene, 1.5))
     ]
     figure = NotebookFigure(figsize=(width, sum(tall)), dpi=DPI, layout="constrained")
@@ -60,30 +53,19 @@ def overview(
     top, bottom = (list(strip.subplots(1, len(row))) for strip, row in zip(strips, (above, below), strict=True))
     for axis, name in zip([*top, *bottom], [*above, *below], strict=True):
         axis.set_title(name, fontsize=TEXT).axes.set_axis_off()
-    _grouped(top, photograph.image, levels)
-    _grouped(bottom, scene.image, groups)
-    draw_mask(top[-1], img_as_float(photograph.image), photograph.mask)
+    draw_groups(top, photograph.photograph, levels)
+    draw_groups(bottom, scene.photograph, groups)
+    draw_mask(top[-1], img_as_float(photograph.photograph), photograph.mask)
     draw_clicks(top[-1], photograph.clicks)
     marks = (("o", PALETTE[0], "+ belongs"), ("s", PALETTE[5], "− does not"))
-    _legend(top[-1], [Line2D([], [], marker=m, color=c, ls="", ms=9, label=name) for m, c, name in marks])
+    legend_under(
+        top[-1], [Line2D([], [], marker=m, color=c, ls="", ms=9, label=name) for m, c, name in marks], TEXT - 1
+    )
     rest = bottom[1 + len(groups) :]
     for axis, (ids, names) in zip(rest, classes.values(), strict=False):
-        parse(axis, ids, names, scene.image.shape, TEXT - 1)
+        parse(axis, ids, names, scene.photograph.shape, TEXT - 1)
     for axis, values in zip(rest[len(classes) :], heats.values(), strict=True):
-        heat(axis, scene.image, scene.labels, np.asarray(values, dtype=float))
-        _legend(axis, [Patch(color=COLOURS(0.0), label="nothing"), Patch(color=COLOURS(1.0), label="most")])
+        heat(axis, scene.photograph, scene.regions, np.asarray(values, dtype=float))
+        ends = [Patch(color=COLOURS(0.0), label="nothing"), Patch(color=COLOURS(1.0), label="most")]
+        legend_under(axis, ends, TEXT - 1)
     return figure
-
-
-def _grouped(axes: Sequence[Axes], image: np.ndarray, levels: Mapping[str, ArrayLike]) -> None:
-    """Draw an image, and its groups beside it."""
-    image, maps = img_as_float(image), [np.asarray(labels) for labels in levels.values()]
-    axes[0].imshow(*enlarged(image))
-    for axis, labels, colours in zip(axes[1:], maps, following_colours(maps), strict=False):
-        axis.imshow(tinted(image, labels, colours))
-
-
-def _legend(axis: Axes, entries: Sequence) -> None:
-    """Two entries below a picture."""
-    style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False, "fontsize": TEXT - 1}
-    axis.legend(handles=entries, ncols=2, columnspacing=1, handlelength=1.2, **style)

@@ -4,13 +4,18 @@ A figure is made without pyplot, which would show it once more; Jupyter and `sav
 """
 
 import io
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import seaborn as sns
 from IPython import get_ipython
+from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
 from skimage.segmentation import find_boundaries
@@ -22,6 +27,9 @@ DPI = 80  # screen resolution: notebooks stay small
 #: Okabe and Ito's colours, which people with any colour vision tell apart; black comes last.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
 NONE = "#e8e8e8"
+#: matplotlib's twenty colours but its two greys, which are for what is no class.
+EIGHTEEN = tuple(to_hex(colour) for i, colour in enumerate(colormaps["tab20"].colors) if i // 2 != 7)
+GREY = "#8a8a8a"  # what is beside the matter: printed numbers, bounds, others
 
 
 class NotebookFigure(Figure):
@@ -59,6 +67,45 @@ def row(count: int, width: float, height: float, **kwargs) -> tuple[Figure, np.n
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def colours_of(names: Iterable[Hashable]) -> dict[Hashable, str]:
+    """Give every name a colour: those of `PALETTE` while they last, then `EIGHTEEN`, then a rainbow."""
+    names = list(dict.fromkeys(names))
+    rainbow = [to_hex(colour) for colour in colormaps["turbo"].resampled(max(len(names), 1)).colors]
+    palette = next((few for few in (PALETTE, EIGHTEEN) if len(names) <= len(few)), rainbow)
+    return dict(zip(names, palette, strict=False))
+
+
+def bars_and_points(axis: Axes, rows: pd.DataFrame, x: str, colours: Mapping[str, str]) -> None:
+    """Draw "percent" by ``x``, a colour per "model": a bar at the mean of rows, and a point for each of them."""
+    what = {"x": x, "y": "percent", "hue": "model", "palette": colours, "hue_order": colours, "ax": axis}
+    sns.barplot(rows, **what, errorbar=None, gap=0.06, alpha=0.55, saturation=1)
+    sns.stripplot(rows, **what, dodge=True, jitter=False, size=4.5, legend=False)
+
+
+def legend(figure: Figure, loc: str = "outside lower center", columns: int | None = None, **style) -> None:
+    """Give the figure one legend of all that its plots' legends name, instead of theirs, by default a row below."""
+    names = {}
+    for axis in figure.axes:
+        names |= {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+        if axis.get_legend() is not None:
+            axis.get_legend().remove()
+    figure.legend(names.values(), names, loc=loc, ncols=columns or len(names), frameon=False, **style)
+
+
+def legend_under(axis: Axes, handles: Sequence[Artist], fontsize: float) -> None:
+    """Put a legend of two columns under a picture."""
+    style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False, "fontsize": fontsize}
+    axis.legend(handles=handles, ncols=2, columnspacing=1, handlelength=1.2, **style)
+
+
+def within_error(table: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Three rows for one: a value less its "error", as it is, and with its "error".
+
+    Of these seaborn draws the mean, which is the value, and with ``errorbar=("pi", 100)`` their range.
+    """
+    return pd.concat([table.assign(**{value: table[value] + sign * table["error"]}) for sign in (-1, 0, 1)])
 
 
 def panels(

@@ -5,18 +5,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from skimage.color import label2rgb
 from skimage.util import img_as_float
 
-from dgmlib.viz.style import PALETTE, outlined, panels, row
+from dgmlib.viz.style import PALETTE, colours_of, legend, outlined, panels, row
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
 
-#: Scores of `dgmlib.superpixels.quality`: what they are, and which way is better.
+#: Scores of `dgmlib.measure.superpixels.scores`: what they are, and which way is better.
 SCORES = {
     "ASA": ("pixels right at best", "higher is better"),
     "BR": ("human boundary found within 2 px", "higher is better"),
@@ -67,14 +68,14 @@ def quality_curves(table: pd.DataFrame) -> Figure:
     Args:
         table: ``results/superpixels.csv``.
     """
+    colours = colours_of(table["method"])
+    widths = {method: 3 if method == "ours" else 1.2 for method in colours}
     figure, axes = row(len(SCORES), width=3.6, height=3.6)
     for axis, (score, (meaning, better)) in zip(axes, SCORES.items(), strict=True):
-        for (method, rows), colour in zip(table.groupby("method", sort=False), PALETTE, strict=False):
-            style = {"linewidth": 3, "zorder": 3} if method == "ours" else {"linewidth": 1.2}
-            axis.plot(rows["regions"], rows[score], "o-", ms=4, color=colour, label=method, **style)
+        what = {"x": "regions", "y": score, "hue": "method", "palette": colours, "size": "method", "sizes": widths}
+        sns.lineplot(table, **what, estimator=None, marker="o", markersize=4, markeredgewidth=0, ax=axis)
         axis.set(title=f"{score}: {better}", ylabel=meaning, xlabel="regions in an image", xscale="log")
         axis.set_xticks([64, 128, 256, 512], ["64", "128", "256", "512"])
         axis.minorticks_off()
-    entries = axes[0].get_legend_handles_labels()
-    figure.legend(*entries, loc="outside lower center", ncols=len(entries[1]), frameon=False)
+    legend(figure)
     return figure

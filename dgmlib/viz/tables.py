@@ -1,40 +1,28 @@
 """The paper's tables as pictures."""
 
-import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
-from dgmlib.viz.style import NONE, PALETTE, row
+from dgmlib.viz.style import GREY, NONE, PALETTE, bars_and_points, colours_of, legend, row
 
 
 def table1(table: pd.DataFrame) -> Figure:
     """Table 1: a panel per setting, a group per metric, a colour per model, a point per seed and a bar at their mean.
 
     Args:
-        table: as `dgmlib.tables.table1` returns it.
+        table: rows of ``results/table1.csv``.
     """
     metric = table["metric"].str.replace(" ", "\n")
     table = table.assign(column=table["task"] + "\n" + metric, percent=100 * table["value"])
-    settings, models = table["setting"].unique(), list(table["model"].unique())
-    counts = [table.loc[table["setting"] == setting, "column"].nunique() for setting in settings]
-    figure, axes = row(len(settings), width=6.0, height=3.4, sharey=True, width_ratios=counts)
-    for axis, setting in zip(axes, settings, strict=True):
-        own = table[table["setting"] == setting]
-        columns = list(own["column"].unique())
-        for number, model in enumerate(models):
-            rows = own[own["model"] == model]
-            shift = 0.8 * ((number + 0.5) / len(models) - 0.5)
-            means = rows.groupby("column")["percent"].mean().reindex(columns)
-            place = np.arange(len(columns)) + shift
-            axis.bar(place, means, 0.75 / len(models), color=PALETTE[number], alpha=0.55, label=model)
-            axis.plot(rows["column"].map(columns.index) + shift, rows["percent"], "o", color=PALETTE[number], ms=4)
-        axis.set_xticks(range(len(columns)), columns, fontsize=8)
-        axis.set_title(setting)
-    axes[0].set_ylabel("percent")
-    seeds = table["seed"].nunique()
-    figure.suptitle(f"Table 1 on {table['data'].iloc[0]}, {seeds} seed{'s' * (seeds > 1)}")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(models), frameon=False)
+    settings, colours = table.groupby("setting", sort=False), colours_of(table["model"])
+    figure, axes = row(len(settings), width=6.0, height=3.4, sharey=True, width_ratios=settings["column"].nunique())
+    for axis, (setting, rows) in zip(axes, settings, strict=True):
+        bars_and_points(axis, rows, "column", colours)
+        axis.set(title=setting, xlabel="")
+        axis.tick_params(axis="x", labelsize=8)
+    figure.suptitle(_title(1, table))
+    legend(figure)
     return figure
 
 
@@ -45,27 +33,21 @@ def table2(table: pd.DataFrame) -> Figure:
     without it.
 
     Args:
-        table: as `dgmlib.tables.table2` returns it.
+        table: rows of ``results/table2.csv``.
     """
-    metrics = {"mIoU": "single scale", "mIoU (multi-scale)": "multi-scale"}
-    models = list(table["model"].unique())
     kinds = {"without DGM": NONE, "+ DGM w/o top-down": PALETTE[4], "+ DGM": PALETTE[0]}
-    own = [next((kind for kind in kinds if name.endswith(kind)), "without DGM") for name in models]
+    kind = table["model"].str.extract(r"(\+ DGM.*)$")[0].fillna("without DGM")
+    table = table.assign(kind=kind, percent=100 * table["value"])
     figure, axes = row(2, width=4.6, height=4.2, sharey=True)
-    for axis, (metric, title) in zip(axes, metrics.items(), strict=True):
-        rows = table[table["metric"] == metric].assign(percent=lambda t: 100 * t["value"])
-        means = rows.groupby("model")["percent"].mean().reindex(models)
-        place = np.arange(len(models))
-        bars = axis.barh(place, means, 0.7, color=[kinds[kind] for kind in own])
-        axis.bar_label(bars, fmt="%.1f", padding=16, fontsize=8)
-        axis.plot(rows["percent"], rows["model"].map(models.index), "o", color="black", ms=3)
-        axis.set_yticks(place, models)
-        axis.set(title=title, xlabel="object mIoU, percent", xmargin=0.22)
-    axes[0].invert_yaxis()
-    seeds = table["seed"].nunique()
-    figure.suptitle(f"Table 2 on {table['data'].iloc[0]}, {seeds} seed{'s' * (seeds > 1)}")
-    handles = [Patch(color=colour, label=kind) for kind, colour in kinds.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+    for axis, (metric, scale) in zip(axes, {"": "single scale", " (multi-scale)": "multi-scale"}.items(), strict=True):
+        what = {"data": table[table["metric"] == f"mIoU{metric}"], "x": "percent", "y": "model", "ax": axis}
+        sns.barplot(**what, hue="kind", palette=kinds, hue_order=kinds, errorbar=None, width=0.7, saturation=1)
+        for bars in axis.containers:
+            axis.bar_label(bars, fmt="%.1f", padding=20, fontsize=8)
+        sns.stripplot(**what, color="black", jitter=False, size=4)
+        axis.set(title=scale, xlabel="object mIoU, percent", ylabel="", xmargin=0.22)
+    figure.suptitle(_title(2, table))
+    legend(figure)
     return figure
 
 
@@ -73,24 +55,23 @@ def table3(table: pd.DataFrame) -> Figure:
     """Table 3: parameters and FLOPs of every module as counted, beside the printed numbers.
 
     Args:
-        table: as `dgmlib.tables.table3` returns it.
+        table: rows of ``results/table3.csv``.
     """
+    table = table.rename(columns={"value": "counted", "paper": "printed"})
+    tidy = table.melt(["model", "metric"], ["counted", "printed"], "source", "number")
     figure, axes = row(2, width=4.4, height=3.2, sharey=True)
-    quantities = {"parameters": ("million parameters", 1e6), "gflops": ("GFLOP at 769 x 769", 1)}
-    for axis, (metric, (title, unit)) in zip(axes, quantities.items(), strict=True):
-        rows = table[table["metric"] == metric]
-        place = np.arange(len(rows))
-        for column, shift, colour, name in (
-            ("value", -0.2, PALETTE[0], "counted"),
-            ("paper", 0.2, "#8a8a8a", "printed"),
-        ):
-            numbers = rows[column].astype(float) / unit
-            bars = axis.barh(place + shift, numbers, 0.38, color=colour, label=name)
-            axis.bar_label(
-                bars, labels=[f"{n:.3f}" if unit > 1 else f"{n:.1f}" for n in numbers], padding=3, fontsize=8
-            )
-        axis.set_yticks(place, rows["module" if "module" in rows else "model"])
-        axis.set(title=title, xmargin=0.18)
-    axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    quantities = {"parameters": ("million parameters", 1e6, "%.3f"), "gflops": ("GFLOP at 769 x 769", 1, "%.1f")}
+    for axis, (metric, (title, unit, digits)) in zip(axes, quantities.items(), strict=True):
+        rows = tidy[tidy["metric"] == metric].assign(number=lambda t, unit=unit: t["number"] / unit)
+        style = {"palette": [PALETTE[0], GREY], "saturation": 1, "gap": 0.05}
+        sns.barplot(rows, x="number", y="model", hue="source", errorbar=None, ax=axis, **style)
+        for bars in axis.containers:
+            axis.bar_label(bars, fmt=digits, padding=3, fontsize=8)
+        axis.set(title=title, xlabel="", ylabel="", xmargin=0.18)
+    legend(figure)
     return figure
+
+
+def _title(number: int, table: pd.DataFrame) -> str:
+    seeds = table["seed"].nunique()
+    return f"Table {number} on {table['data'].iloc[0]}, {seeds} seed{'s' * (seeds > 1)}"

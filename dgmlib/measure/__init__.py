@@ -1,0 +1,17 @@
+"""Everything that fills ``results/``: one module for each file there, ``dgmlib measure WHAT`` on the command line.
+
+===============  ============================================================================================
+`tables`         Tables 1 and 2, trained and scored; Table 3, counted
+`modules`        parameters, FLOPs, time and memory of the modules of Table 3
+`superpixels`    our superpixels beside other methods (`baselines`) on BSDS500, and with constants kept aside
+`grouping`       groups of every level against labels, beside controls (Fig. 5)
+`clicks`         IoU after a simulated user's clicks (Fig. 6)
+`gradcam`        pointing game, deletion and insertion of heat maps (Fig. 7)
+`predictions`    what trained networks see in the same images (Fig. 4)
+`loader`         how fast training samples load
+`reading`        which reading of the paper lets the graph be heard: candidates and probes
+`study`          what they share: images -> rows -> csv, json and md; `provenance` says where numbers come from
+===============  ============================================================================================
+
+Nothing else in dgmlib but the command line and `dgmlib.reproduce` imports this package.
+"""

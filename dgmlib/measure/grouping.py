@@ -1,0 +1,210 @@
+"""Do groups look like parts or like objects? Every level of a grouping against labels, beside equal-count controls.
+
+The paper's Fig. 5 shows a second level that looks like parts and a last one that looks like objects. Here that is
+measured, image by image, on labelled pixels only:
+
+purity    share of the pixels that carry the commonest label of their group (achievable segmentation accuracy)
+merged    H(label | group) in bits: what a group leaves open about the label; 0 for groups inside one label
+split     H(group | label) in bits: into how many groups a label falls; 0 for labels inside one group
+VI        merged + split, the variation of information: 0 only for groups that are the labels
+
+Purity can only fall as groups merge, so it says nothing by itself: each level stands beside the same superpixels
+merged by colour, and beside the superpixels' own hierarchy cut again, both to as many groups as that level shows in
+that image; and beside one single group. A difference to a control is taken image by image before it is averaged.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from scipy import ndimage
+from scipy.cluster.hierarchy import cut_tree, ward
+from skimage.color import rgb2lab
+from skimage.metrics import contingency_table, variation_of_information
+from torch.utils.data import Dataset
+
+from dgmlib import superpixels
+from dgmlib.measure.study import Study, markdown, untrained
+from dgmlib.parsing import PerceptualParser
+from dgmlib.predictor import Predictor
+from dgmlib.vocabulary import Vocabulary
+
+METRICS = ("groups", "segments", "purity", "merged", "split", "VI")
+#: The network's own groups, then the controls. All but the last have equally many groups.
+METHODS = ("DGM", "colour", "superpixels", "one group")
+
+
+def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Compare the groups of an image with its labels.
+
+    Args:
+        groups: (H, W) integers from 0.
+        labels: (H, W) integers, 0 where nothing is labelled; there must be a label somewhere.
+
+    Returns:
+        `METRICS`: "groups" counts those of the whole image, the others are about labelled pixels; "segments" counts
+        the labels that occur.
+    """
+    labelled = labels[labels > 0], groups[labels > 0]
+    shared = contingency_table(*labelled, sparse_type="array").tocsr()  # (labels, groups), pixels
+    split, merged = variation_of_information(*labelled)
+    return {
+        "groups": len(np.unique(groups)),
+        "segments": np.count_nonzero(shared.sum(1)),
+        "purity": shared.max(0).sum() / shared.sum(),
+        "merged": merged,
+        "split": split,
+        "VI": merged + split,
+    }
+
+
+def merge_by_colour(image: np.ndarray, regions: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
+    """Merge superpixels by their mean colour alone (Ward's criterion in CIE Lab), wherever they lie, as a DGM may.
+
+    Args:
+        image: (H, W, 3) RGB, bytes or floats in [0, 1].
+        regions: (H, W) superpixels 0..n-1.
+        counts: the groups wanted, each 1 ... n.
+
+    Returns:
+        (H, W) groups for every count.
+    """
+    numbers = np.arange(regions.max() + 1)
+    colours = np.stack([ndimage.mean(channel, regions, numbers) for channel in np.moveaxis(rgb2lab(image), 2, 0)], 1)
+    if len(numbers) == 1:
+        return [np.zeros_like(regions) for _ in counts]
+    tree = ward(colours)  # of (N, 3)
+    return [cut_tree(tree, n_clusters=count)[:, 0][regions] for count in counts]
+
+
+def label_maps(sample: Mapping, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
+    """Read the "object" and "part" labels of a sample, (H, W) integers with 0 for unlabelled.
+
+    Part labels are (object, part) pairs of the objects whose parts are annotated; what no part covers is one more
+    segment of its object. In a plain folder, the class "building/window" is a part of "building".
+    """
+    objects = sample["object"]
+    if "part" in sample:
+        annotated = [thing for thing, ok in zip(vocabulary.object_parts, sample["part_valid"], strict=True) if ok]
+        pairs = 1 + objects * (1 + len(vocabulary.parts)) + sample["part"]
+        return {"object": objects, "part": np.where(np.isin(objects, annotated), pairs, 0)}
+    wholes = [name.split("/")[0] for name in vocabulary.objects]
+    with_parts = {name.split("/")[0] for name in vocabulary.objects if "/" in name}
+    whole = np.array([wholes.index(name) for name in wholes])  # class -> first class of the same object
+    has_parts = np.array([name in with_parts for name in wholes])
+    return {"object": whole[objects], "part": np.where(has_parts[objects], objects, 0)}
+
+
+def compare(models: Mapping[str, PerceptualParser], sets: Mapping[str, Dataset], study: Study) -> pd.DataFrame:
+    """Measure every level of some models, and the controls, on images of some data sets.
+
+    Args:
+        models: name -> model with a Deep Grouping Model.
+        sets: name of the data -> e.g. `BrodenPlus` or `FolderDataset`.
+        study: how many images, and how large.
+
+    Returns:
+        one row per data, image, kind of labels, model, level and method (of `METHODS`), with `METRICS`. Images with
+        fewer than two labels of a kind are left out for that kind.
+
+    Raises:
+        ValueError: if a model has no Deep Grouping Model, or no image has two labels.
+    """
+    rows = study.rows(partial(_image, models, study.side), sets)
+    if rows.empty:
+        raise ValueError(f"no image of {', '.join(sets)} has two labels, so there is nothing to compare groups with.")
+    return rows
+
+
+def _image(models: Mapping[str, PerceptualParser], short_side: int, dataset: Dataset, index: int) -> list[dict]:
+    sample, rows = dataset[index], []
+    truth = label_maps(sample, dataset.vocabulary) if "object" in sample else {}
+    truth = {kind: labels for kind, labels in truth.items() if len(np.unique(labels[labels > 0])) > 1}
+    for name, model in models.items() if truth else ():
+        scene = Predictor(model, short_side, tasks=())(sample["image"])
+        levels = [scene.groups(level) for level in range(1, len(scene.grouping.nodes) + 1)]
+        counts = [len(np.unique(groups)) for groups in levels]
+        colour = merge_by_colour(sample["image"], scene.regions, counts)
+        again = superpixels.segment_hierarchy(sample["image"], counts)
+        for level, maps in enumerate(zip(levels, colour, again, strict=True), 1):
+            for method, groups in zip(METHODS, (*maps, np.zeros_like(scene.regions)), strict=True):
+                for kind, labels in truth.items():
+                    where = {"labels": kind, "model": name, "level": level, "method": method}
+                    rows.append(where | agreement(groups, labels))
+    return rows
+
+
+def summarise(table: pd.DataFrame) -> pd.DataFrame:
+    """Average `compare`'s rows over images.
+
+    Returns:
+        tidy rows with columns data, model, labels, level, method, metric, mean, error (standard error of the mean) and
+        images. "DGM ahead, purity" and "DGM ahead, VI" are mean differences between DGM and a control, taken image by
+        image and positive where DGM is better.
+    """
+    names = ["data", "model", "labels", "level", "method"]
+    at = [*names[:-1], "image"]
+    dgm = table.loc[table["method"] == "DGM", [*at, "purity", "VI"]]
+    table, leads = table.merge(dgm, on=at, suffixes=("", " of DGM")), []
+    for metric, sign in (("purity", 1), ("VI", -1)):
+        leads.append(f"DGM ahead, {metric}")
+        table[leads[-1]] = (sign * (table[f"{metric} of DGM"] - table[metric])).where(table["method"] != "DGM")
+    long = table.melt(names, [*METRICS, *leads], "metric").dropna(subset="value")
+    means = long.groupby([*names, "metric"], sort=False)["value"].agg(["mean", "sem", "count"]).reset_index()
+    return means.rename(columns={"sem": "error", "count": "images"})
+
+
+def measure(study: Study = Study(images=100)) -> str:
+    """Measure groups against labels and add them to ``grouping.{csv,json,md}``; rows of the same data and model go.
+
+    The same network with random weights is measured beside the model. In a folder's names.txt, "building/window" stands
+    for a part.
+
+    Args:
+        study: the model, and where to measure it.
+    """
+    model = study.load()
+    models = {study.model.name: model, f"{study.model.name} untrained": untrained(model)}
+    table = summarise(compare(models, study.sets("val", ("object", "part")), study))
+    return study.publish("grouping", table, render, images=study.images, short_side=study.side)
+
+
+def render(table: pd.DataFrame) -> str:
+    """Render `summarise`'s rows as markdown: a table per data and labels, a row per model and level."""
+    parts = [
+        "Groups of every level against labels, validation images. Purity is the share of labelled pixels that carry\n"
+        "the commonest label of their group; VI (bits, less is better) the variation of information between groups\n"
+        "and labels. Controls have as many groups as that level shows in that image: the same superpixels merged by\n"
+        "colour, and the superpixels' own hierarchy cut again. Ahead is DGM's mean lead over a control in purity,\n"
+        "image by image, ± its standard error. Segments are the labels that occur; groups those of the whole image."
+    ]
+    for (data, labels), rows in table.groupby(["data", "labels"], sort=False):
+        means = rows.groupby(["method", "metric"])["mean"].first()
+        segments, one = means["DGM", "segments"], means["one group", "purity"]
+        parts.append(
+            f"**{data}, {labels}s**: {rows['images'].max()} images, {segments:.1f} segments in an image. "
+            f"One single group has purity {one:.3f}."
+        )
+        parts.append(markdown(wide(rows)))
+    return "\n\n".join(parts) + "\n"
+
+
+def wide(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per model and level, of one data set and kind of labels; values as text."""
+    at = ["model", "level"]
+    mean, error = (rows.pivot_table(value, at, ["method", "metric"], sort=False) for value in ("mean", "error"))
+    shown = {"groups": mean["DGM", "groups"].map("{:.1f}".format)}
+    for metric in ("purity", "VI"):
+        shown |= {f"{metric}, {method}": mean[method, metric].map("{:.3f}".format) for method in METHODS[:3]}
+    for method in METHODS[1:3]:
+        lead = (method, "DGM ahead, purity")
+        shown[f"ahead of {method}"] = mean[lead].map("{:+.3f}".format) + error[lead].map(" ± {:.3f}".format)
+    return pd.DataFrame(shown).reset_index()
+
+
+def closest_levels(table: pd.DataFrame) -> pd.DataFrame:
+    """The level whose groups come closest to the labels, by the least mean VI; a row per data, a column per labels."""
+    rows = table[(table["metric"] == "VI") & (table["method"] == "DGM")]
+    best = rows.loc[rows.groupby(["data", "model", "labels"], sort=False)["mean"].idxmin()]
+    return best.pivot(index=["data", "model"], columns="labels", values="level").astype("Int64")

@@ -1,0 +1,202 @@
+"""How fast training samples load, beside an implementation of the original's way, measured in turn."""
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter, process_time
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from dgmlib.broden.dataset import BrodenPlus
+from dgmlib.broden.files import BrodenError, image_shape
+from dgmlib.broden.loading import MULTIPLE, STRIDE, scaled_shape, train_loader
+from dgmlib.broden.prepare import prepare_record
+from dgmlib.broden.sampling import Draw, TrainBatches
+from dgmlib.broden.source import Record
+from dgmlib.measure.study import markdown, publish
+from dgmlib.paths import RESULTS
+from dgmlib.superpixels import RegionMaps
+from dgmlib.vocabulary import TASKS
+
+LITERAL, RAW, PREPARED = "per-object resizing, as unifiedparsing", "dgmlib, before prepare", "dgmlib, prepared"
+
+
+def measure(
+    root: Sequence[Path],
+    data: Sequence[str] = (),
+    out: Path = RESULTS,
+    tasks: Sequence[str] = TASKS,
+    short_side: int = 450,
+    max_regions: int = 512,
+    images: int = 64,
+    workers: int = 2,
+    seconds: float = 5.0,
+    rounds: int = 3,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Time the same draws in three ways, in turn: the original's, ours, and ours after `prepare`.
+
+    Superpixel maps stand in the cache before the clock starts; the original's way does without them. The table
+    ``loader.{csv,json,md}`` is written with the machine's load averages, since samples per second depend on it.
+
+    Args:
+        root: data folders, as for `BrodenPlus`; copies and maps are made in a temporary folder.
+        data: what the table calls them; by default the folders' names.
+        out: where the table goes.
+        tasks: whose labels to load.
+        short_side: of the scaled images, in pixels.
+        max_regions: the most superpixels of one image.
+        images: how many training images to use, of those that are on disk in their record's size.
+        workers: loader processes.
+        seconds: how long each way loads in each round, from its first batch on.
+        rounds: of which the median is told.
+        seed: of the draws.
+
+    Returns:
+        a row per folder and way: "data", "loader", "samples/s", "times the original", and "CPU ms/sample", the
+        processor time that one sample takes in a process of its own.
+    """
+    names = data or [Path(folder).resolve().name for folder in root]
+    if len(names) != len(root):
+        raise ValueError(f"data names {len(names)} of {len(root)} folders; give one name per folder, or none.")
+    rows, load = [], {"before": os.getloadavg()}
+    options = {"batch_size": 2, "short_sides": (short_side,), "iterations": 10**6, "seed": seed}
+    for name, folder in zip(names, root, strict=True):
+        with tempfile.TemporaryDirectory() as cache:
+            loaders = _loaders(folder, Path(cache), tasks, images, max_regions, options)
+            turns = [
+                {way: _rate(loader(workers), seconds, perf_counter) for way, loader in loaders.items()}
+                for _ in range(rounds)
+            ]
+            speeds = {way: median(turn[way] for turn in turns) for way in loaders}
+            for way, loader in loaders.items():
+                cpu = 1000 / _rate(loader(0), seconds, process_time)
+                rows.append([name, way, speeds[way], speeds[way] / speeds[LITERAL], cpu])
+        load[f"after {name}"] = os.getloadavg()
+    table = pd.DataFrame(rows, columns=["data", "loader", "samples/s", "times the original", "CPU ms/sample"])
+    facts = {"short_side": short_side, "max_regions": max_regions, "images": images, "workers": workers}
+    facts |= {"seconds": seconds, "rounds": rounds, "load_averages_of_1_5_15_minutes": load}
+    text = (
+        f"Training samples at short side {short_side} with {max_regions} superpixels cached, {workers} loader "
+        f"processes on {os.cpu_count()} cores, the ways in turn.\n"
+        f"Load average {load['before'][0]:.1f} before the runs: where others compute, samples/s is a lower bound; "
+        f"the ratio and the CPU time\nof one sample in one process stand.\n\n{markdown(table.round(1))}\n"
+    )
+    publish("loader", table, text, out, **facts)
+    return table
+
+
+def _loaders(
+    root: Path, cache: Path, tasks: Sequence[str], images: int, max_regions: int, options: dict
+) -> dict[str, Callable[[int], DataLoader]]:
+    """Way -> function of the number of processes, a loader of the same draws; caches are filled."""
+    raw, prepared = (BrodenPlus(root, "train", tasks, cache / name) for name in ("raw", "prepared"))
+    raw.records = prepared.records = _sized_records(raw, images)
+    for record in prepared.records:
+        prepare_record(prepared.sources, record)
+    for dataset in (raw, prepared):
+        regions = RegionMaps(dataset.cache, max_regions)
+        for index in range(len(dataset)):
+            sample = dataset[index]
+            regions(sample["key"], sample["image"])
+
+    def literal(workers: int) -> DataLoader:
+        draws = TrainBatches(raw, tasks, **options)
+        return DataLoader(LiteralSamples(raw), batch_sampler=draws, collate_fn=list, num_workers=workers)
+
+    def ours(dataset: BrodenPlus, workers: int) -> DataLoader:
+        return train_loader(dataset, tasks, **options, max_regions=max_regions, workers=workers)
+
+    return {LITERAL: literal, RAW: partial(ours, raw), PREPARED: partial(ours, prepared)}
+
+
+def _sized_records(dataset: BrodenPlus, images: int) -> list[Record]:
+    """Choose records, spread evenly, whose image needs no resizing: in the state that the original's way expects."""
+    spread = np.linspace(0, len(dataset) - 1, min(4 * images, len(dataset))).round().astype(int)
+    chosen = [dataset.records[index] for index in spread]
+    sized = [r for r in chosen if image_shape(dataset.sources.of(r).image(r), "restore it") == r.shape]
+    if not sized:
+        raise BrodenError(f"no image looked at in {dataset.root} has the size of its record; measure another folder.")
+    return sized[:: max(len(sized) // images, 1)][:images]
+
+
+def _rate(loader: DataLoader, seconds: float, clock: Callable[[], float]) -> float:
+    """Samples per second on a clock, of a loader that gives two at a time, from its first batch on."""
+    batches, loaded = iter(loader), 0
+    next(batches)
+    start = clock()
+    while clock() - start < seconds:
+        next(batches)
+        loaded += 2
+    return loaded / (clock() - start)
+
+
+class LiteralSamples(Dataset):
+    """Carries out draws as unifiedparsing's TrainDataset does: one part map per object, resized twice each.
+
+    Args:
+        dataset: the records and where their files are. Labels are read from the original files.
+    """
+
+    def __init__(self, dataset: BrodenPlus):
+        self.dataset = dataset
+
+    def __getitem__(self, draw: Draw) -> dict[str, np.ndarray]:
+        record = self.dataset.records[draw.index]
+        sources = self.dataset.sources
+        image = sources.image(record)
+        maps = sources.of(record).maps(record)
+        shape = scaled_shape(*image.shape[:2], draw.short_side, 1000)
+        if draw.flip:
+            image = image[:, ::-1]
+            maps = {task: labels[:, ::-1] for task, labels in maps.items()}
+        pixels = np.asarray(_resize(np.ascontiguousarray(image), shape, Image.Resampling.BILINEAR))
+        sample = {"image": pixels.transpose(2, 0, 1).astype(np.float32) / 255}
+        for task in ("object", "material"):
+            if task in maps:
+                sample[task] = _quarter(_resize(_encode(maps[task]), shape))
+        if "part" in maps:
+            sample["part"], sample["part_valid"] = self._parts(maps["object"], maps["part"], shape)
+        return sample
+
+    def _parts(self, objects: np.ndarray, parts: np.ndarray, shape: tuple[int, int]) -> tuple:
+        hierarchy = self.dataset.vocabulary.object_parts
+        layers = np.zeros((len(hierarchy), *objects.shape), dtype=np.uint8)
+        valid = np.zeros(len(hierarchy), dtype=bool)
+        for number, (thing, allowed) in enumerate(hierarchy.items()):
+            mask = objects == thing
+            present = np.intersect1d(allowed, np.unique(parts * mask))
+            valid[number] = len(present) > 1
+            for part in present if valid[number] else ():
+                layers[number] += ((parts == part) * mask * allowed.index(part)).astype(np.uint8)
+        if not valid.any():
+            return _quarter(np.zeros(shape, np.uint8)), valid
+        resized = [_resize(layer, shape) for layer in layers]
+        quarters = [_quarter(layer) for layer, ok in zip(resized, valid, strict=True) if ok]
+        valid[valid] = [len(np.unique(quarter)) > 1 for quarter in quarters]
+        return np.sum(quarters, axis=0), valid
+
+
+def _encode(labels: np.ndarray) -> np.ndarray:
+    """Pack labels beyond 255 into the channels of a picture, as ADE20K does, for resizing."""
+    return np.stack([labels // 256 * 10, labels % 256, np.zeros_like(labels)], axis=-1).astype(np.uint8)
+
+
+def _resize(
+    picture: np.ndarray, shape: tuple[int, int], method: Image.Resampling = Image.Resampling.NEAREST
+) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).resize(shape[::-1], method))
+
+
+def _quarter(picture: np.ndarray) -> np.ndarray:
+    """Pad to a multiple of 32 and resize to a quarter."""
+    sides = [-(-side // MULTIPLE) * MULTIPLE for side in picture.shape[:2]]
+    padded = np.zeros((*sides, *picture.shape[2:]), dtype=np.uint8)
+    padded[: picture.shape[0], : picture.shape[1]] = picture
+    return _resize(padded, (sides[0] // STRIDE, sides[1] // STRIDE))

@@ -1,0 +1,163 @@
+"""Parameters, FLOPs, time and memory, taken one way for every module of Table 3.
+
+FLOPs are 2 x multiply-accumulate of convolutions and matrix products, by ``torch.utils.flop_counter``, to which this
+module adds sparse products. Normalisations, activations and resizing are not counted.
+"""
+
+import copy
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import pandas as pd
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from dgmlib import paths
+from dgmlib.decoders import CCNet, OCNet
+from dgmlib.grouping import DeepGrouping
+from dgmlib.measure.study import markdown, publish
+
+SIDE = 769  # of Table 3's square input
+RESNET = (256, 512, 1024, 2048)  # widths of the stages of ResNet-50 and ResNet-101
+
+
+class Count(NamedTuple):
+    """Size and cost of a module."""
+
+    parameters: int
+    flops: int
+
+
+def _sparse_product(out, sparse, dense, *args, **kwargs) -> int:
+    return 2 * sparse._nnz() * dense.shape[1]
+
+
+_sparse_product._get_raw = True  # the counter hands over tensors instead of their shapes
+
+
+def count(module: nn.Module, *inputs: Any) -> Count:
+    """Count a module's parameters and the FLOPs of one forward pass in evaluation.
+
+    A module and inputs on the meta device are counted without computing anything.
+
+    Args:
+        module: left as it is.
+        inputs: arguments of its ``forward``.
+    """
+    module = copy.deepcopy(module).eval()
+    sparse = {torch.ops.aten._sparse_addmm: _sparse_product}
+    with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=sparse) as counter:
+        module(*inputs)
+    return Count(sum(p.numel() for p in module.parameters()), counter.get_total_flops())
+
+
+def table3_modules(side: int = SIDE, context: str = "cpu") -> dict[str, tuple[nn.Module, list]]:
+    """Build the rows of Table 3: name -> (module, arguments of its ``forward`` for one square image).
+
+    DGM reads UPerNet's four maps (1, 512, h, w), strides 4 to 32, with K = 10, and 512 superpixels (1, side, side).
+    These are a regular grid here; their shape moves only the sparse products, about 0.1 GFLOP. Context modules read C5
+    of a dilated ResNet, (1, 2048, side / 8, side / 8), and have no classifier.
+
+    Args:
+        side: of the image, in pixels.
+        context: device of the context modules; "meta" is enough to count them.
+    """
+    maps = [torch.rand(1, 512, -(-side // stride), -(-side // stride)) for stride in (4, 8, 16, 32)]
+    row, column = torch.arange(side) * 16 // side, torch.arange(side) * 32 // side
+    superpixels = (row[:, None] * 32 + column)[None]
+    rows = {"DGM w/o top-down": DeepGrouping(top_down=False), "DGM": DeepGrouping(top_down=True)}
+    rows = {name: (module, [maps, superpixels]) for name, module in rows.items()}
+    with torch.device(context):
+        c5 = torch.rand(1, RESNET[-1], -(-side // 8), -(-side // 8))
+        return rows | {"OCP (ASP-OC)": (OCNet(RESNET), [[c5]]), "RCCA": (CCNet(RESNET), [[c5]])}
+
+
+def timings(
+    modules: Mapping[str, tuple[nn.Module, Sequence[Any]]], repeats: int = 5, device: str | torch.device = "cpu"
+) -> pd.DataFrame:
+    """Take the peak memory of modules, then time them in turn, round by round.
+
+    Args:
+        modules: name -> (module, arguments of its ``forward``).
+        repeats: rounds.
+        device: where to run.
+
+    Returns:
+        One row per module: ``module``, ``seconds`` (median forward pass in evaluation) and ``megabytes``, the most that
+        PyTorch's allocator holds during a pass beside weights and inputs.
+    """
+    device = torch.device(device)
+    calls = {
+        name: partial(copy.deepcopy(module).eval().to(device), *(_to(x, device) for x in inputs))
+        for name, (module, inputs) in modules.items()
+    }
+    with torch.no_grad():
+        bytes_held = {name: _peak_memory(call, device) for name, call in calls.items()}  # also warms up
+        seconds = {name: [] for name in calls}
+        for _ in range(repeats):
+            for name, call in calls.items():
+                seconds[name].append(_duration(call, device))
+    rows = [(name, median(seconds[name]), bytes_held[name] / 1e6) for name in calls]
+    return pd.DataFrame(rows, columns=["module", "seconds", "megabytes"])
+
+
+def measure(repeats: int = 3, side: int = SIDE, out: Path = paths.RESULTS) -> str:
+    """Time the modules of Table 3 and take their peak memory, in turn in one thread; write ``modules.{csv,json,md}``.
+
+    Measured on the CPU and, where there is one, on the GPU. Ratios say more than seconds, which belong to one machine.
+
+    Args:
+        repeats: rounds, of which the median is told.
+        side: of the square input, in pixels.
+        out: where the table goes.
+    """
+    threads, tables = torch.get_num_threads(), []
+    torch.set_num_threads(1)
+    try:
+        for device in ["cpu", *["cuda"] * torch.cuda.is_available()]:
+            table = timings(table3_modules(side), repeats, device)
+            dgm = table.set_index("module").loc["DGM", "seconds"]
+            tables.append(table.assign(device=device, **{"time, DGM = 1": table["seconds"] / dgm}))
+    finally:
+        torch.set_num_threads(threads)
+    table = pd.concat(tables, ignore_index=True)
+    text = (
+        f"One forward pass at {side} x {side}, one thread, median of {repeats} rounds in turn.\n\n"
+        f"{markdown(table.round(3))}\n"
+    )
+    return publish("modules", table, text, out, side=side, repeats=repeats, threads=1, load=os.getloadavg())
+
+
+def _to(x: Any, device: torch.device) -> Any:
+    return [_to(item, device) for item in x] if isinstance(x, list) else x.to(device)
+
+
+def _duration(call: Callable[[], Any], device: torch.device) -> float:
+    start = perf_counter()
+    call()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return perf_counter() - start
+
+
+def _peak_memory(call: Callable[[], Any], device: torch.device) -> int:
+    """Most bytes that the allocator holds during a call, beyond those it held before."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        call()
+        return torch.cuda.max_memory_allocated(device) - before
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler would write its start and stop to the terminal
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        call()
+    events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]
+    changes = (event.nbytes() for event in sorted(events, key=lambda event: event.start_ns()))
+    return max(accumulate(changes, initial=0))

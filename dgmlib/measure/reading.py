@@ -1,0 +1,348 @@
+"""Which reading of the paper lets the graph be heard: candidates on photographs and on drawings, paired.
+
+Every candidate of a seed starts with the same weights in all parts that networks share, sees the same batches and
+draws the same random numbers. The data are the *training* splits, cut into as many folds as there are seeds; seed s
+trains on all folds but s and is scored on fold s. Nothing is chosen on validation images. Of a trained candidate the
+score is taken again with parts of the graph disabled: what nothing changes was not heard.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from time import process_time
+
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from dgmlib import presets
+from dgmlib.broden import FolderDataset
+from dgmlib.data import data_root, open_data
+from dgmlib.evaluation import evaluate, listening
+from dgmlib.groups import masked_mean
+from dgmlib.measure.provenance import provenance
+from dgmlib.measure.study import markdown, publish
+from dgmlib.parsing import PerceptualParser
+from dgmlib.paths import RESULTS, RUNS, write_atomic
+from dgmlib.reading import AS_PRINTED, Reading
+from dgmlib.training import train
+from dgmlib.vocabulary import TASKS
+
+#: Photographs: from ImageNet, frozen; the settings of preset mini otherwise, at twice its size.
+PHOTOGRAPHS = replace(
+    presets.get("mini"),
+    name="photographs",
+    mini="",
+    model=presets.ModelConfig(backbone="efficientnet-lite0", pretrained="imagenet", dim=64, max_regions=256),
+    training=presets.TrainingConfig(
+        iterations=250,
+        batch_size=4,
+        short_sides=(160, 192, 224),
+        max_size=400,
+        texture_iterations=0,
+        backbone_rate=0.0,
+        checkpoint_every=250,
+        workers=0,
+    ),
+    testing=presets.TestingConfig(short_side=192, max_size=400),
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network of the comparison: with the Deep Grouping Model in some reading, its graph cut or not, or without."""
+
+    reading: Reading | None = None
+    cut: bool = False
+
+
+CANDIDATES = {
+    "UPerNet": Candidate(),
+    "superpixels, no graph": Candidate(Reading(), cut=True),
+    "as printed, start 0": Candidate(AS_PRINTED),
+    "Eq. 8, U unit, sum": Candidate(Reading("updated", "unit", combine="sum", bandwidth=0.05)),
+    "Ptilde from Eq. 1, U unit, sum": Candidate(Reading(pooled="unit", combine="sum", bandwidth=0.05)),
+    "Ptilde from Eq. 1, U centred, sum": Candidate(Reading(combine="sum")),
+    "Ptilde from Eq. 1, U centred, concat, bandwidth 0.1": Candidate(Reading(bandwidth=0.1)),
+    "default": Candidate(Reading()),
+}
+
+
+class Fold(Dataset):
+    """A part of a dataset that trains and scores as the whole does."""
+
+    def __init__(self, dataset: Dataset, indices: Sequence[int]):
+        self.dataset, self.indices = dataset, list(indices)
+        self.vocabulary, self.cache = dataset.vocabulary, dataset.cache
+        self.records = [dataset.records[i] for i in self.indices]
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def key(self, index: int) -> str:
+        """Give an image's unique id."""
+        return self.dataset.key(self.indices[index])
+
+    def __getitem__(self, index: int) -> dict:
+        return self.dataset[self.indices[index]]
+
+
+def folds(dataset: Dataset, count: int, fold: int, blocks: int = 12) -> tuple[Fold, Fold]:
+    """All folds but one, to train on, and that one, to score on.
+
+    A fold is every ``count``-th of ``blocks`` contiguous pieces: frames of one sequence are alike, and every sequence
+    is to occur on both sides.
+    """
+    fold_of = [i * blocks // len(dataset) % count for i in range(len(dataset))]
+    inside = [i for i, number in enumerate(fold_of) if number == fold]
+    return Fold(dataset, [i for i, number in enumerate(fold_of) if number != fold]), Fold(dataset, inside)
+
+
+@contextmanager
+def hooked(module: nn.Module, hook: Callable) -> Iterator[None]:
+    """Replace a module's output by what ``hook(module, arguments, output)`` returns, for a while."""
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def cut(model: PerceptualParser) -> Iterator[None]:
+    """Every superpixel hears the mean of a level's nodes and no more; the scene hears nothing of the readout."""
+
+    def to_means(module: nn.Module, arguments: tuple, output: tuple) -> tuple:
+        nodes, edges = output
+        return [masked_mean(v, m)[:, None].expand_as(v) for v, m in zip(nodes, arguments[2], strict=True)], edges
+
+    with hooked(model.dgm.tdmp, to_means), hooked(model.dgm.scene, lambda module, arguments, output: 0 * output):
+        yield
+
+
+@contextmanager
+def without_top_down(model: PerceptualParser) -> Iterator[None]:
+    """No message is passed down: nodes stay as they came up."""
+    with hooked(model.dgm.tdmp, lambda module, arguments, output: (arguments[0], output[1])):
+        yield
+
+
+@contextmanager
+def foreign_groups(model: PerceptualParser) -> Iterator[None]:
+    """Every image gets the P of the image before it, or its own with rows shuffled where their sizes differ."""
+    before: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def exchange(module: nn.Module, arguments: tuple, output: tuple) -> tuple:
+        nodes, (_, affinity, shares, mask) = arguments[0], output
+        level, found = (nodes.shape[1] - 1).bit_length(), (affinity, shares)
+        given, before[level] = before.get(level, found), found
+        if given is found or given[0].shape != affinity.shape:
+            rows = torch.randperm(nodes.shape[1], generator=torch.Generator().manual_seed(0)).to(nodes.device)
+            given = affinity[:, rows], shares[:, rows]
+        return given[0].mT @ nodes, *given, mask
+
+    with hooked(model.dgm.emgp, exchange):
+        yield
+
+
+@contextmanager
+def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: bool = False) -> Iterator[None]:
+    """EMGP takes another number of steps at test time, or draws its starting vertices as in training."""
+    emgp = model.dgm.emgp
+    before = emgp.iterations, emgp.testing_iterations
+
+    def draw(module: nn.Module, arguments: tuple) -> None:
+        module.train()
+
+    try:
+        emgp.testing_iterations = steps or emgp.testing_iterations
+        emgp.iterations = emgp.testing_iterations
+        with ExitStack() as stack:
+            if random:
+                stack.callback(emgp.register_forward_pre_hook(draw).remove)
+            yield
+    finally:
+        emgp.iterations, emgp.testing_iterations = before
+
+
+#: What is done to a trained candidate's graph at test time.
+DISABLED = {
+    "graph cut": cut,
+    "groups of another image": foreign_groups,
+    "no top-down": without_top_down,
+    "K = 1": partial(pooled_otherwise, steps=1),
+    "K = 20": partial(pooled_otherwise, steps=20),
+    "random starts": partial(pooled_otherwise, random=True),
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One candidate, one seed, one data set."""
+
+    preset: presets.Preset
+    dataset: Dataset
+    data: str
+    tasks: tuple[str, ...]
+    name: str
+    seed: int
+    seeds: int
+
+    def measure(self, runs: Path) -> dict:
+        """Train, or read back, and score; into a folder of its own.
+
+        Returns:
+            "scores": {"": metrics, and by what was disabled}, "heard": numbers by level, "seconds" of CPU time in
+            training, "parameters" of the Deep Grouping Model.
+        """
+        torch.set_num_threads(1)
+        candidate, out = CANDIDATES[self.name], runs / "reading" / self.data / f"{self.name}, seed {self.seed}"
+        done = out / "measured.json"
+        if done.exists():
+            return json.loads(done.read_text())
+        kept, held_out = folds(self.dataset, self.seeds, self.seed)
+        model = self.build(candidate)
+        with cut(model) if candidate.cut else ExitStack():
+            began = process_time()
+            training, regions = self.preset.training, self.preset.model.max_regions
+            train(model, kept, training, out, self.seed, regions, "cpu", progress=False)
+            result = {"seconds": process_time() - began}
+            with listening(model) as heard:
+                result |= {"scores": {"": self.score(model, held_out)}, "heard": heard}
+            result["parameters"] = sum(p.numel() for p in model.dgm.parameters()) if model.dgm else 0
+        for what, disabled in DISABLED.items() if self.name == "default" else ():
+            with disabled(model):
+                result["scores"][what] = self.score(model, held_out)
+        with write_atomic(done) as temporary:
+            temporary.write_text(json.dumps(result, indent=1))
+        return result
+
+    def build(self, candidate: Candidate) -> PerceptualParser:
+        """Build the candidate; of one seed all have the same weights in the parts that they share."""
+        config = self.preset.model
+        dgm = "full" if candidate.reading else None
+        config = replace(config, reading=candidate.reading or config.reading)
+        torch.manual_seed(self.seed)
+        model = PerceptualParser.from_config(config, self.dataset.vocabulary, dgm, self.tasks)
+        if config.pretrained:
+            model.backbone.load(config.backbone)
+        return model
+
+    def score(self, model: PerceptualParser, held_out: Dataset) -> dict[str, float]:
+        """Metrics on the fold that was kept out of training."""
+        testing, regions = self.preset.testing, self.preset.model.max_regions
+        return evaluate(model, held_out, self.tasks, testing.short_side, regions, max_size=testing.max_size)
+
+
+def measure(
+    folders: tuple[Path, ...] = (), seeds: int = 3, workers: int = 2, out: Path = RESULTS, runs: Path = RUNS
+) -> str:
+    """Compare the readings of the paper and write ``reading.{csv,json,md}``; rows of the same data are replaced.
+
+    Finished runs are kept: interrupted, the same command continues.
+
+    Args:
+        folders: image/label folders of photographs, see `FolderDataset`; by default Broden-mini.
+        seeds: how many, and how many folds.
+        workers: runs side by side, one thread each.
+        out: where the table goes.
+        runs: where the trained models go.
+    """
+    sets = {folder.name: (PHOTOGRAPHS, FolderDataset(folder, "train"), ("object",)) for folder in folders}
+    if not sets:
+        preset = presets.get("mini")
+        tasks = tuple(task for task in TASKS if task != "texture")  # trained apart, it reads what the others made
+        sets = {preset.data: (preset, open_data(data_root(preset, workers=workers), "train", tasks), tasks)}
+    jobs = [
+        Run(preset, dataset, data, tasks, name, seed, seeds)
+        for data, (preset, dataset, tasks) in sets.items()
+        for seed in range(seeds)
+        for name in CANDIDATES
+    ]
+    results = Parallel(workers)(delayed(job.measure)(runs) for job in jobs)
+    rows = [row for job, result in zip(jobs, results, strict=True) for row in tidy(job, result)]
+    table, measured, old = pd.DataFrame(rows), {}, out / "reading.csv"
+    if old.exists():
+        before = pd.read_csv(old, keep_default_na=False)
+        table = pd.concat([before[~before["data"].isin(sets)], table], ignore_index=True)
+        measured = json.loads(old.with_suffix(".json").read_text())["measured"]
+    for data, (preset, *_) in sets.items():
+        measured[data] = provenance() | {"preset": asdict(preset)}
+    readings = {name: asdict(c.reading) | {"cut": c.cut} for name, c in CANDIDATES.items() if c.reading}
+    return publish("reading", table, render(table), out, candidates=readings, measured=measured)
+
+
+def tidy(job: Run, result: dict) -> Iterator[dict]:
+    """One row per number: data, candidate, seed, what was disabled, name, level (0 where there is none), value."""
+    facts = {"data": job.data, "candidate": job.name, "seed": job.seed}
+    for disabled, metrics in result["scores"].items():
+        for name, value in metrics.items():
+            yield facts | {"disabled": disabled, "name": name, "level": 0, "value": value}
+    for name in ("seconds", "parameters"):
+        yield facts | {"disabled": "", "name": name, "level": 0, "value": result[name]}
+    for name, values in result["heard"].items():
+        for level, value in enumerate(values, 1):
+            yield facts | {"disabled": "", "name": name, "level": level, "value": value}
+
+
+def paired(rows: pd.DataFrame, metric: str, by: str, base: str) -> pd.DataFrame:
+    """Mean and deviation over seeds of a metric, and of its difference to the row ``base``, in percent points.
+
+    Args:
+        rows: of one data set, as in `tidy`.
+        metric: such as "object/mIoU".
+        by: "candidate" or "disabled".
+        base: the value of ``by`` that the others are compared with, seed by seed.
+    """
+    wide = 100 * rows[rows["name"] == metric].pivot(index="seed", columns=by, values="value")
+    ahead = wide.sub(wide[base], axis=0)
+    return pd.DataFrame({"mean": wide.mean(), "std": wide.std(), "ahead": ahead.mean(), "ahead std": ahead.std()})
+
+
+def render(table: pd.DataFrame) -> str:
+    """Render `tidy`'s rows as markdown: a table of candidates and one of what was disabled for every data set."""
+    parts = [
+        "Which reading of the paper is heard. Mean ± deviation over seeds, percent, on folds of the training split.\n"
+        "Every candidate of a seed starts from the same shared weights and sees the same batches. Shares are those of\n"
+        "`Grouping`, percent, levels 1 / 2 / 3 / 4; entropy is that of a row of Ptilde^1 ... Ptilde^{l-1} over the\n"
+        "logarithm of N_l, levels 2 / 3 / 4; time is CPU time of training beside UPerNet's."
+    ]
+    for data, rows in table.groupby("data", sort=False):
+        whole, chosen = rows[rows["disabled"] == ""], rows[rows["candidate"] == "default"]
+        names = [name for name in CANDIDATES if name in set(whole["candidate"])]
+        shown = pd.DataFrame(index=names)
+        for metric in [name for name in whole["name"].unique() if "/" in name]:
+            score = paired(whole, metric, "candidate", "UPerNet").loc[names]
+            shown[metric] = score["mean"].map("{:.2f}".format) + score["std"].map(" ± {:.2f}".format)
+            shown[f"{metric} ahead of UPerNet"] = score["ahead"].map("{:+.2f}".format) + score["ahead std"].map(
+                " ± {:.2f}".format
+            )
+        for name, scale, digits in (
+            ("residual share", 100, 1),
+            ("graph share", 100, 2),
+            ("entropy", 1, 2),
+            ("groups", 1, 0),
+            ("rank", 1, 1),
+        ):
+            mean = scale * whole[whole["name"] == name].groupby(["candidate", "level"])["value"].mean().unstack()
+            levels = mean.columns[1:] if name == "entropy" else mean.columns
+            text = mean[levels].map(f"{{:.{digits}f}}".format).agg(" / ".join, axis=1)
+            shown[name] = text.reindex(names).fillna("-")
+        parameters = whole[whole["name"] == "parameters"].groupby("candidate")["value"].first().map("{:,.0f}".format)
+        parameters = parameters.replace("0", "-")
+        seconds = whole[whole["name"] == "seconds"].pivot(index="seed", columns="candidate", values="value")
+        shown["parameters"] = parameters.reindex(names)
+        shown["time"] = seconds.div(seconds["UPerNet"], axis=0).median().map("{:.2f}".format).reindex(names)
+        seeds = whole["seed"].nunique()
+        parts.append(f"**{data}**, {seeds} seeds\n\n{markdown(shown.rename_axis('candidate').reset_index())}")
+        lost = pd.DataFrame(index=pd.Index(DISABLED, name="default, with"))
+        for metric in [name for name in chosen["name"].unique() if "/" in name]:
+            change = paired(chosen, metric, "disabled", "").reindex(DISABLED)
+            lost[metric] = change["ahead"].map("{:+.2f}".format) + change["ahead std"].map(" ± {:.2f}".format)
+        parts.append(f"What the default's scores on {data} change by at test time\n\n{markdown(lost.reset_index())}")
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,217 @@
+"""Tables 1, 2 and 3: run what they compare, write tidy csv files with provenance, render them in the paper's shape.
+
+A result is one row: model x setting x task x metric x seed, with the name of the data it was measured on and, where we
+have it, the number that the paper prints for Broden+ or ADE20K. The two are never mixed: ours carry their data's name.
+"""
+
+import os
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from torch import nn
+
+from dgmlib import experiments, paths, presets
+from dgmlib.data import data_name, data_root
+from dgmlib.decoders import CCNet
+from dgmlib.decoders.ccnet import CrissCrossAttention
+from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
+from dgmlib.measure.study import markdown, publish
+
+#: Tables 1 and 2: their systems, and what follows a profile's name in that of their preset.
+ROWS = {"1": (experiments.TABLE1, ""), "2": (experiments.TABLE2, "-objects")}
+COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data", "profile", "paper"]
+#: All that the paper prints in Tables 1-3, scores as fractions of one.
+PRINTED = pd.read_csv(Path(__file__).with_name("printed.csv"), dtype={"table": str})
+NOTES = {
+    "1": "Printed in the paper, one run each on **Broden+** with ResNet-50 (other data and another size, not to be "
+    "compared with ours)",
+    "2": "Printed in the paper for **ADE20K** (other data and another size, not to be compared with ours); the rows "
+    "without DGM are multi-scale results of other people's code with ResNet-101 or HRNetV2-W48, each trained its way",
+}
+
+
+def scored(
+    number: str,
+    profile: str = "mini",
+    seeds: int = 1,
+    data: Path | None = None,
+    systems: tuple[str, ...] = (),
+    pretrained: str = "",
+    runs: Path = paths.RUNS,
+    out: Path = paths.RESULTS,
+    workers: int = 2,
+    device: str = "auto",
+    report: bool = False,
+) -> pd.DataFrame:
+    """Train and score the systems of Table 1 or 2 in all its settings; finished cells are read back.
+
+    Writes ``table1.{csv,json,md}`` or ``table2.{csv,json,md}``.
+
+    Args:
+        number: "1" or "2".
+        profile: preset: mini, paper or smoke.
+        seeds: how many seeds to train every system with.
+        data: root of the data set; Broden-mini is drawn where it is missing.
+        systems: rows of the table; by default all.
+        pretrained: ImageNet weights to start from, as for `dgmlib train`.
+        runs: folder of all runs.
+        out: where the table goes.
+        workers: processes among which the runs and the CPU's cores are shared; a GPU takes one run at a time.
+        device: auto, cpu, cuda or mps.
+        report: whether every run prints a line now and then.
+    """
+    known, suffix = ROWS[number]
+    if unknown := set(systems) - set(known):
+        raise ValueError(f"Table {number} has no {', '.join(sorted(unknown))}; choose from {', '.join(known)}.")
+    preset = presets.with_weights(presets.get(profile + suffix), pretrained)
+    root = data_root(preset, data, workers)
+    cells = [
+        experiments.Cell(preset, system, setting, seed, root, runs)
+        for seed in range(seeds)
+        for setting in preset.settings
+        for system in systems or known
+    ]
+    workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
+    # Convolutions of this size gain nothing from a second core; two runs side by side do.
+    threads = max((os.cpu_count() or 1) // workers, 1)
+    jobs = (delayed(_run_cell)(threads, report, cell, device) for cell in cells)
+    with warnings.catch_warnings():
+        # joblib replaces a worker whose memory has grown and says so; no run is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
+        measured = Parallel(n_jobs=workers)(jobs)
+    rows, facts = [], [data_name(preset, root), preset.name]
+    for cell, metrics in zip(cells, measured, strict=True):
+        for name, value in metrics.items():
+            rows.append([number, cell.system, cell.setting, *name.split("/"), value, cell.seed, *facts])
+    table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
+    heard = {f"{cell.system}, {cell.setting}, seed {cell.seed}": cell.heard() for cell in cells}
+    heard = {name: numbers for name, numbers in heard.items() if numbers}
+    text = render(table) + render_heard(heard)
+    facts = {"preset": asdict(preset), "seeds": seeds, "notes": NOTES[number], "heard": heard}
+    publish(f"table{number}", table, text, out, **facts)
+    return table
+
+
+table1, table2 = partial(scored, "1"), partial(scored, "2")
+
+
+def _run_cell(threads: int, report: bool, cell: experiments.Cell, device: str) -> dict[str, float]:
+    torch.set_num_threads(threads)
+    name = f"{cell.system}, {cell.setting}, seed {cell.seed}"
+    on_log = _reporter(name, cell.preset.training) if report else None
+    metrics = cell.metrics(device=device, progress=False, on_log=on_log)
+    if report:
+        print(f"  {name}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True)
+    return metrics
+
+
+def _reporter(name: str, config: presets.TrainingConfig) -> Callable[[dict], None]:
+    """Print how far a run is, ten times in each phase; bars of several processes would overwrite each other."""
+    totals, began = (config.iterations, config.texture_iterations), {}
+
+    def report(record: dict) -> None:
+        iteration, seconds, total = record["iteration"], record["seconds"], totals[record["phase"]]
+        first, start = began.setdefault(record["phase"], (iteration, seconds))
+        if iteration % max(total // 10, 1) == 0 and iteration > first:
+            left = (seconds - start) / (iteration - first) * (total - iteration) / 60
+            print(f"  {name}: {iteration} of {total}, loss {record['loss']:.2f}, {left:.1f} min left", flush=True)
+
+    return report
+
+
+def render(table: pd.DataFrame) -> str:
+    """Table 1 or 2 as markdown: a row per model and setting, a column per metric; percent, mean ± deviation."""
+    number, data, seeds = table["table"].iloc[0], table["data"].iloc[0], table["seed"].nunique()
+    measured = _wide(table, "value", lambda v: f"{v.mean():.2f}" + (f" ± {v.std():.2f}" if len(v) > 1 else ""))
+    text = f"Table {number} on **{data}**, {seeds} seed{'s' * (seeds > 1)}, percent.\n\n{measured}\n"
+    printed = table.dropna(subset="paper")
+    if len(printed):
+        text += f"\n{NOTES[number]}:\n\n{_wide(printed, 'paper', lambda v: f'{v.iloc[0]:.2f}')}\n"
+    return text
+
+
+def _wide(table: pd.DataFrame, column: str, text: Callable[[pd.Series], str]) -> str:
+    """One row per model and setting, one column per metric, of the fractions in a column, as percent."""
+    shown = table.assign(metric=table["task"] + " " + table["metric"], percent=100 * table[column])
+    cells = shown.groupby(["setting", "model", "metric"], sort=False)["percent"].agg(text)
+    wide = cells.unstack().reindex(columns=shown["metric"].unique()).fillna("-").reset_index()
+    order = {name: i for i, name in enumerate([*shown["setting"].unique(), *shown["model"].unique()])}
+    wide = wide.sort_values(["setting", "model"], key=lambda names: names.map(order))
+    return markdown(wide.drop(columns=["setting"] * (wide["setting"].nunique() == 1)))
+
+
+def render_heard(heard: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
+    """One line for every row with a Deep Grouping Model: both shares of `Grouping` by level, means over seeds."""
+    lines, rows = [], {}
+    for run, numbers in heard.items():
+        rows.setdefault(run.rpartition(", seed")[0], []).append(numbers)
+    for row, seeds in rows.items():
+        shares = (np.mean([numbers[name] for numbers in seeds], 0) for name in ("residual share", "graph share"))
+        residual, graph = (" / ".join(f"{100 * share:.1f}" for share in by_level) for by_level in shares)
+        lines.append(f"- {row}: residual {residual}, graph {graph}")
+    title = "How well the graph is heard: shares of the residual in F^l + Fhat^l and of the graph in what Re-projection"
+    return f"\n{title} reads, percent, by level.\n\n" + "\n".join(lines) + "\n" if lines else ""
+
+
+def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
+    """Count Table 3's parameters and FLOPs; write ``table3.{csv,json,md}``, the printed numbers beside ours.
+
+    Args:
+        out: where the table goes.
+    """
+    counts = {name: count(module, *inputs) for name, (module, inputs) in table3_modules(context="meta").items()}
+    with torch.device("meta"):
+        criss_cross = count(CrissCrossAttention(512), torch.empty(1, 512, 97, 97))
+        norms = [m.weight.numel() for m in CCNet(RESNET).modules() if isinstance(m, nn.BatchNorm2d)]
+    # With a classifier of 19 classes, and without the weights and biases of the normalisations.
+    rcca = counts["RCCA"].parameters + 19 * (512 + 1) - 2 * sum(norms)
+    dgm = (
+        "Parameters: ours, with a split into layers that is inferred from these two numbers. "
+        "FLOPs: undetermined; the convention is not given."
+    )
+    notes = {
+        "DGM w/o top-down": dgm,
+        "DGM": dgm,
+        "OCP (ASP-OC)": "Parameters: the whole module without a classifier, exactly. "
+        "FLOPs: reproduced by no set of its layers.",
+        "RCCA": f"Parameters: with a classifier of 19 classes and without normalisations, {rcca:,}. "
+        f"FLOPs: criss-cross attention alone, applied twice, {2 * criss_cross.flops / 1e9:.2f} G.",
+    }
+    rows = []
+    for name, (parameters, flops) in counts.items():
+        for metric, value in (("parameters", parameters), ("gflops", flops / 1e9)):
+            rows.append(["3", name, f"{SIDE} x {SIDE}", "overhead", metric, value, "", "counted", ""])
+    table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
+    size, cost = (table[table["metric"] == metric].reset_index() for metric in ("parameters", "gflops"))
+    shown = {
+        "module": size["model"],
+        "parameters": size["value"].map("{:,.0f}".format),
+        "printed": (size["paper"] / 1e6).map("{:.3f}M".format),
+        "GFLOP": cost["value"].map("{:.2f}".format),
+        "printed ": cost["paper"].map("{:.1f}".format),
+        "what the printed row counted": size["model"].map(notes),
+    }
+    convention = f"FLOPs are 2 x multiply-accumulate of one forward pass at {SIDE} x {SIDE}, without classifier."
+    text = f"Table 3, counted: {convention}\n\n{markdown(pd.DataFrame(shown))}\n"
+    publish("table3", table, text, out, convention=convention, what_the_printed_row_counted=notes)
+    return table
+
+
+def refresh_readme(readme: Path = paths.ROOT / "README.md", results: Path = paths.RESULTS) -> None:
+    """Copy ``results/NAME.md`` between the README's comments ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
+    text = readme.read_text()
+    for name in re.findall(r"<!-- /(\w+) -->", text):
+        rendered = (results / f"{name}.md").read_text()
+        block = f"<!-- {name} -->\n{rendered}<!-- /{name} -->"
+        text = re.sub(rf"<!-- {name} -->.*<!-- /{name} -->", lambda _, block=block: block, text, flags=re.DOTALL)
+    if text != readme.read_text():
+        with paths.write_atomic(readme) as temporary:
+            temporary.write_text(text)

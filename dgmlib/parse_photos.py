@@ -1,0 +1,104 @@
+"""``dgmlib parse``: what a model sees in many photographs, as files."""
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from dgmlib import viz
+from dgmlib.paths import write_atomic
+from dgmlib.pictures import SUFFIXES, find_pictures
+from dgmlib.predictor import CHECKPOINT, Predictor, Scene
+
+#: What was found in a photograph; written last, so that where it is, all is.
+FOUND = "found.json"
+
+
+def parse(photos: tuple[str, ...], /, out: Path, model: Path = CHECKPOINT) -> str:
+    """Parse photographs: a folder for each, with label maps, an overview and what was found.
+
+    A folder has objects.png, parts.png, materials.png and textures.png (16 bits; found.json names the values), the
+    groups in level1.png (superpixels), level2.png and so on, overview.png to look at, and found.json: the place with
+    its probability, and all classes with their areas. Run again, it goes on where it was interrupted, and parses anew
+    only photographs that have changed.
+
+    Args:
+        photos: files, folders with everything below them, or patterns such as "holiday/*.jpg".
+        out: where the folders go, named like the photographs, below the folder that these have in common.
+        model: path of a model without suffix.
+
+    Raises:
+        ValueError: if there is no photograph, or, after all others are done, if some cannot be read.
+    """
+    files = _files(photos, out)
+    root = os.path.commonpath([file.parent for file in files])
+    predictor = Predictor.load(model, "cuda" if torch.cuda.is_available() else "cpu")
+    weights = hashlib.sha256(model.with_name(f"{model.name}.safetensors").read_bytes()).hexdigest()[:16]
+    failed, before = [], 0
+    for file in tqdm(files, desc="parse", unit="photograph", disable=None):
+        folder, made = out / file.relative_to(root), {"model": model.name, "weights": weights}
+        try:
+            made["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
+            if _is_done(folder, made):
+                before += 1
+                continue
+            scene = predictor(file)
+        except (OSError, ValueError) as error:
+            failed.append(str(error))
+            continue
+        save(scene, folder, photograph=str(file), **made)
+    done = f"{len(files) - len(failed)} of {len(files)} photographs are parsed in {out}, {before} of them before"
+    if failed:
+        raise ValueError("\n".join([f"{done}; these are not:", *failed]))
+    return done
+
+
+def save(scene: Scene, folder: Path, **facts) -> None:
+    """Write a parsed photograph into a folder, `FOUND` last.
+
+    Args:
+        scene: the photograph.
+        folder: made if it is not there.
+        **facts: to stand first in `FOUND`; json-serialisable.
+    """
+    levels = {f"level{level}": scene.groups(level) for level in range(1, scene.levels + 1)}
+    for name, ids in (levels | {name: labels.ids for name, labels in scene.maps.items()}).items():
+        with write_atomic(folder / f"{name}.png") as temporary:
+            Image.fromarray(ids.astype(np.uint16)).save(temporary)
+    viz.save(scene.plot(), folder / "overview.png")
+    height, width = scene.regions.shape
+    found = facts | {"height": height, "width": width, "place": scene.place and scene.place._asdict()}
+    found |= {name: labels.areas().reset_index().to_dict("records") for name, labels in scene.maps.items()}
+    with write_atomic(folder / FOUND) as temporary:
+        temporary.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _files(photos: Sequence[str], out: Path) -> list[Path]:
+    """The files that are meant; of folders those with a picture's suffix, but nothing that went to ``out``."""
+    files = set()
+    for name in photos:
+        found = [Path(name)] if Path(name).exists() else [Path(match) for match in glob.glob(name, recursive=True)]
+        if not found:
+            raise ValueError(f"there is no photograph {name}; check the path.")
+        for path in found:
+            pictures = find_pictures(path, outside=out) if path.is_dir() else [path]
+            files.update(Path(os.path.abspath(picture)) for picture in pictures)
+    if not files:
+        raise ValueError(f"there are no photographs to parse; name files, or folders that hold {', '.join(SUFFIXES)}.")
+    return sorted(files)
+
+
+def _is_done(folder: Path, made: dict) -> bool:
+    """Whether the folder was made of this very photograph by this very model."""
+    try:
+        found = json.loads((folder / FOUND).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return False
+    return all(found.get(key) == value for key, value in made.items())

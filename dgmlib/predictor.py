@@ -1,0 +1,289 @@
+"""`Predictor`, the one door for a photograph: encode it once, then ask as often as you like.
+
+    scene = Predictor.load()("photo.jpg")
+    scene.objects.ids    # (H, W), and scene.objects.names
+    scene.place          # ("street", 0.93)
+    scene.groups(2)      # (H, W)
+    scene.click(120, 80)  # (H, W) bool
+    scene.explain("object", "car", level=2)  # (H, W)
+    scene.plot()
+
+Superpixels are found at the photograph's own size and follow it when it is scaled for the network, as in evaluation;
+all that comes back has the photograph's size again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import ArrayLike
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+
+from dgmlib import paths, superpixels
+from dgmlib.broden.loading import nearest, renumber, view
+from dgmlib.checkpoints import load_model
+from dgmlib.explain.clicks import ClickSession
+from dgmlib.explain.gradcam import GraphCAM, gradcam
+from dgmlib.groups import Grouping
+from dgmlib.labels import LabelMap, class_names, class_target, part_ids
+from dgmlib.parsing import Parsed, PerceptualParser
+from dgmlib.pictures import Picture, read_picture
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: The small DGM that comes with the project.
+CHECKPOINT = paths.RESULTS / "checkpoints" / "mini-dgm"
+SHOWN = 1000  # longest side of what `Scene.plot` draws, in pixels
+AT_ONCE = 2**26  # class scores that are held at the photograph's size, to spare memory
+
+
+class Place(NamedTuple):
+    """The kind of scene that a photograph shows, and its softmax probability."""
+
+    name: str
+    probability: float
+
+
+class Predictor:
+    """Runs a model on photographs, one by one.
+
+    Args:
+        model: its mode and device are left as they are.
+        short_side: photographs are scaled to it for the model, in pixels, as in `dgmlib.evaluation.evaluate`. Results
+            are best at the size the model was tested at, which is taken where its checkpoint says it, else 450.
+        max_size: the longest side likewise.
+        tasks: the heads to run; by default all that the model has. None of them is needed for groups and clicks.
+    """
+
+    def __init__(
+        self,
+        model: PerceptualParser,
+        short_side: int | None = None,
+        max_size: int = 1000,
+        tasks: Sequence[str] | None = None,
+    ):
+        recipe = getattr(model, "recipe", {})
+        known = (recipe.get("model") or {}) | recipe.get("facts", {})
+        self.model, self.max_size = model, max_size
+        self.short_side = short_side or known.get("short_side", 450)
+        self.max_regions = known.get("max_regions", 512)
+        self.tasks = tuple(model.heads) if tasks is None else tuple(tasks)
+
+    @classmethod
+    def load(cls, model: str | Path | PerceptualParser = CHECKPOINT, device: str = "cpu", **settings) -> "Predictor":
+        """Make a predictor of a trained model.
+
+        Args:
+            model: its path without suffix, see `load_model`; by default the small DGM of the project. Or a model.
+            device: where to put what is loaded; a model that is given stays where it is.
+            **settings: as for `Predictor`.
+
+        Raises:
+            FileNotFoundError: if a file is missing.
+            ValueError: if a file is damaged.
+        """
+        return cls(model if isinstance(model, torch.nn.Module) else load_model(model, device), **settings)
+
+    def __call__(self, photograph: Picture, regions: ArrayLike | None = None) -> "Scene":
+        """Encode a photograph.
+
+        Args:
+            photograph: a path, PIL picture or array, see `dgmlib.pictures.read_picture`.
+            regions: (H, W) superpixels, any numbers from 0; by default `superpixels.segment`.
+
+        Raises:
+            FileNotFoundError: for a path where nothing is.
+            ValueError: for a photograph that cannot be read, or regions that do not fit it.
+        """
+        photograph = read_picture(photograph)
+        if regions is None:
+            regions = superpixels.segment(photograph, self.max_regions)
+        regions = np.asarray(regions)
+        if regions.shape != photograph.shape[:2] or regions.dtype.kind not in "iu" or regions.min() < 0:
+            raise ValueError(
+                f"regions must be integers from 0 of the photograph's shape {photograph.shape[:2]}, "
+                f"not {regions.dtype} of shape {regions.shape}."
+            )
+        image, seen = view(photograph, regions, self.short_side, self.max_size)
+        image, seen = image.to(self.model.mean), seen.to(self.model.mean.device)
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            with torch.inference_mode():
+                parsed = self.model(image, seen, tasks=self.tasks)
+        finally:
+            self.model.train(was_training)
+        return Scene(self.model, photograph, _surviving(regions, seen.shape[1:]), (image, seen), parsed)
+
+
+class Scene:
+    """A photograph as a model sees it; made by `Predictor`.
+
+    Attributes:
+        model: what saw it.
+        photograph: (H, W, 3) uint8.
+        regions: (H, W) superpixels, numbered as the nodes of level 1. One that is lost when the photograph is scaled
+            down joins the nearest that is not.
+        seen: (1, 3, h, w) the scaled photograph in [0, 1] and (1, h, w) its superpixels, as the model took them.
+        levels: L, the highest level of groups; 0 without Deep Grouping Model.
+    """
+
+    def __init__(
+        self,
+        model: PerceptualParser,
+        photograph: np.ndarray,
+        regions: np.ndarray,
+        seen: tuple[Tensor, Tensor],
+        parsed: Parsed,
+    ):
+        self.model, self.photograph, self.regions, self.seen = model, photograph, regions, seen
+        self.levels = len(parsed.grouping.nodes) if parsed.grouping else 0
+        self._parsed, self._cams = parsed, {}
+
+    def __repr__(self) -> str:
+        height, width = self.regions.shape
+        return f"Scene({width} x {height} pixels, {self.regions.max() + 1} superpixels, {self.levels} levels)"
+
+    @cached_property
+    def objects(self) -> LabelMap | None:
+        """The object of every pixel; None if the model was not asked for objects."""
+        return self._classes("object")
+
+    @cached_property
+    def parts(self) -> LabelMap | None:
+        """The part of every pixel, looked for among those of its predicted object; see `class_names` for its names."""
+        if self.objects is None or "part" not in self._parsed:
+            return None
+        ids = np.ones(self.regions.shape, dtype=np.int32)
+        for thing, channels in self.model.vocabulary.part_slices.items():
+            here = self.objects.ids == thing
+            if here.any():
+                ids[here] = part_ids(self._best(self._parsed["part"][:, channels]), channels)[here]
+        return LabelMap(ids, class_names(self.model.vocabulary, "part"))
+
+    @cached_property
+    def materials(self) -> LabelMap | None:
+        """The material of every pixel; None if the model was not asked for materials."""
+        return self._classes("material")
+
+    @cached_property
+    def textures(self) -> LabelMap | None:
+        """The texture of every pixel, as Sec. 4 of the paper predicts it on natural images; None likewise."""
+        return self._classes("texture")
+
+    @cached_property
+    def place(self) -> Place | None:
+        """The kind of scene; None if the model was not asked for scenes."""
+        if "scene" not in self._parsed:
+            return None
+        probability, best = self._parsed["scene"][0].float().softmax(0).max(0)
+        return Place(self.model.vocabulary.scenes[int(best)], float(probability))
+
+    @property
+    def maps(self) -> dict[str, LabelMap]:
+        """The label maps that there are, of objects, parts, materials and textures, by these names."""
+        maps = {name: getattr(self, name) for name in ("objects", "parts", "materials", "textures")}
+        return {name: labels for name, labels in maps.items() if labels is not None}
+
+    @property
+    def grouping(self) -> Grouping:
+        """The groups of all levels as the model made them, on what it saw.
+
+        Raises:
+            ValueError: for a model without Deep Grouping Model.
+        """
+        if not self.levels:
+            raise ValueError(
+                "model has no Deep Grouping Model, so there are no groups to show, to click on or to explain with; "
+                'build or load one with dgm="full" or "no_top_down".'
+            )
+        return self._parsed.grouping
+
+    def groups(self, level: int) -> np.ndarray:
+        """Groups of a level, 1 (superpixels) to `levels`, as `Grouping.label_map` has them; (H, W) integers from 0.
+
+        Raises:
+            ValueError: for a level that the model does not have.
+        """
+        regions = torch.from_numpy(self.regions)[None].to(self.grouping.labels.device)
+        return replace(self.grouping, labels=regions).label_map(level)[0].cpu().numpy()
+
+    @cached_property
+    def clicks(self) -> ClickSession:
+        """The clicks on the photograph, which can be taken back, saved, and shown in `dgmlib.widgets.ClickWidget`."""
+        return ClickSession(self)
+
+    def click(self, x: int, y: int, positive: bool = True, level: int = 2) -> np.ndarray:
+        """Add a click to `clicks`; returns the (H, W) bool mask of all so far, see `ClickSession.click`."""
+        return self.clicks.click(x, y, positive, level)
+
+    def explain(self, task: str, name: str | None = None, level: int | None = None) -> np.ndarray:
+        """Which superpixels speak for a label: the heat map of `dgmlib.explain.gradcam`, (H, W), zero or more.
+
+        Args:
+            task: one of the model's.
+            name: the class, such as "car", or "car: wheel" for a part; by default the predicted scene or texture.
+            level: of the graph, from 1 to `levels`; by default the one whose map has the largest value.
+
+        Raises:
+            ValueError: for a model without Deep Grouping Model, or a task, name or level that it does not have.
+        """
+        if level is not None and not 1 <= level <= len(self.grouping.nodes):
+            raise ValueError(f"level must be 1 (superpixels) to {self.levels}, not {level}.")
+        if (task, name) not in self._cams:
+            self._cams[task, name] = self._cam(task, name)
+        maps = self._cams[task, name].superpixels  # of every level (1, N)
+        values = max(maps, key=torch.max) if level is None else maps[level - 1]
+        return values[0].float().cpu().numpy()[self.regions]
+
+    def plot(self) -> "Figure":
+        """Draw the photograph, its groups and its label maps, side by side."""
+        from dgmlib import viz  # which takes longer to import than a small photograph to parse
+
+        step = -(-max(self.regions.shape) // SHOWN)
+        groups = {level: self.groups(level)[::step, ::step] for level in range(2, self.levels + 1)}
+        titles = {f"level {level}: {len(np.unique(ids))} groups": ids for level, ids in groups.items()}
+        maps = {name: (labels.ids[::step, ::step], labels.names) for name, labels in self.maps.items()}
+        title = f"place: {self.place.name} ({self.place.probability:.0%})" if self.place else "image"
+        return viz.parsing(self.photograph[::step, ::step], maps, titles, title)
+
+    def _classes(self, task: str) -> LabelMap | None:
+        if task not in self._parsed:
+            return None
+        return LabelMap(self._best(self._parsed[task]), class_names(self.model.vocabulary, task))
+
+    def _best(self, logits: Tensor) -> np.ndarray:
+        """Class of every pixel, (1, C, h, w) -> (H, W): scaled bilinearly, a few channels at a time."""
+        size = self.regions.shape
+        best = logits.new_full(size, -torch.inf)
+        ids = torch.zeros(size, dtype=torch.int32, device=logits.device)
+        few = max(AT_ONCE // self.regions.size, 1)
+        for first in range(0, logits.shape[1], few):
+            scores = F.interpolate(logits[:, first : first + few], size, mode="bilinear", align_corners=False)
+            score, index = scores[0].max(0)  # (H, W)
+            better = score > best  # of equal ones the first
+            best, ids = torch.where(better, score, best), torch.where(better, index.int() + first, ids)
+        return ids.cpu().numpy()
+
+    def _cam(self, task: str, name: str | None) -> GraphCAM:
+        if task not in self.model.heads:
+            raise ValueError(f"this model has no head for {task!r}; it was built with {', '.join(self.model.heads)}.")
+        target = None if name is None else class_target(self.model.vocabulary, task, name)
+        return gradcam(self.model, *self.seen, task, target)
+
+
+def _surviving(regions: np.ndarray, shape: Sequence[int]) -> np.ndarray:
+    """Renumber superpixels as `view` does; those that it loses at its shape take the number of the nearest pixel's."""
+    rows, columns = (nearest(old, new) for old, new in zip(regions.shape, shape, strict=True))
+    lost = ~np.isin(regions, regions[np.ix_(rows, columns)])
+    if lost.any():
+        rows, columns = distance_transform_edt(lost, return_distances=False, return_indices=True)
+        regions = regions[rows, columns]
+    return renumber(regions)

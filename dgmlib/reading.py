@@ -1,0 +1,64 @@
+"""Reading: how the open sentences of the paper are read. The evidence is in results/reading.md and notebook 03."""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from dgmlib.groups import masked_mean
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How sentences of the paper are read that can be read in more than one way.
+
+    The default is the reading in which the graph is heard: what its nodes hold reaches the pixels. `AS_PRINTED` takes
+    Eq. 8 and U^l by the letter, and the graph is mute in it (results/reading.md, notebook 03).
+
+    Attributes:
+        edges: Ptilde. "grouping": the kernel of Eq. 1 normalised over the upper nodes, "by reusing the grouping results
+            in the bottom-up process" (Sec. 3.2). "updated": Eq. 8 as printed, with V^{l+1}, which Projection and TDMP
+            have moved to another space than V^l.
+        pooled: U^l in the graph. "unit": of length one as every other node, "all GraphSAGE layers in DGM are followed
+            by L2 normalization" (Sec. 5.2). "centred": less its mean over the image, then of length one. "raw".
+        first: V^1. "pooled": U^1 (Sec. 3). "neighbours": a GConv of the mean of a superpixel and its neighbours.
+        combine: what a graph convolution over U^l and V^l reads. "sum": their weighted sum (Eq. 6). "concat": both side
+            by side, as in GraphSAGE's algorithm.
+        bandwidth: sigma^2, which the paper does not give, relative to the mean squared distance of a level's nodes; it
+            never falls below 1e-4 of their mean squared length.
+        sigma2: a fixed sigma^2 instead.
+        start: weight that the residual layers' BatchNorm starts at.
+
+    Raises:
+        ValueError: if a bandwidth is not positive and finite.
+    """
+
+    edges: Literal["grouping", "updated"] = "grouping"
+    pooled: Literal["unit", "centred", "raw"] = "centred"
+    first: Literal["pooled", "neighbours"] = "pooled"
+    combine: Literal["sum", "concat"] = "concat"
+    bandwidth: float = 0.03
+    sigma2: float | None = None
+    start: float = 0.3
+
+    def __post_init__(self):
+        for name, value in (("bandwidth", self.bandwidth), ("sigma2", self.sigma2 if self.sigma2 is not None else 1.0)):
+            if not isinstance(value, int | float) or not 0 < value < inf:
+                raise ValueError(f"{name} must be a positive number, not {value!r}.")
+
+    def sigma_squared(self, lower: Tensor, lower_mask: Tensor, upper: Tensor, upper_mask: Tensor) -> Tensor | float:
+        """sigma^2 of Eq. 1 and 8 for nodes (B, N, D) and (B, M, D): a number, or one per image (B, 1, 1)."""
+        if self.sigma2 is not None:
+            return self.sigma2
+        with torch.no_grad():
+            means = [masked_mean(x, m) for x, m in ((lower, lower_mask), (upper, upper_mask))]  # (B, D) each
+            squares = [masked_mean(x.square(), m).sum(1) for x, m in ((lower, lower_mask), (upper, upper_mask))]
+            distance = sum(squares) - 2 * (means[0] * means[1]).sum(1)  # (B,) mean of |v_i - v_j|^2 over all pairs
+            # Nodes that are all but equal would be told apart by rounding errors, and gradients explode.
+            return (self.bandwidth * distance).clamp(min=1e-12 + 1e-4 * squares[0])[:, None, None]
+
+
+#: Eq. 8 and U^l as printed, a fixed sigma^2, residual layers that start at zero: what dgmlib 0.1 did.
+AS_PRINTED = Reading("updated", "raw", "neighbours", "sum", sigma2=0.5, start=0.0)

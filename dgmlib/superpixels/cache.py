@@ -1,0 +1,145 @@
+"""Superpixels kept on disk, for the loaders of data sets and for `dgmlib superpixels` alike.
+
+A map is a 16-bit PNG ``<folder>/superpixels-<max_regions>/<key>.png``. Inside it says what it was made of (pixels, cap,
+method) and holds a digest of itself. So a map that is damaged, or of another image, cap or method, is never read, but
+made anew.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed, effective_n_jobs
+from PIL import Image, PngImagePlugin
+from tqdm import tqdm
+
+from ..paths import write_atomic
+from ..pictures import SUFFIXES, find_pictures, read_picture
+from .segmentation import segment
+
+_NOTE = "dgmlib superpixels"  # the PNG's text chunk that says what the map was made of
+_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on a damaged file
+
+
+class RegionMaps:
+    """The superpixel maps below a folder: read where they are there and sound, computed and kept where not.
+
+    Maps are written whole or not at all, so several processes may share the folder.
+
+    Args:
+        folder: where ``superpixels-<max_regions>`` is kept. Data sets with the same keys need a folder each, or one's
+            maps replace the other's.
+        max_regions: the most superpixels of one image, 1 to 65535.
+
+    Raises:
+        ValueError: a cap that 16 bits do not hold.
+    """
+
+    def __init__(self, folder: str | Path, max_regions: int = 512):
+        if not 1 <= max_regions <= 65535:
+            raise ValueError(f"max_regions is {max_regions}; superpixel maps hold 1 to 65535 regions.")
+        self.folder = Path(folder) / f"superpixels-{max_regions}"
+        self.max_regions = max_regions
+        # What the method makes of a fixed picture stands for its version.
+        probe = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+        self.method = _digest(segment(probe, 16))
+
+    def path(self, key: str) -> Path:
+        """Locate an image's map."""
+        return self.folder / f"{key}.png"
+
+    def facts(self, image: np.ndarray) -> dict[str, str | int]:
+        """Say what an image's map is made of: a digest of its pixels, the cap, and a digest of the method."""
+        return {"pixels": _digest(image), "max_regions": self.max_regions, "method": self.method}
+
+    def read(self, key: str, image: np.ndarray) -> np.ndarray | None:
+        """Read an image's map, (H, W) int32; None where there is no sound one of this very image."""
+        try:
+            with Image.open(self.path(key)) as file:
+                regions = np.asarray(file).astype(np.int32)
+                note = file.info.get(_NOTE)
+        except _DAMAGED:
+            return None
+        return regions if note == self._note(image, regions) else None
+
+    def __call__(self, key: str, image: np.ndarray) -> np.ndarray:
+        """Give the superpixels of an image, (H, W) int32 labels 0..n-1.
+
+        Args:
+            key: the image's name within the folder, a relative path.
+            image: as `segment` takes it.
+        """
+        regions = self.read(key, image)
+        if regions is None:
+            regions = segment(image, self.max_regions)
+            texts = PngImagePlugin.PngInfo()
+            texts.add_text(_NOTE, self._note(image, regions))
+            with write_atomic(self.path(key)) as temporary:
+                Image.fromarray(regions.astype(np.uint16)).save(temporary, pnginfo=texts)
+        return regions
+
+    def _note(self, image: np.ndarray, regions: np.ndarray) -> str:
+        return json.dumps({**self.facts(image), "regions": _digest(regions)})  # Pillow checks no sums of its pixels
+
+
+def _digest(array: np.ndarray) -> str:
+    digest = hashlib.blake2b(f"{array.dtype} {array.shape}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
+
+
+def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_regions: int = 512) -> dict[str, str]:
+    """Compute the superpixels of all images in a folder and its sub-folders, as `RegionMaps` keeps them.
+
+    Run again, it goes on where it was interrupted, and redoes only maps whose image, cap or method has changed. The
+    map of ``street/001.jpg`` is ``RegionMaps(out)("street/001.jpg", read_picture(...))``, its file
+    ``out/superpixels-512/street/001.jpg.png``; ``manifest.jsonl`` beside the maps has a line for each. The work goes
+    through joblib, so that its ``backend`` sends it to a cluster that shares the two folders; Dask's
+    (``pip install dask distributed``), for example::
+
+        with joblib.parallel_config(backend="dask", scheduler_host="tcp://scheduler:8786"):
+            superpixels.precompute("photos", "maps", workers=64)
+
+    Args:
+        folder: images; folders named ``superpixels-...`` in it are passed over.
+        out: where the maps go.
+        workers: processes, -1 for one per core; four times as many images are handed out at a time.
+        max_regions: the most regions of a map, at most 65535.
+
+    Returns:
+        the images without a map, and why.
+    """
+    folder, maps = Path(folder), RegionMaps(out, max_regions)
+    names = [path.relative_to(folder).as_posix() for path in find_pictures(folder)]
+    names = [name for name in names if "/superpixels-" not in f"/{name.rpartition('/')[0]}"]
+    if not names:
+        raise ValueError(f"{folder} has no images ({', '.join(SUFFIXES)}); pass a folder that has.")
+    lines, failed = [], {}
+    size = 4 * effective_n_jobs(workers)
+    # In batches, because not every joblib backend hands results over one by one.
+    with tqdm(total=len(names), unit="image", desc="superpixels", disable=None) as bar, Parallel(workers) as pool:
+        for start in range(0, len(names), size):
+            batch = names[start : start + size]
+            for name, made in zip(batch, pool(delayed(_make)(maps, folder, name) for name in batch), strict=True):
+                if isinstance(made, str):
+                    failed[name] = made
+                else:
+                    lines.append(json.dumps({"image": name, **made}) + "\n")
+            bar.update(len(batch))
+    with write_atomic(maps.folder / "manifest.jsonl") as temporary:
+        temporary.write_text("".join(lines))
+    print(f"{len(lines)} superpixel maps in {maps.folder}")
+    for name, reason in failed.items():
+        print(f"no map for {folder / name}: {reason}")
+    return failed
+
+
+def _make(maps: RegionMaps, folder: Path, name: str) -> dict | str:
+    """Make or check the map of one image file; give what it is made of, or say what is wrong with the image."""
+    try:
+        image = read_picture(folder / name)
+    except (OSError, ValueError) as error:
+        return str(error).removeprefix(f"{folder / name} ")
+    maps(name, image)
+    return maps.facts(image)

@@ -1,0 +1,147 @@
+"""PASCAL: objects of Context, parts of PASCAL-Part, and what their files can get wrong."""
+
+import numpy as np
+import pytest
+import scipy.io
+from broden_tree import CONTEXT as CONTEXT_LABELS
+from broden_tree import OBJECTS, PASCAL_SHAPE, assert_told, box, structs, write_tree
+
+from dgmlib.broden import BrodenError, BrodenPlus
+from dgmlib.broden.files import UnreadableFileError, WrongSizeError
+from dgmlib.broden.pascal import part_name, read_part_names
+
+CONTEXT = "pascal/context/trainval/2008_000002.mat"
+PART = "pascal/part/Annotations_Part/2008_000002.mat"
+
+
+def test_pascal_objects_come_from_context_alone(samples):
+    objects = samples["pascal/2008_000002"]["object"]
+    assert (objects[:2] == 0).all()  # "unknown"
+    assert (objects[2:20] == OBJECTS.index("sky")).all()
+    assert (objects[20:, :18] == OBJECTS.index("car")).all()
+    assert (objects[20:, 18:] == OBJECTS.index("person")).all()
+
+
+def test_pascal_parts_are_merged_in_file_order(samples):
+    sample = samples["pascal/2008_000002"]
+    expected = np.zeros(PASCAL_SHAPE, dtype=int)
+    expected[30:40, 2:12] = 1  # wheel
+    expected[36:44, 0:8] = 0  # the empty name ("frontside") is no part, but it overwrites the wheel
+    expected[34:42, 10:18] = 0  # the person's leg, later, reaches over the car: not one of its parts
+    expected[34:42, 18:30] = 2  # leg, on the person
+    np.testing.assert_array_equal(sample["part"], expected)
+    assert sample["part_valid"].tolist() == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("key", "comment", "name"),
+    [
+        ("lfuleg", "left front upper leg", "leg"),
+        ("engine_3", "multiple engines", "engine"),
+        ("cfrontside_2", "coach front side", "coach"),
+        ("hroofside", "head roof side", "head roof"),
+        ("headlight_1", "", "headlight"),
+        ("rbho", "", "hoof"),
+        ("bwheel", "", "wheel"),
+        ("leftmirror", "", "mirror"),
+        ("roofside", "", "roof"),
+        ("frontside", "", ""),
+        ("handlebar", "handle bar", "handle bar"),
+        ("handlebar", "", "handlebar"),
+    ],
+)
+def test_part_names_lose_side_and_number(key, comment, name):
+    assert part_name(key, comment) == name
+
+
+def test_part2ind_is_read_where_there_is_no_csv(tmp_path):
+    (tmp_path / "part2ind.m").write_text(
+        "function pimap = part2ind()\n"
+        "% pimap{15}('llleg')      = 19;               % left lower leg\n"
+        "for ii = 1:20\n    pimap{ii} = containers.Map('KeyType','char','ValueType','int32');\nend\n"
+        "% [boat]\n% only has silhouette mask\n\n"
+        "% [bus]\npimap{6}('fliplate')    = 8;                % front license plate\n"
+        "for ii = 1:2\n    pimap{6}(sprintf('door_%d',ii)) = 10 + ii;\nend\n"
+        "pimap{6}('frontside')   = 1;\n\n"
+        "% [car]\nkeySet = keys(pimap{6});\nvalueSet = values(pimap{6});\n"
+        "pimap{7} = containers.Map(keySet, valueSet);         % car has the same set of parts with bus\n"
+        "for ii = 1:2\n    pimap{7}(sprintf('wheel_%d', ii)) = 20+ii;  % multiple wheels\nend\n"
+    )
+    bus = {"fliplate": "license plate", "door_1": "door", "door_2": "door", "frontside": ""}
+    car = {**bus, "wheel_1": "wheel", "wheel_2": "wheel"}
+    expected = {("bus", key): name for key, name in bus.items()} | {("car", key): name for key, name in car.items()}
+    assert read_part_names(tmp_path) == expected
+
+
+def test_raw_label_that_nobody_lists_is_zero_up_to_the_last_name(tmp_path):
+    root = write_tree(tmp_path)
+    path = root / CONTEXT
+    scipy.io.savemat(path, {"LabelMap": np.full(PASCAL_SHAPE, CONTEXT_LABELS["unknown"], dtype=np.uint16)})
+    assert not BrodenPlus(root, "train", tasks=("object",))[2]["object"].any()
+
+
+def test_no_pascal_annotations_at_all(root):
+    (root / "pascal" / "part" / "Annotations_Part").rename(root / "away")
+    assert_told(root, BrodenError, "Annotations_Part", "pascal_part_dataset/trainval.tar.gz")
+
+
+def test_part_mask_of_another_size(root):
+    parts = structs([{"part_name": "head", "mask": box((9, 9), 0, 4, 0, 4)}])
+    things = structs([{"class": "person", "class_ind": 15, "mask": box((9, 9), 0, 9, 0, 9), "parts": parts}])
+    scipy.io.savemat(root / PART, {"anno": {"imname": "x", "objects": things}})
+    assert_told(root, WrongSizeError, PART, r"part mask .*restore")
+
+
+def test_mat_without_the_variable(root):
+    scipy.io.savemat(root / CONTEXT, {"Labels": np.ones(PASCAL_SHAPE)})
+    assert_told(root, UnreadableFileError, CONTEXT, "no variable 'LabelMap'.*restore")
+
+
+def test_annotation_without_its_fields(root):
+    scipy.io.savemat(root / PART, {"anno": {"imname": "x"}})
+    assert_told(root, UnreadableFileError, PART, "lacks a field.*restore")
+
+
+@pytest.mark.parametrize("content", ["text", {"a": 1}, np.ones(3), np.array([["a"]], dtype=object)])
+def test_context_that_is_no_map(root, content):
+    scipy.io.savemat(root / CONTEXT, {"LabelMap": content})
+    assert_told(root, UnreadableFileError, CONTEXT, "no map of labels; restore")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("mask", 1, r"part mask of \(\) pixels"),
+        ("mask", "text", r"part mask of \(\) pixels"),
+        ("part_name", np.arange(3), "part_name is no text"),
+        ("part_name", np.zeros((0, 0)), "part_name is no text"),
+    ],
+)
+def test_part_of_another_kind(root, field, value, told):
+    part = {"part_name": "head", "mask": box(PASCAL_SHAPE, 0, 4, 0, 4)} | {field: value}
+    thing = {"class": "person", "class_ind": 15, "mask": 0, "parts": structs([part])}
+    scipy.io.savemat(root / PART, {"anno": {"imname": "x", "objects": structs([thing])}})
+    assert_told(root, BrodenError, PART, f"{told}.*restore")
+
+
+def test_unknown_part_name(root):
+    parts = structs([{"part_name": "fin", "mask": box(PASCAL_SHAPE, 0, 4, 0, 4)}])
+    thing = {"class": "car", "class_ind": 7, "mask": box(PASCAL_SHAPE, 0, 9, 0, 9), "parts": parts}
+    scipy.io.savemat(root / PART, {"anno": {"imname": "x", "objects": structs([thing])}})
+    assert_told(root, BrodenError, PART, "unknown part 'fin' of 'car'; add it")
+
+
+def test_image_without_annotated_objects(root):
+    scipy.io.savemat(root / PART, {"anno": {"imname": "x", "objects": np.zeros((0, 0))}})
+    assert not BrodenPlus(root, "train")[2]["part_valid"].any()
+
+
+def test_one_annotation_too_many_shifts_all_that_follow(root):
+    (root / PART).with_name("2008_000005.mat").write_bytes((root / PART).read_bytes())
+    assert_told(root, BrodenError, "Annotations_Part holds 3 .mat files where the lists count 2", "restore exactly")
+
+
+def test_part2ind_that_copies_from_nowhere(tmp_path):
+    (tmp_path / "part2ind.m").write_text("% [car]\nkeySet = keys(pimap{6});\n")
+    with pytest.raises(BrodenError, match=r"part2ind\.m copies parts of object '6', which it never names; copy"):
+        read_part_names(tmp_path)

@@ -1,0 +1,107 @@
+"""The command line: help for every command, mistakes in one sentence, names that have changed."""
+
+import pandas as pd
+import pytest
+
+from dgmlib import __main__ as cli
+from dgmlib.measure.study import Study
+
+
+def test_every_command_explains_itself(capsys):
+    groups = {name: names for name, names in cli.COMMANDS.items() if isinstance(names, dict)}
+    commands = [[name] for name in cli.COMMANDS] + [[group, name] for group in groups for name in groups[group]]
+    for command in commands:
+        with pytest.raises(SystemExit) as exit_:
+            cli.main([*command, "--help"])
+        assert exit_.value.code == 0
+        text = capsys.readouterr().out
+        assert "usage: dgmlib" in text
+        assert "--help" in text
+
+
+def test_mistakes_are_one_sentence_without_a_traceback():
+    with pytest.raises(SystemExit, match="dgmlib: there is no preset 'huge'; choose one of paper, mini, smoke"):
+        cli.main(["train", "--profile", "huge"])
+    with pytest.raises(SystemExit, match="dgmlib: there is no 'GDM'; choose one of OCNet, APCNet, UPerNet, DGM"):
+        cli.main(["train", "--model", "GDM"])
+    with pytest.raises(SystemExit, match=r"dgmlib: there is no model nowhere: nowhere\.json is missing"):
+        cli.main(["evaluate", "nowhere", "--profile", "smoke"])
+
+
+@pytest.mark.parametrize(
+    "command", [["train"], ["evaluate", "model"], ["measure", "table1"], ["measure", "clicks"], ["reproduce"]]
+)
+def test_a_mistyped_folder_is_told_and_not_filled_with_broden_mini(command, tmp_path, monkeypatch):
+    monkeypatch.setattr("dgmlib.load_model", lambda path: None)
+    with pytest.raises(SystemExit, match=r"dgmlib: there is no folder .*brodn; data has to name one that exists"):
+        cli.main([*command, "--data", str(tmp_path / "brodn")])
+    assert not (tmp_path / "brodn").exists()
+
+
+def test_a_folder_of_something_else_is_told_with_what_may_be_meant(tmp_path):
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(SystemExit, match=r"something else .* an empty folder .* names\.txt, .* --profile paper"):
+        cli.main(["train", "--data", str(tmp_path)])
+
+
+def test_all_of_a_table_is_printed(monkeypatch, capsys):
+    table = pd.DataFrame([[f"value {i}" for i in range(40)]] * 100, columns=[f"column {i}" for i in range(40)])
+    monkeypatch.setattr(cli, "call", lambda *_: table)
+    with pytest.raises(SystemExit):
+        cli.main(["measure", "loader"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 101
+    assert [line.count("value") for line in lines[1:]] == [40] * 100
+
+
+def test_an_interruption_promises_only_what_holds_for_every_command(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "call", interrupted)
+    with pytest.raises(SystemExit, match=r"^interrupted; run the same command again$"):
+        cli.main(["broden", "check", "ROOT"])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (["overhead"], "measure table3"),
+        (["bench"], "measure"),
+        (["bench", "modules", "--repeats", "3"], "measure modules"),
+        (["bench", "loader"], "measure loader"),
+        (["superpixels", "benchmark", "--data", "D"], "measure superpixels"),
+        (["superpixels", "kept-aside"], "measure kept-aside"),
+    ],
+)
+def test_names_that_have_changed_are_told(old, new):
+    name = " ".join(old[:2]) if len(old) > 1 else old[0]
+    with pytest.raises(SystemExit, match=f"^dgmlib: `dgmlib {name}` is now `dgmlib {new}`"):
+        cli.main(old)
+    group, *rest = new.split()
+    assert not rest or rest[0] in cli.COMMANDS[group]
+
+
+def test_a_study_s_options_are_a_command_s_own(monkeypatch, capsys):
+    monkeypatch.setattr("dgmlib.measure.clicks.measure", measure)
+    options = "--folders A B --images 3 --training-images 5 --short-side 64"
+    with pytest.raises(SystemExit):
+        cli.main(["measure", "clicks", "runs/m/model", *options.split()])
+    assert capsys.readouterr().out == "runs/m/model A,B 3 5 64 2\n"
+    with pytest.raises(SystemExit):
+        cli.main(["measure", "clicks"])
+    assert capsys.readouterr().out.endswith("mini-dgm  40 20 None 2\n")
+
+
+def measure(study: Study = Study(images=40), training_images: int = 20) -> str:
+    """Stand in for a measurement."""
+    folders = ",".join(map(str, study.folders))
+    return f"{study.model} {folders} {study.images} {training_images} {study.short_side} {study.workers}"
+
+
+def test_a_folder_after_superpixels_is_short_for_compute(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr("dgmlib.superpixels.precompute", lambda *call: seen.append(call))
+    with pytest.raises(SystemExit):
+        cli.main(["superpixels", "photos", "--out", str(tmp_path)])
+    assert [call[0].name for call in seen] == ["photos"]

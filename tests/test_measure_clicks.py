@@ -1,0 +1,198 @@
+"""Clicks, measured: the simulated user, what it clicks beside, and the table they make."""
+
+import itertools
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from tiny import PHOTO
+
+from dgmlib import BrodenPlus, PerceptualParser, Predictor, save_model
+from dgmlib.broden.folder import FolderDataset
+from dgmlib.measure import clicks
+from dgmlib.measure.clicks import ColourFlood, best_choice, centre, next_click, objects, simulate
+from dgmlib.measure.study import Study
+
+RNG = np.random.default_rng(0)
+
+
+def test_first_click_is_the_pixel_farthest_from_the_border():
+    target = np.zeros((20, 30), dtype=bool)
+    target[3:8, 10:15] = True
+    target[5, 15:29] = True  # a long tail does not move the middle
+    assert next_click(target, np.zeros_like(target)) == (12, 5, True)
+
+
+def test_the_image_s_border_is_a_border():
+    assert centre(np.ones((5, 9), dtype=bool)) in {(x, 2) for x in range(2, 7)}
+
+
+def test_next_click_goes_to_the_largest_wrong_region():
+    target = np.zeros((20, 20), dtype=bool)
+    target[2:7, 2:7] = True
+    mask = target.copy()
+    mask[2, 2] = False  # one pixel missing
+    mask[12:15, 12:15] = True  # nine too many
+    assert next_click(target, mask) == (13, 13, False)
+    mask[12:15, 12:15] = False
+    assert next_click(target, mask) == (2, 2, True)
+    assert next_click(target, target) is None
+
+
+def test_simulation_counts_the_overlap_after_every_click():
+    target = np.zeros((6, 12), dtype=bool)
+    target[:, :9] = True
+    answers = iter([np.ones((6, 12), dtype=bool), target])
+    asked = []
+
+    def click(x, y, positive):
+        asked.append(positive)
+        return next(answers)
+
+    assert simulate(click, target, 4) == [9 / 12, 1.0, 1.0, 1.0]  # it stops clicking when all is right
+    assert asked == [True, False]
+
+
+def test_objects_are_connected_large_enough_and_labelled():
+    labels = np.zeros((10, 20), dtype=int)
+    labels[:4, :4] = labels[6:, 10:14] = 3  # one class, two objects
+    labels[8, 18] = 5  # half a percent
+    labels[0:4, 6:9] = 5
+    found = list(objects(labels))
+    assert sorted(int(target.sum()) for target in found) == [12, 16, 16]
+    assert not any(target[labels == 0].any() for target in found)
+
+
+def test_best_choice_is_the_best_of_all_choices():
+    for _ in range(20):
+        regions = np.sort(RNG.integers(0, 6, 60)).reshape(6, 10)
+        regions = np.unique(regions, return_inverse=True)[1].reshape(6, 10)
+        target = RNG.random((6, 10)) < 0.4
+        scores = []
+        for chosen in itertools.product([False, True], repeat=int(regions.max()) + 1):
+            mask = np.array(chosen)[regions]
+            scores.append((mask & target).sum() / (mask | target).sum())
+        assert best_choice(regions, target) == pytest.approx(max(scores))
+
+
+def test_flood_takes_connected_pixels_of_a_similar_colour():
+    lab = np.zeros((4, 9, 3))
+    lab[:, 3] = 50  # a wall between two equal sides
+    lab[0, 0] = 4
+    flood = ColourFlood(lab, tolerance=10)
+    mask = flood.click(1, 2)
+    assert mask.sum() == 12
+    assert mask[:, :3].all()
+    mask = flood.click(0, 0, positive=False)  # closer in colour only to itself
+    assert mask.sum() == 11
+    assert not mask[0, 0]
+
+
+# the table
+
+
+def test_the_best_setting_is_chosen_for_every_method_and_level():
+    tried = pd.DataFrame(
+        [("DGM", 2, 0.1, 0.3), ("DGM", 2, 0.5, 0.4), ("DGM", 3, 0.1, 0.2), ("superpixel only", 1, np.nan, 0.1)] * 2,
+        columns=["method", "level", "setting", "IoU"],
+    )
+    assert str(clicks.choose(tried)) == str([("DGM", 2, 0.5), ("DGM", 3, 0.1), ("superpixel only", 1, np.nan)])
+
+
+@pytest.fixture(scope="module")
+def measured(model, smoke_data):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clicks, "THRESHOLDS", (0.3, 0.9))
+        patch.setattr(clicks, "TOLERANCES", (5.0, 20.0))
+        sets = {"Broden-mini (smoke)": tuple(BrodenPlus(smoke_data, split, ("object",)) for split in ("train", "val"))}
+        return clicks.compare(model, sets, Study(short_side=64, images=2, workers=1), 1)
+
+
+def test_benchmark_measures_every_method_level_and_number_of_clicks(measured):
+    rows = measured[measured["method"] != clicks.BOUND]
+    assert sorted(rows["clicks"].unique()) == [1, 2, 3, 5]
+    ways = rows.groupby("method")["level"].unique().map(list).to_dict()
+    climbing = {method: [2, 3, 4] for method in (clicks.DGM, clicks.CORRECTED, clicks.UNTRAINED)}
+    assert ways == climbing | {clicks.SUPERPIXEL: [1], clicks.FLOOD: [0]}
+    assert (measured["objects"] == measured["objects"].iloc[0]).all()
+    assert measured["IoU"].between(0, 1).all()
+    first = measured[measured["clicks"] == 1].set_index(["method", "level"])["IoU"]
+    (bound,) = measured.loc[measured["method"] == clicks.BOUND, "IoU"]
+    assert first[clicks.SUPERPIXEL, 1] <= bound
+    settings = dict(zip(zip(rows["method"], rows["level"], strict=True), rows["setting"], strict=True))
+    if settings[clicks.DGM, 2] == settings[clicks.CORRECTED, 2]:
+        assert first[clicks.DGM, 2] == first[clicks.CORRECTED, 2]  # the first click is the same
+
+
+def test_markdown_has_a_table_for_every_model_and_data(measured):
+    table = pd.concat([measured.assign(model="a"), measured.assign(model="b", data="other")])
+    text = clicks.render(table)
+    assert "**Broden-mini (smoke)**, model a, " in text
+    assert "**other**, model b, " in text
+    assert text.count("| superpixel only | 1 | - | 0.") == 2
+    assert text.count("| 1 click | 2 clicks | 3 clicks | 5 clicks |") == 2
+    assert text.count("| flood by colour | - | ") == 2
+    assert clicks.BOUND not in text
+    assert len(clicks.wide(measured)) == 1 + 3 * 3 + 1
+
+
+def test_measuring_writes_and_adds(model, measured, tmp_path, monkeypatch):
+    save_model(model, tmp_path / "mine")
+    seen = {}
+
+    def fake(network, sets, *rest):
+        seen.update(sets)
+        return pd.concat([measured.assign(data=name) for name in sets])
+
+    monkeypatch.setattr(clicks, "compare", fake)
+    for folder in ("street", "cars"):
+        for split in ("train", "val"):
+            for kind in ("images", "labels"):
+                (tmp_path / folder / split / kind).mkdir(parents=True)
+                Image.fromarray(PHOTO[..., 0] // 200).save(tmp_path / folder / split / kind / "a.png")
+        (tmp_path / folder / "names.txt").write_text("-\nroad\n")
+        text = clicks.measure(Study(tmp_path / "mine", (tmp_path / folder,), out=tmp_path / "results"))
+    assert list(seen) == ["street", "cars"]
+    assert [split.split for split in seen["cars"]] == ["train", "val"]
+    assert "**street**, model mine" in text
+    assert (tmp_path / "results" / "clicks.md").read_text() == text
+    assert len(pd.read_csv(tmp_path / "results" / "clicks.csv")) == 2 * len(measured)
+    facts = json.loads((tmp_path / "results" / "clicks.json").read_text())["measured"]
+    assert facts["mine on street"]["smallest_object"] == 0.01
+    assert len(facts["mine on street"]["weights"]) == 16  # digits of the weights' hash
+
+
+def test_benchmark_says_what_is_missing(model, smoke_data, monkeypatch):
+    sets = {"scenes": (BrodenPlus(smoke_data, "train", ("object",)),) * 2}
+    with pytest.raises(ValueError, match="no Deep Grouping Model"):
+        clicks.compare(PerceptualParser.from_preset("smoke", dgm=None), sets, Study(workers=1))
+    monkeypatch.setattr(clicks, "objects", lambda labels: iter(()))
+    with pytest.raises(ValueError, match="scenes, choosing: no object covers 1% of one of 1 images"):
+        clicks.compare(model, sets, Study(workers=1), training_images=1)
+
+
+@pytest.mark.skipif("DGM_REAL_DATA" not in os.environ, reason="DGM_REAL_DATA does not name the folder of real images")
+def test_a_click_on_a_real_frame(model, tmp_path):
+    names = [
+        "sky",
+        "building",
+        "pole",
+        "road",
+        "pavement",
+        "tree",
+        "sign",
+        "fence",
+        "car",
+        "pedestrian",
+        "bicyclist",
+        "-",
+    ]
+    frames = FolderDataset(Path(os.environ["DGM_REAL_DATA"]) / "camvid320", "val", names, cache=tmp_path)
+    sample = frames[0]
+    target = next(objects(sample["object"]))
+    scores = simulate(Predictor(model, short_side=64)(sample["image"]).click, target, 3)
+    assert 0 < max(scores) < 1

@@ -1,0 +1,91 @@
+"""The shape of every measurement: images in order; tables with their origin, that grow by model and data."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import dgmlib
+from dgmlib import save_model
+from dgmlib.measure.study import Study, markdown, publish, rows_of, untrained
+
+
+def squares(dataset, index):
+    return [{"square": dataset[index] ** 2, "half": half} for half in (0, 1)]
+
+
+def test_images_are_spread_evenly_and_rows_come_in_their_order():
+    sets = {"ten": np.arange(10), "two": np.array([7, 8])}
+    rows = rows_of(squares, sets, images=4, workers=1)
+    assert list(rows) == ["data", "image", "square", "half"]
+    assert rows.loc[rows["half"] == 0, "image"].tolist() == [0, 3, 6, 9, 0, 1]
+    assert rows.loc[rows["half"] == 1, "square"].tolist() == [0, 9, 36, 81, 49, 64]
+    assert len(rows_of(squares, sets)) == 24
+
+
+def test_a_table_is_written_with_its_text_and_where_it_comes_from(tmp_path):
+    table = pd.DataFrame({"a": [1 / 3], "b": ["x"]})
+    assert (
+        publish("name", table, markdown(table.round(2)), tmp_path, side=7) == "| a | b |\n| --- | --- |\n| 0.33 | x |"
+    )
+    assert (tmp_path / "name.md").read_text() == "| a | b |\n| --- | --- |\n| 0.33 | x |"
+    assert (tmp_path / "name.csv").read_text() == "a,b\n0.333333,x\n"
+    facts = json.loads((tmp_path / "name.json").read_text())
+    assert facts["side"] == 7
+    assert {"commit", "device", "python", "packages"} <= set(facts)
+
+
+def test_tables_keep_the_rows_of_other_data_and_models_and_replace_their_own(model, tmp_path):
+    for name in ("tiny", "other"):
+        save_model(model, tmp_path / name)
+    study = Study(tmp_path / "tiny", out=tmp_path)
+    table = pd.DataFrame({"data": ["drawn"] * 2, "model": ["tiny"] * 2, "value": [0.1, 0.2]})
+    seen = []
+
+    def render(rows):
+        seen.append(rows)
+        return "the text"
+
+    study.publish("scores", table, render, steps=3)
+    study.publish("scores", table.assign(data="real"), render, steps=4)
+    replace(study, model=tmp_path / "other").publish("scores", table.assign(model="other"), render, steps=5)
+    assert study.publish("scores", table.assign(value=0.5), render, steps=6) == "the text"
+    again = seen[-1]
+    assert len(again) == 3 * len(table)
+    assert (again.loc[(again["data"] == "drawn") & (again["model"] == "tiny"), "value"] == 0.5).all()
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "scores.csv"), again)
+    facts = json.loads((tmp_path / "scores.json").read_text())["measured"]
+    assert {pair: one["steps"] for pair, one in facts.items()} == {
+        "tiny on drawn": 6, "tiny on real": 4, "other on drawn": 5
+    }  # fmt: skip
+    assert all(len(one["weights"]) == 16 and "commit" in one for one in facts.values())
+
+
+def test_the_short_side_is_the_profile_s_unless_one_is_given():
+    assert (Study(profile="smoke").side, Study(profile="mini").side, Study(short_side=99).side) == (64, 128, 99)
+    with pytest.raises(ValueError, match="there is no preset 'huge'"):
+        _ = Study(profile="huge").side
+
+
+def test_random_weights_are_other_weights_and_leave_the_random_state_alone(model):
+    state = torch.get_rng_state()
+    other = untrained(model, seed=3)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert other.recipe == model.recipe
+    assert not torch.equal(next(other.dgm.parameters()), next(model.dgm.parameters()))
+
+
+def test_no_figure_is_measured_with_and_nothing_measured_is_built_on():
+    root = Path(dgmlib.__file__).parent
+    for path in root.rglob("*.py"):
+        names = re.findall(r"^\s*(?:from|import) (dgmlib\.?\S*)(?: import (.*))?", path.read_text(), re.M)
+        imported = {f"{module}.{name.strip()}" for module, listed in names for name in listed.split(",")}
+        parts = {name.split(".")[1] for name in imported}
+        where = path.relative_to(root).as_posix()
+        assert "measure" not in parts or where.startswith(("measure/", "reproduce.py", "__main__.py")), where
+        assert "viz" not in parts or not where.startswith("measure/"), where

@@ -1,0 +1,64 @@
+"""Presets: what they are for, what a network's numbers may be, where classes come from."""
+
+from dataclasses import replace
+
+import pytest
+
+from dgmlib import mini, presets
+from dgmlib.experiments import SETTINGS
+
+
+@pytest.mark.parametrize("name", ["paper", "mini", "smoke"])
+def test_table_2_is_trained_on_objects_alone_with_a_classifier_and_tested_at_several_scales(name):
+    five, one = presets.get(name), presets.get(f"{name}-objects")
+    assert five.settings == ("O+P+S", "O+P+S+M+T")
+    assert [SETTINGS[setting] for setting in one.settings] == [("object",)]
+    assert (five.model.head, one.model.head) == ("3x3", "1x1")
+    assert not five.testing.multi_scale
+    assert len(one.testing.multi_scale) > 1
+    assert one == replace(one, model=replace(one.model, dim=five.model.dim, max_regions=five.model.max_regions))
+
+
+def test_only_the_paper_s_presets_ask_for_the_user_s_data():
+    assert {name for name, preset in presets.PRESETS.items() if not preset.mini} == {"paper", "paper-objects"}
+    assert presets.get("smoke").vocabulary() == mini.vocabulary()
+    with pytest.raises(ValueError, match=r"preset 'paper' needs vocabulary=: for Broden\+, .*read_vocabulary"):
+        presets.get("paper").vocabulary()
+
+
+def test_an_unknown_preset_is_told_with_those_there_are():
+    with pytest.raises(ValueError, match="there is no preset 'huge'; choose one of paper, mini, smoke, paper-objects"):
+        presets.get("huge")
+
+
+def test_weights_to_start_from_change_nothing_else():
+    smoke = presets.get("smoke")
+    assert presets.with_weights(smoke, "") is smoke
+    started = presets.with_weights(smoke, "imagenet")
+    assert started.model.pretrained == "imagenet"
+    assert replace(started, model=smoke.model) == smoke
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("em_iterations", 1e12),
+        ("em_iterations", 10**12),
+        ("max_regions", None),
+        ("max_regions", "4"),
+        ("max_regions", 2.5),
+        ("dim", 0),
+        ("width", True),
+        ("em_iterations_testing", 0),
+    ],
+)
+def test_numbers_that_no_network_has_are_refused_by_name(field, value):
+    with pytest.raises(ValueError, match=f"^{field} must be a .* number.*, not {value!r}".replace("+", r"\+")):
+        presets.ModelConfig(**{field: value})
+
+
+@pytest.mark.parametrize("field", ["sigma2", "bandwidth"])
+@pytest.mark.parametrize("value", [0.0, -1, float("nan"), float("inf"), "0.5"])
+def test_bandwidths_are_positive(field, value):
+    with pytest.raises(ValueError, match=f"^{field} must be a positive number, not {value!r}"):
+        presets.ModelConfig(reading={field: value})  # as a recipe has it

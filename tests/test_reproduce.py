@@ -1,0 +1,140 @@
+"""The driver: parameters checked, notebooks executed when what they read has changed, the last good copy kept."""
+
+import json
+
+import nbformat
+import papermill
+import pytest
+
+import dgmlib
+from dgmlib import paths, reproduce
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """A project with one tiny notebook."""
+    v4 = nbformat.v4
+    parameters = v4.new_code_cell('profile = "smoke"  # preset\nout = ""  # folder', metadata={"tags": ["parameters"]})
+    body = v4.new_code_cell(
+        "from dgmlib import reproduce\n"
+        'session = reproduce.begin("01_tiny", globals())\n'
+        "session.results.mkdir(parents=True, exist_ok=True)\n"
+        "(session.results / 'tiny.txt').write_text(session.preset.name)\n"
+        'shown = ["mini-dgm", "table1.csv", "qualitative", "01_curve.png"]'
+    )
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = v4.new_notebook(cells=[parameters, body], metadata=kernel)
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(notebook, tmp_path / "notebooks/01_tiny.ipynb")
+    for name in ("NOTEBOOKS", "RESULTS", "FIGURES", "RUNS"):
+        monkeypatch.setattr(paths, name, tmp_path / name.lower())
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    return tmp_path
+
+
+def test_known_parameters_pass_and_a_misspelt_one_is_an_error(notebook):
+    reproduce.begin("01_tiny", {"profile": "smoke", "out": "", "_private": 1, "module": json})
+    with pytest.raises(ValueError, match="01_tiny has no parameter profil; it takes profile, out"):
+        reproduce.begin("01_tiny", {"profile": "smoke", "out": "", "profil": "mini"})
+    with pytest.raises(ValueError, match="there is no preset 'huge'"):
+        reproduce.begin("01_tiny", {"profile": "huge", "out": ""})
+
+
+def test_smoke_writes_to_a_temporary_folder_and_others_to_the_project(notebook):
+    smoke = reproduce.begin("01_tiny", {"profile": "smoke", "out": ""})
+    assert notebook not in smoke.results.parents
+    assert reproduce.begin("01_tiny", {"profile": "mini", "out": ""}).results == notebook / "results"
+    given = reproduce.begin("01_tiny", {"profile": "smoke", "out": str(notebook / "here")})
+    assert given.figures == notebook / "here" / "figures"
+
+
+@pytest.fixture
+def runs(notebook, monkeypatch):
+    """Run the driver on the notebook; return what it was executed with so far."""
+    executed = []
+
+    def execute(source, target, parameters, **_):
+        executed.append(parameters)
+        target.write_text("executed")
+        figure = notebook / "figures" / "01_curve.png"  # which the notebook quotes because it draws it
+        figure.parent.mkdir(exist_ok=True)
+        figure.write_bytes(b"curve")
+
+    def run(**parameters):
+        reproduce.execute("01_tiny", parameters, notebook, began=0)
+        return executed
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
+    return run
+
+
+def test_a_notebook_is_executed_once(runs, capsys):
+    assert runs(profile="mini") == runs(profile="mini") == [{"profile": "mini"}]
+    assert "01_tiny: unchanged" in capsys.readouterr().out
+    assert len(runs(profile="smoke")) == 2
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "results/checkpoints/mini-dgm.safetensors",
+        "results/table1.csv",
+        "results/qualitative/maps/0.png",
+        "figures/01_curve.png",
+        "results/notebooks/01_tiny.json",  # the stamp, damaged
+    ],
+)
+def test_it_is_executed_again_when_a_file_that_it_quotes_has_changed(notebook, runs, path):
+    runs()
+    (notebook / path).parent.mkdir(parents=True, exist_ok=True)
+    (notebook / path).write_bytes(b"new")
+    assert len(runs()) == 2
+    assert len(runs()) == 2
+
+
+@pytest.mark.parametrize("path", ["results/table2.csv", "results/table1.json", "results/checkpoints/other.safetensors"])
+def test_it_is_kept_when_others_change(notebook, runs, path):
+    runs()
+    (notebook / path).parent.mkdir(parents=True, exist_ok=True)
+    (notebook / path).write_bytes(b"new")
+    assert len(runs()) == 1
+
+
+def test_it_is_executed_again_for_another_source_or_version_but_not_for_other_outputs(notebook, runs, monkeypatch):
+    path = notebook / "notebooks" / "01_tiny.ipynb"
+    runs()
+    source = nbformat.read(path, 4)
+    source.cells[1].outputs = [nbformat.v4.new_output("stream", text="as committed")]
+    nbformat.write(source, path)
+    assert len(runs()) == 1
+    source.cells[1].source += "\n# a comment"
+    nbformat.write(source, path)
+    assert len(runs()) == 2
+    monkeypatch.setattr(dgmlib, "__version__", "0.2.0")
+    assert len(runs()) == 3
+
+
+def test_a_failing_notebook_leaves_the_last_good_copy(notebook, monkeypatch):
+    copy = notebook / "results/notebooks/01_tiny.ipynb"
+    copy.parent.mkdir(parents=True)
+    copy.write_text("good")
+
+    def execute(source, target, *_, **__):
+        target.write_text("half")
+        raise RuntimeError("a cell failed")
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute)
+    with pytest.raises(RuntimeError, match="a cell failed"):
+        reproduce.execute("01_tiny", {}, notebook, began=0)
+    assert copy.read_text() == "good"
+
+
+def test_a_notebooks_error_is_one_sentence(notebook):
+    with pytest.raises(reproduce.NotebookError, match=r"01_tiny failed in its code cell 2 with FileNotFoundError"):
+        reproduce.execute("01_tiny", {}, notebook, began=0)  # the kernel looks for it in the real project
+    assert not (notebook / "results/notebooks/01_tiny.ipynb").exists()
+
+
+def test_unknown_notebooks_are_refused(notebook):
+    with pytest.raises(ValueError, match="there is no notebook 99_none; choose from 01_tiny"):
+        reproduce.reproduce("smoke", only=("99_none",))

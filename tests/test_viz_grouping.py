@@ -1,0 +1,116 @@
+"""Groups over a photograph: their colours, outlines and areas."""
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from shown import PHOTO, QUARTERS, picture, titles
+
+from dgmlib import viz
+
+
+@pytest.mark.parametrize("photo", [PHOTO, (255 * PHOTO).astype(np.uint8), torch.tensor(PHOTO)])
+def test_groups_take_the_mean_colour_of_their_pixels(photo):
+    halves = QUARTERS % 2
+    figure = viz.grouping_levels(photo, {"fine": QUARTERS, "coarse": torch.tensor(halves)})
+    assert titles(figure) == ["fine", "coarse"]
+    inside = picture(figure.axes[1])[10, 10]  # twice the size; away from borders
+    np.testing.assert_allclose(inside, PHOTO[halves == 0].mean(0), atol=2 / 255)
+
+
+def test_a_region_that_is_not_merged_keeps_its_colour_and_a_merged_one_lies_between():
+    merged = np.where(QUARTERS == 3, 2, QUARTERS)
+    fine, coarse = map(picture, viz.grouping_levels(PHOTO, {"a": QUARTERS, "b": merged}).axes)
+    np.testing.assert_array_equal(fine[5, 5], coarse[5, 5])
+    low, high = np.minimum(fine[35, 5], fine[35, 55]), np.maximum(fine[35, 5], fine[35, 55])
+    assert ((low <= coarse[35, 5]) & (coarse[35, 5] <= high)).all()
+
+
+def test_borders_are_outlined_and_what_has_no_label_is_pale_and_grey():
+    padded = QUARTERS.copy()
+    padded[:, 25:] = -1
+    shown = picture(viz.grouping_levels(PHOTO, {"a": padded}).axes[0])
+    assert (shown[10, 29] < 0.5 * shown[10, 10]).all()  # the last column of region 0
+    assert (shown[:, 50:].min(), len(np.unique(shown[10, 58]))) >= (0.65, 1)
+    assert np.ptp(shown[:, 50:, 0]) > 0.1  # the photograph can still be seen
+
+
+def test_colours_follow_a_group_that_takes_others_in():
+    fine = np.arange(600).reshape(20, 30) // 60  # ten bands of two rows
+    middle = np.array([0, 0, 1, 1, 1, 2, 3, 3, 4, 4])[fine]  # unequal groups; label 2 is one band
+    coarse = np.array([0, 0, 1, 1, 1])[middle]
+    low, mid, top = viz.following_colours([fine, middle, coarse])
+    np.testing.assert_array_equal(low[5], mid[2])  # not merged: exactly its colour
+    for upper, colours, parts in ((mid, low, [2, 3, 4]), (top, mid, [2, 3, 4])):
+        same = [np.array_equal(upper[1], colours[part]) for part in parts]
+        assert sum(same) == 1  # one part, the largest, hands its colour on
+    own = sorted(matplotlib.colors.to_rgb(colour) for colour in viz.PALETTE[:2])
+    np.testing.assert_allclose(sorted(top.tolist()), own, atol=0.01)  # few groups: the palette itself
+    for colours in (low, mid, top):
+        assert len(np.unique(colours.round(3), axis=0)) == len(colours)
+
+
+def test_the_largest_part_is_the_one_that_keeps_the_colour():
+    fine = np.repeat([0, 1, 2], [2, 15, 3])[:, None].repeat(30, 1)
+    coarse = np.repeat([0, 1], [17, 3])[:, None].repeat(30, 1)
+    low, top = viz.following_colours([fine, coarse])
+    np.testing.assert_array_equal(low[1], top[0])
+    assert not np.allclose(low[0], top[0])
+
+
+def test_a_single_group_on_top_has_the_colour_of_its_largest_part():
+    halves = (np.arange(30) >= 10).astype(int)[None].repeat(20, 0)
+    low, top = viz.following_colours([halves, np.zeros_like(halves)])
+    np.testing.assert_allclose(top[0], low[1], atol=1e-9)
+    (alone,) = viz.following_colours([np.zeros((4, 4), int)])
+    assert alone.shape == (1, 3)
+
+
+@pytest.mark.parametrize("count", [2, 7, 8, 60, 400])
+def test_colours_of_many_groups_are_colours(count):
+    labels = np.arange(400).reshape(20, 20) % count
+    low, top = viz.following_colours([np.arange(400).reshape(20, 20), labels])
+    for colours in (low, top):
+        assert np.isfinite(colours).all()
+        assert ((colours >= 0) & (colours <= 1)).all()
+    assert len(np.unique(top.round(3), axis=0)) > 0.9 * count
+
+
+def test_colours_do_not_depend_on_numbering_gaps_and_skip_padding():
+    padded = np.where(QUARTERS == 3, -1, QUARTERS)
+    close, apart = (
+        viz.following_colours([padded])[0],
+        viz.following_colours([np.where(padded > 0, 7 * padded, padded)])[0],
+    )
+    np.testing.assert_array_equal(close[[0, 1, 2]], apart[[0, 7, 14]])
+
+
+def test_hierarchy_shows_photograph_levels_and_areas():
+    halves = QUARTERS % 2
+    figure = viz.hierarchy(PHOTO, {"fine": torch.tensor(QUARTERS), "coarse": halves})
+    assert titles(figure) == ["image", "fine", "coarse", "levels 1-2: groups by area"]
+    bars = figure.axes[3].patches
+    assert len(bars) == 6
+    np.testing.assert_allclose([bar.get_width() for bar in bars], [0.5, 0.5, 0.25, 0.25, 0.25, 0.25])
+    # Every group stands above the one that it becomes: those of one half side by side, in its order.
+    assert [bar.get_x() for bar in bars[2:]] == [0, 0.25, 0.5, 0.75]
+    colours = viz.following_colours([QUARTERS, halves])
+    half = matplotlib.colors.to_rgb(bars[0].get_facecolor())
+    assert half in (tuple(c) for c in colours[1])
+    kept = [matplotlib.colors.to_rgb(bar.get_facecolor()) == half for bar in bars[2:]]
+    assert kept in ([True, False, False, False], [False, True, False, False])
+
+
+def test_a_small_picture_is_enlarged_pixel_by_pixel_and_titles_stand_at_one_height():
+    figure = viz.hierarchy(PHOTO, {"fine": QUARTERS})
+    np.testing.assert_array_equal(picture(figure.axes[0])[8::16, 8::16], PHOTO)  # 30 pixels -> 480
+    figure.draw_without_rendering()
+    tops = [axis.get_window_extent().y1 for axis in figure.axes]
+    np.testing.assert_allclose(tops, tops[0], atol=1)
+
+
+def test_few_groups_have_white_outlines_and_many_dark_ones():
+    many = np.arange(600).reshape(20, 30) // 4
+    few, lots = (picture(axis) for axis in viz.hierarchy(PHOTO, {"few": QUARTERS, "many": many}).axes[1:3])
+    assert (few[:, 239:241] == 1).all(-1).mean() > 0.9
+    assert lots.mean() < few.mean()
