@@ -159,7 +159,15 @@ def test_folds_share_no_image_and_cover_all():
         def __getitem__(self, index):
             return index
 
+        def groups(self, tasks):
+            return [list(range(0, 50, 2)), [1]]
+
     parts = [folds(Numbers(), 3, fold) for fold in range(3)]
     assert sorted(i for _, kept in parts for i in kept.records) == list(range(50))
     assert all(set(train.records).isdisjoint(kept.records) and len(train) + len(kept) == 50 for train, kept in parts)
-    assert parts[1][1][0] == parts[1][1].records[0]
+    train, kept = parts[1]
+    assert kept[0] == kept.records[0]
+    assert [[kept[i] for i in group] for group in kept.groups(("object",))] == [[i for i in kept.records if i % 2 == 0]]
+    assert sorted(train[i] for group in train.groups(("object",)) for i in group) == sorted(
+        i for i in train.records if i % 2 == 0 or i == 1
+    )

@@ -88,6 +88,12 @@ class Fold(Dataset):
         """Give an image's unique id."""
         return self.dataset.key(self.indices[index])
 
+    def groups(self, tasks: Sequence[str]) -> list[list[int]]:
+        """Give the indices of this part's records that carry some tasks, by groups of sources."""
+        place = {index: i for i, index in enumerate(self.indices)}
+        groups = [[place[i] for i in group if i in place] for group in self.dataset.groups(tasks)]
+        return [group for group in groups if group]
+
     def __getitem__(self, index: int) -> dict:
         return self.dataset[self.indices[index]]
 
