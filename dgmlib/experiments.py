@@ -89,6 +89,7 @@ class Cell:
         for value, known in ((self.system, SYSTEMS), (self.setting, SETTINGS)):
             if value not in known:
                 raise ValueError(f"there is no {value!r}; choose one of {', '.join(known)}.")
+        object.__setattr__(self, "preset", startable(self.preset, self.system))
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -171,12 +172,20 @@ class Cell:
         return json.loads((self.folder / "metrics.json").read_text())["heard"]
 
 
+def startable(preset: presets.Preset, system: str) -> presets.Preset:
+    """Return the preset as a system can start from it: of HRNetV2 no package has weights, so it learns from scratch."""
+    if SYSTEMS[system].decoder != "hrnet" or preset.model.pretrained != "imagenet":
+        return preset
+    model, training = replace(preset.model, pretrained=""), replace(preset.training, backbone_rate=1.0)
+    return replace(preset, model=model, training=training)
+
+
 def build(
     preset: presets.Preset, system: str, vocabulary: Vocabulary, tasks: tuple[str, ...], seed: int
 ) -> PerceptualParser:
     """Build a system for some classes, with random weights or, where the preset names some, published ones."""
     chosen = SYSTEMS[system]
-    config = replace(preset.model, decoder=chosen.decoder)
+    config = replace(startable(preset, system).model, decoder=chosen.decoder)
     torch.manual_seed(seed)
     network = PerceptualParser.from_config(config, vocabulary, chosen.dgm, tasks)
     if config.pretrained == "imagenet" and isinstance(network.backbone, EfficientNet):

@@ -65,11 +65,11 @@ CANDIDATES = {
     "UPerNet": Candidate(),
     "superpixels, no graph": Candidate(Reading(), cut=True),
     "as printed, start 0": Candidate(AS_PRINTED),
+    "default": Candidate(Reading()),
     "Eq. 8, U unit, sum": Candidate(Reading("updated", "unit", combine="sum", bandwidth=0.05)),
     "Ptilde from Eq. 1, U unit, sum": Candidate(Reading(pooled="unit", combine="sum", bandwidth=0.05)),
     "Ptilde from Eq. 1, U centred, sum": Candidate(Reading(combine="sum")),
     "Ptilde from Eq. 1, U centred, concat, bandwidth 0.1": Candidate(Reading(bandwidth=0.1)),
-    "default": Candidate(Reading()),
 }
 
 
@@ -267,8 +267,8 @@ def measure(
     jobs = [
         Run(preset, dataset, data, tasks, name, seed, seeds)
         for data, (preset, dataset, tasks) in sets.items()
-        for seed in range(seeds)
         for name in CANDIDATES
+        for seed in range(seeds)
     ]
     results = Parallel(workers)(delayed(job.measure)(runs) for job in jobs)
     rows = [row for job, result in zip(jobs, results, strict=True) for row in tidy(job, result)]
