@@ -26,6 +26,8 @@ class Reading:
         first: V^1. "pooled": U^1 (Sec. 3). "neighbours": a GConv of the mean of a superpixel and its neighbours.
         combine: what a graph convolution over U^l and V^l reads. "sum": their weighted sum (Eq. 6). "concat": both side
             by side, as in GraphSAGE's algorithm.
+        messages: what the graph says to a superpixel, (Ptilde^1 ... Ptilde^{l-1}) V^l. "plain". "centred": as U^l, less
+            its mean over the image, then of length one; a step beyond the text, after which every level is heard.
         bandwidth: sigma^2, which the paper does not give, relative to the mean squared distance of a level's nodes; it
             never falls below 1e-4 of their mean squared length.
         sigma2: a fixed sigma^2 instead.
@@ -39,6 +41,7 @@ class Reading:
     pooled: Literal["unit", "centred", "raw"] = "centred"
     first: Literal["pooled", "neighbours"] = "pooled"
     combine: Literal["sum", "concat"] = "concat"
+    messages: Literal["plain", "centred"] = "plain"
     bandwidth: float = 0.03
     sigma2: float | None = None
     start: float = 0.3

@@ -73,8 +73,20 @@ def test_weights_come_from_a_folder_by_the_backbones_name(tmp_path):
     preset = presets.with_weights(OBJECTS, str(tmp_path))
     with pytest.raises(ValueError, match=r"resnet18\.pth"):
         experiments.build(preset, "UPerNet", VOCABULARY, ("object",), seed=0)
-    with pytest.raises(ValueError, match="torchvision has no weights of hrnetv2-smoke"):
-        experiments.build(presets.with_weights(SMOKE, "imagenet"), "HRNetV2", VOCABULARY, ("object",), seed=0)
+
+
+def test_hrnet_learns_from_scratch_where_the_others_start_from_imagenet(tmp_path):
+    """No package has its weights."""
+    mini = presets.get("mini")
+    alone = Cell(mini, "HRNetV2", "O+P+S", 0, tmp_path).preset
+    assert (alone.model.pretrained, alone.training.backbone_rate) == ("", 1.0)
+    assert Cell(mini, "DGM", "O+P+S", 0, tmp_path).preset == mini
+    start, again = (
+        experiments.build(mini, "UPerNet", VOCABULARY, ("object",), seed).backbone.state_dict() for seed in (0, 1)
+    )
+    published = EfficientNet.from_name("efficientnet-lite0", pretrained="imagenet").state_dict()
+    assert all(torch.equal(start[name], tensor) for name, tensor in published.items())
+    assert all(torch.equal(again[name], tensor) for name, tensor in published.items())
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ READINGS = {
     "as printed": AS_PRINTED,
     "sum, unit": Reading(combine="sum", pooled="unit", bandwidth=0.1),
     "updated, relative": Reading("updated", bandwidth=0.3),
+    "messages centred": Reading(messages="centred"),
 }
 
 
@@ -416,6 +417,9 @@ class TestDeepGrouping:
             for p in below[:level]:
                 chain = chain @ p
             said, module = chain @ V[level], model.reprojections[level]
+            if reading.messages == "centred":
+                said = said - said.mean(0)
+                said = said / said.norm(dim=1, keepdim=True)
             read = torch.cat([U[level], said], 1) if reading.combine == "concat" else U[level] + said
             u = module.residual.linear(module.gconv(read)) / (1 + 1e-5) ** 0.5
             expected = u[labels[0]].permute(2, 0, 1)[None]

@@ -66,6 +66,9 @@ class TestShares:
     def test_a_residual_that_starts_at_zero_is_not_heard(self):
         assert (model(Reading(start=0.0))(maps(), labels())[1].residual_share == 0).all()
 
+    def test_centred_messages_are_heard_at_every_level(self):
+        assert (model(Reading(messages="centred"))(maps(), labels())[1].graph_share > 0.3).all()
+
     def test_an_image_s_shares_do_not_depend_on_its_batch(self):
         dgm, features, regions = model(), maps(), labels()
         both = dgm(features, regions)[1]

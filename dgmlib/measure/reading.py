@@ -66,6 +66,7 @@ CANDIDATES = {
     "superpixels, no graph": Candidate(Reading(), cut=True),
     "as printed, start 0": Candidate(AS_PRINTED),
     "default": Candidate(Reading()),
+    "default, messages centred": Candidate(Reading(messages="centred")),
     "Eq. 8, U unit, sum": Candidate(Reading("updated", "unit", combine="sum", bandwidth=0.05)),
     "Ptilde from Eq. 1, U unit, sum": Candidate(Reading(pooled="unit", combine="sum", bandwidth=0.05)),
     "Ptilde from Eq. 1, U centred, sum": Candidate(Reading(combine="sum")),
