@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from dgmlib import Vocabulary, experiments, presets
-from dgmlib.backbones import HRNet, ResNet
+from dgmlib.backbones import EfficientNet, HRNet, ResNet
 from dgmlib.experiments import Cell
 
 SMOKE, OBJECTS = presets.get("smoke"), presets.get("smoke-objects")
