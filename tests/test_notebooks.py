@@ -120,4 +120,4 @@ def test_metadata_is_portable_and_quiet(notebook):
 
 
 def test_it_is_small(name):
-    assert (FOLDER / f"{name}.ipynb").stat().st_size < 400_000
+    assert (FOLDER / f"{name}.ipynb").stat().st_size < 900_000
