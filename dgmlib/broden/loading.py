@@ -128,15 +128,16 @@ def collate(samples: list[dict]) -> dict:
     batch = {key: [sample[key] for sample in samples] for key in ("key", "source")}
     batch["image"] = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1).repeat(len(samples), 1, height, width)
     batch["regions"] = torch.full((len(samples), height, width), -1, dtype=torch.int32)
-    shared = set.intersection(*map(set, samples))
-    for task in shared.intersection(MAP_TASKS):
+    shared = [key for key in samples[0] if all(key in sample for sample in samples)]  # in one order, run after run
+    maps = [key for key in shared if key in MAP_TASKS]
+    for task in maps:
         batch[task] = torch.zeros(len(samples), height // STRIDE, width // STRIDE, dtype=torch.int64)
     for row, sample in enumerate(samples):
         sample = sample | {"image": sample["image"].permute(2, 0, 1) / 255}
-        for key in ("image", "regions", *shared.intersection(MAP_TASKS)):
+        for key in ("image", "regions", *maps):
             h, w = sample[key].shape[-2:]
             batch[key][row, ..., :h, :w] = sample[key]
-    for task in shared.intersection(("scene", "texture", "part_valid")):
+    for task in [key for key in shared if key in ("scene", "texture", "part_valid")]:
         batch[task] = torch.stack([sample[task] for sample in samples])
     return batch
 
