@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dgmlib.groups import Grouping, masked_mean, share_of_spread
+from dgmlib.groups import Grouping, masked_mean, share_of_spread, unit_vectors
 from dgmlib.reading import Reading
 from dgmlib.regions import RegionGrid
 
@@ -295,7 +295,7 @@ class DeepGrouping(nn.Module):
             # (Ptilde^1 ... Ptilde^{l-1}) V^l: what the graph says to every superpixel, (B, N, D) each
             messages = [V[0], *(p @ v for p, v in zip(accumulate(P_down, torch.bmm), V[1:], strict=True))]
             if self.reading.messages == "centred":
-                messages = [_unit(m, grid.mask, centred=True) for m in messages]
+                messages = [unit_vectors(m, grid.mask, centred=True) for m in messages]
             added = [layer(u, m, grid.mask) for layer, u, m in zip(self.reprojections, U, messages, strict=True)]
             residuals = [
                 grid.unpool(r, level).to(f.dtype) for level, (r, f) in enumerate(zip(added, feature_maps, strict=True))
@@ -307,7 +307,7 @@ class DeepGrouping(nn.Module):
     def _embed(self, pooled: Tensor, level: int, mask: Tensor) -> Tensor:
         """U^l as the graph reads it, (B, N, C_l) -> (B, N, D)."""
         nodes = self.embeddings[level](pooled)
-        return nodes if self.reading.pooled == "raw" else _unit(nodes, mask, self.reading.pooled == "centred")
+        return nodes if self.reading.pooled == "raw" else unit_vectors(nodes, mask, self.reading.pooled == "centred")
 
     def _bottom_up(self, U: list[Tensor], grid: RegionGrid) -> tuple[list[Tensor], ...]:
         """V^1 ... V^L, P^1 ... P^{L-1}, the same with rows that sum to one, and masks: EMGP and Projection in turn."""
@@ -356,11 +356,3 @@ class DeepGrouping(nn.Module):
 def readout(nodes: Tensor, mask: Tensor) -> Tensor:
     """READOUT of Eq. 7: mean over the real nodes, (B, N_L, D), (B, N_L) -> (B, D)."""
     return masked_mean(nodes, mask)
-
-
-def _unit(nodes: Tensor, mask: Tensor, centred: bool) -> Tensor:
-    """Scale nodes to length one, if asked less their mean over the image, (B, N, D), (B, N) -> (B, N, D)."""
-    least = 1e-3 * nodes.norm(dim=-1, keepdim=True)  # what differs from the mean by less is rounding, and stays small
-    if centred:
-        nodes = nodes - masked_mean(nodes, mask)[:, None]
-    return nodes / nodes.norm(dim=-1, keepdim=True).maximum(least + torch.finfo(nodes.dtype).tiny)

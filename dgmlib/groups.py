@@ -126,6 +126,14 @@ def masked_mean(nodes: Tensor, mask: Tensor) -> Tensor:
     return (nodes * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
 
 
+def unit_vectors(nodes: Tensor, mask: Tensor, centred: bool) -> Tensor:
+    """Scale nodes to length one, if asked less their mean over the image, (B, N, D), (B, N) -> (B, N, D)."""
+    least = 1e-3 * nodes.norm(dim=-1, keepdim=True)  # what differs from the mean by less is rounding, and stays small
+    if centred:
+        nodes = nodes - masked_mean(nodes, mask)[:, None]
+    return nodes / nodes.norm(dim=-1, keepdim=True).maximum(least + torch.finfo(nodes.dtype).tiny)
+
+
 @torch.no_grad()
 def share_of_spread(part: Tensor, rest: Tensor, mask: Tensor) -> Tensor:
     """Share of one term in the sum of two terms' variances over real nodes, (B, N, D) twice, (B, N) -> (B,)."""

@@ -190,7 +190,8 @@ class PerceptualParser(nn.Module):
             raise ValueError(f"this model has no head for {unknown}; it was built with tasks={tuple(self.heads)}.")
         if self.dgm is not None and labels is None:
             raise ValueError("labels are missing: a model with DGM needs superpixels.segment of every image.")
-        levels = self.decoder.levels(self.backbone((images - self.mean) / self.std))
+        images = (images - self.mean) / self.std  # (B, 3, H, W), below in the layout that convolutions are faster in
+        levels = self.decoder.levels(self.backbone(images.contiguous(memory_format=torch.channels_last)))
         top, readout, grouping = levels[-1], 0.0, None
         if self.dgm is not None:
             residuals, grouping = self.dgm(levels, labels)

@@ -3,6 +3,7 @@
 =====================  ================================================================================================
 ``paper``              Table 1 as the paper states it, and where it is silent as its reference, UPerNet's unifiedparsing
 ``mini``               the same code at a size that two CPU cores train in minutes, on Broden-mini
+``demo``               the DGM that comes with the project: mini larger and longer, on thousands of drawings
 ``smoke``              seconds; shows that everything runs, its numbers mean nothing
 ``paper-objects`` ...  Table 2, objects alone, at the same three sizes
 =====================  ================================================================================================
@@ -158,7 +159,7 @@ _MINI = Preset(
         max_regions=192,
     ),
     training=TrainingConfig(
-        iterations=550,
+        iterations=1200,
         batch_size=4,
         backbone_rate=0.0,
         short_sides=(96, 128),
@@ -168,6 +169,19 @@ _MINI = Preset(
         workers=0,
     ),
     testing=TestingConfig(short_side=128, max_size=320),
+)
+
+_DEMO = replace(
+    _MINI,
+    name="demo",
+    data="Broden-mini (demo)",
+    mini="demo",
+    settings=("O+P+S+M+T",),
+    model=replace(_MINI.model, dim=96, max_regions=256),
+    training=replace(
+        _MINI.training, iterations=5000, texture_iterations=500, short_sides=(192, 224, 256), max_size=400
+    ),
+    testing=TestingConfig(short_side=224, max_size=400),
 )
 
 _SMOKE = Preset(
@@ -222,9 +236,10 @@ PRESETS = {
     for preset in (
         _PAPER,
         _MINI,
+        _DEMO,
         _SMOKE,
         _objects(_PAPER, "ADE20K (SceneParse150)", "resnet101", 200_000, (2 / 3, 5 / 6, 1.0, 7 / 6, 4 / 3)),
-        _objects(_MINI, _MINI.data, _MINI.model.backbone, 250, (0.75, 1.0, 1.25)),
+        _objects(_MINI, _MINI.data, _MINI.model.backbone, 400, (0.75, 1.0, 1.25)),
         _objects(_SMOKE, _SMOKE.data, _SMOKE.model.backbone, _SMOKE.training.iterations, (1.0, 1.5)),
     )
 }

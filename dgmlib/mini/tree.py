@@ -23,6 +23,7 @@ MiniCounts = namedtuple("MiniCounts", list(SOURCES))
 #: Name -> counts and short side in pixels.
 PRESETS = {
     "mini": (MiniCounts((200, 60), (80, 20), (120, 40), (80, 40)), 160),
+    "demo": (MiniCounts((2000, 60), (400, 20), (400, 40), (160, 40)), 224),
     "smoke": (MiniCounts((12, 4), (4, 2), (8, 4), (8, 4)), 80),
 }
 
@@ -37,7 +38,7 @@ def generate(
     Args:
         root: the folder to fill; made where missing, replaced where it holds another Broden-mini. It is returned.
         seed: of all drawing.
-        counts: how many pictures, or the name of a preset ("mini", "smoke").
+        counts: how many pictures, or the name of a preset ("mini", "demo", "smoke").
         size: short side in pixels, about; by default the preset's, or 160.
         workers: processes.
 
