@@ -270,24 +270,24 @@ class DeepGrouping(nn.Module):
         # The last to be drawn: with and without top-down, all other weights of one seed are the same.
         self.tdmp = TDMP(dim, len(in_channels) if top_down else 0, reading)
 
-    def forward(self, feature_maps: Sequence[Tensor], labels: Tensor) -> tuple[list[Tensor], Grouping]:
+    def forward(self, feature_maps: Sequence[Tensor], regions: Tensor) -> tuple[list[Tensor], Grouping]:
         """Group the superpixels of a batch.
 
         Args:
             feature_maps: F^1 ... F^L, each (B, C_l, h_l, w_l), finest first, all covering the whole label map.
-            labels: (B, H, W) integers, the superpixel of every pixel, -1 in padding.
+            regions: (B, H, W) integers, the superpixel of every pixel, -1 in padding.
 
         Returns:
             The residuals Fhat^1 ... Fhat^L, shaped like the feature maps, and the `Grouping`.
 
         Raises:
-            ValueError: if the list's length, a width or the batch size does not fit, or labels are unusable.
+            ValueError: if the list's length, a width or the batch size does not fit, or regions are unusable.
         """
-        self._check(feature_maps)
+        self._check(feature_maps, regions)
         # Softmaxes of distances, chained over levels, want float32 also where the convolutions run in bfloat16.
-        with torch.autocast(labels.device.type, enabled=False):
+        with torch.autocast(regions.device.type, enabled=False):
             dtype = torch.promote_types(feature_maps[0].dtype, torch.float32)
-            grid = RegionGrid(labels, [f.shape[-2:] for f in feature_maps], dtype)
+            grid = RegionGrid(regions, [f.shape[-2:] for f in feature_maps], dtype)
             U = [self._embed(grid.pool(f, level), level, grid.mask) for level, f in enumerate(feature_maps)]
             V, P, shares, masks = self._bottom_up(U, grid)  # Eq. 1-6
             R = readout(V[-1], masks[-1])  # Eq. 7
@@ -302,7 +302,7 @@ class DeepGrouping(nn.Module):
             ]
             scene = self._scene(feature_maps[-1].to(dtype), R)
             heard = self._shares(U, messages, feature_maps, residuals, grid)
-        return residuals, Grouping(labels, V, P, P_down, masks, grid.adjacency, R, scene, *heard)
+        return residuals, Grouping(grid.regions, V, P, P_down, masks, grid.adjacency, R, scene, *heard)
 
     def _embed(self, pooled: Tensor, level: int, mask: Tensor) -> Tensor:
         """U^l as the graph reads it, (B, N, C_l) -> (B, N, D)."""
@@ -344,12 +344,17 @@ class DeepGrouping(nn.Module):
         graph = [share_of_spread(m, u, grid.mask) for m, u in zip(messages, U, strict=True)]
         return torch.stack(residual, 1), torch.stack(graph, 1)
 
-    def _check(self, feature_maps: Sequence[Tensor]) -> None:
+    def _check(self, feature_maps: Sequence[Tensor], regions: Tensor) -> None:
         widths = tuple(f.shape[1] for f in feature_maps)
         if widths != self.in_channels:
             raise ValueError(
                 f"feature_maps must have {len(self.in_channels)} maps of {self.in_channels} channels, finest first, "
                 f"not {len(widths)} of {widths}; in_channels of DeepGrouping says what it expects."
+            )
+        if any(len(f) != len(regions) for f in feature_maps):
+            raise ValueError(
+                f"feature_maps are of {[len(f) for f in feature_maps]} images and regions of {len(regions)}; "
+                "pass a region map for every image."
             )
 
 

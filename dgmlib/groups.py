@@ -15,7 +15,7 @@ class Grouping:
     """Everything a forward pass of `DeepGrouping` found out, for figures, click propagation and Grad-CAM.
 
     Attributes:
-        labels: (B, H, W) the superpixels, -1 in padding.
+        regions: (B, H, W) the superpixels, -1 in padding.
         nodes: V^1 ... V^L after message passing, each (B, N_l, D).
         assignments: P^1 ... P^{L-1}, each (B, N_l, N_{l+1}); columns sum to one.
         top_down: Ptilde^1 ... Ptilde^{L-1}, each (B, N_l, N_{l+1}); rows sum to one.
@@ -29,7 +29,7 @@ class Grouping:
             depend on the grouping.
     """
 
-    labels: Tensor
+    regions: Tensor
     nodes: list[Tensor]
     assignments: list[Tensor]
     top_down: list[Tensor]
@@ -64,7 +64,7 @@ class Grouping:
         heaviest = membership >= 0.999 * membership.amax(2, keepdim=True)
         group = heaviest.int().argmax(2)  # (B, N)
         image = torch.arange(len(group), device=group.device)[:, None, None]
-        return torch.where(self.labels >= 0, group[image, self.labels.long().clamp(min=0)], -1)
+        return torch.where(self.regions >= 0, group[image, self.regions.long().clamp(min=0)], -1)
 
     def entropy(self, level: int) -> Tensor:
         """Entropy of a superpixel's row of Ptilde^1 ... Ptilde^{l-1} over log N_l, mean over superpixels, (B,).

@@ -169,12 +169,12 @@ class PerceptualParser(nn.Module):
         model.recipe |= {"model": asdict(config), "dgm": dgm}
         return model
 
-    def forward(self, images: Tensor, labels: Tensor | None = None, tasks: Sequence[str] | None = None) -> Parsed:
+    def forward(self, images: Tensor, regions: Tensor | None = None, tasks: Sequence[str] | None = None) -> Parsed:
         """Parse a batch of images.
 
         Args:
             images: (B, 3, H, W) RGB in [0, 1].
-            labels: (B, H, W) integers, the superpixel of every pixel, -1 in padding; not needed without DGM.
+            regions: (B, H, W) integers, the superpixel of every pixel, -1 in padding; not needed without DGM.
             tasks: which heads to run; all by default.
 
         Returns:
@@ -182,19 +182,19 @@ class PerceptualParser(nn.Module):
             are the mean over its pixels.
 
         Raises:
-            ValueError: for a task without a head, or missing labels.
+            ValueError: for a task without a head, or missing regions.
         """
         tasks = tuple(self.heads) if tasks is None else tasks
         unknown = [task for task in tasks if task not in self.heads]
         if unknown:
             raise ValueError(f"this model has no head for {unknown}; it was built with tasks={tuple(self.heads)}.")
-        if self.dgm is not None and labels is None:
-            raise ValueError("labels are missing: a model with DGM needs superpixels.segment of every image.")
+        if self.dgm is not None and regions is None:
+            raise ValueError("regions are missing: a model with DGM needs superpixels.segment of every image.")
         images = (images - self.mean) / self.std  # (B, 3, H, W), below in the layout that convolutions are faster in
         levels = self.decoder.levels(self.backbone(images.contiguous(memory_format=torch.channels_last)))
         top, readout, grouping = levels[-1], 0.0, None
         if self.dgm is not None:
-            residuals, grouping = self.dgm(levels, labels)
+            residuals, grouping = self.dgm(levels, regions)
             levels = [level + residual for level, residual in zip(levels, residuals, strict=True)]
             readout = grouping.scene
         fine = {"material", "texture"} if self.decoder.is_pyramid else set()

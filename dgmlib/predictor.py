@@ -212,8 +212,8 @@ class Scene:
         Raises:
             ValueError: for a level that the model does not have.
         """
-        regions = torch.from_numpy(self.regions)[None].to(self.grouping.labels.device)
-        return replace(self.grouping, labels=regions).label_map(level)[0].cpu().numpy()
+        regions = torch.from_numpy(self.regions)[None].to(self.grouping.regions.device)
+        return replace(self.grouping, regions=regions).label_map(level)[0].cpu().numpy()
 
     @cached_property
     def clicks(self) -> ClickSession:

@@ -1,4 +1,4 @@
-"""RegionGrid: the exact overlap between superpixels and the cells of feature maps, and pooling over it (Sec. 3.1).
+"""RegionGrid: the exact overlap between superpixels and the cells of feature maps, and pooling over it (Sec. 3).
 
 Every feature map of a batch covers the same (padded) image, so a cell of an ``h x w`` map is an ``H/h x W/w`` patch of
 pixels. The overlap area of every superpixel with every cell is counted once per level. Pooling is the row-normalised
@@ -11,6 +11,7 @@ Shapes: ``B`` images, ``H x W`` pixels, ``N`` superpixels (of the image that has
 from collections.abc import Sequence
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,41 +20,49 @@ class RegionGrid:
     """Superpixels of a batch of images, laid over the grids of several feature maps.
 
     Args:
-        labels: (B, H, W) integers, the superpixel of every pixel; -1 marks padding. Numbers need not be contiguous.
-        sizes: (h, w) of every feature map, finest first; no map may be finer than the label map.
+        regions: (B, H, W) integers, the superpixel of every pixel; -1 marks padding. Numbers need not be contiguous.
+        sizes: (h, w) of every feature map, finest first; no map may be finer than the region map.
         dtype: floating type of the pooled features.
 
     Attributes:
-        mask: (B, N) bool, True for nodes that own at least one pixel.
+        mask: (B, N) bool, True for nodes that have at least one pixel.
+        area: (B, N) pixels of every node.
 
     Raises:
-        ValueError: if the label map has the wrong shape or type, an image has no superpixel, or a map is too fine.
+        ValueError: if the region map has the wrong shape or type, holds numbers that no superpixel can have, an image
+            has no superpixel, or a map is too fine.
     """
 
-    def __init__(self, labels: Tensor, sizes: Sequence[tuple[int, int]], dtype: torch.dtype = torch.float32):
-        if labels.dim() != 3 or labels.is_floating_point():
+    def __init__(self, regions: Tensor, sizes: Sequence[tuple[int, int]], dtype: torch.dtype = torch.float32):
+        if regions.dim() != 3 or regions.is_floating_point() or regions.is_complex():
             raise ValueError(
-                f"labels must be an integer tensor (B, H, W), not {labels.dtype} {tuple(labels.shape)}; "
-                "for one image use labels[None]."
+                f"regions must be an integer tensor (B, H, W), not {regions.dtype} {tuple(regions.shape)}; "
+                "for one image use regions[None]."
             )
-        empty = (labels < 0).flatten(1).all(1).nonzero().flatten().tolist()
-        if empty:
-            raise ValueError(f"labels of image(s) {empty} hold no superpixel (no value >= 0); segment the image first.")
+        self.regions = regions.long()
+        pixels = self.regions[0].numel()
+        most = self.regions.flatten(1).amax(1) if pixels else regions.new_full((len(regions),), -1)  # (B,)
+        if empty := (most < 0).nonzero().flatten().tolist():
+            raise ValueError(
+                f"regions of image(s) {empty} hold no superpixel (no value >= 0); segment the image first."
+            )
+        self.num_images, self.num_nodes = len(regions), int(most.max()) + 1
+        if self.num_nodes > max(2 * pixels, 256):
+            raise ValueError(
+                f"regions hold the number {self.num_nodes - 1}; number the superpixels of an image from 0."
+            )
         for h, w in sizes:
-            if h > labels.shape[1] or w > labels.shape[2]:
+            if h > regions.shape[1] or w > regions.shape[2]:
                 raise ValueError(
-                    f"a {h} x {w} feature map is finer than the {labels.shape[1]} x {labels.shape[2]} label map; "
-                    "pass labels at the resolution of the image."
+                    f"a {h} x {w} feature map is finer than the {regions.shape[1]} x {regions.shape[2]} region map; "
+                    "pass regions at the resolution of the image."
                 )
-        self.labels = labels.long()
-        self.sizes = [tuple(size) for size in sizes]
-        self.dtype = dtype
-        self.num_images, self.num_nodes = len(labels), int(labels.max()) + 1
-        self._pixel = (self.labels >= 0).flatten().nonzero().squeeze(1)  # (pixels,) those outside the padding
-        image = torch.arange(self.num_images, device=labels.device)[:, None, None]
-        self._node = self._per_pixel(image * self.num_nodes + self.labels)  # number within the whole batch
-        self.area = torch.bincount(self._node, minlength=self.num_images * self.num_nodes)
-        self.area = self.area.view(self.num_images, self.num_nodes)  # (B, N) pixels
+        self.sizes, self.dtype = [tuple(size) for size in sizes], dtype
+        offsets = torch.arange(self.num_images, device=regions.device)[:, None, None] * self.num_nodes
+        self._padded = bool((self.regions < 0).any())
+        # Number within the whole batch, (B, H, W); padding is gathered in one number behind all others.
+        self._nodes = (self.regions + offsets).masked_fill_(self.regions < 0, self.num_images * self.num_nodes)
+        self.area = self._count()
         self.mask = self.area > 0
         overlaps = [self._overlap(h, w) for h, w in self.sizes]
         self._pool = [_normalise_rows(overlap) for overlap in overlaps]
@@ -76,7 +85,7 @@ class RegionGrid:
     def inside(self, level: int) -> Tensor:
         """(B, h w) bool, True for the cells of a feature map that are not all padding."""
         h, w = self.sizes[level]
-        inside = torch.zeros(self.num_images * h * w, dtype=torch.bool, device=self.labels.device)
+        inside = torch.zeros(self.num_images * h * w, dtype=torch.bool, device=self.regions.device)
         inside[self._unpool[level].indices()[0]] = True
         return inside.view(self.num_images, h * w)
 
@@ -88,11 +97,11 @@ class RegionGrid:
     def adjacency(self) -> Tensor:
         """E^1: the binary region adjacency graph, (B, N, N); superpixels that share a pixel edge are neighbours."""
         edges = torch.zeros(
-            self.num_images, self.num_nodes, self.num_nodes, dtype=self.dtype, device=self.labels.device
+            self.num_images, self.num_nodes, self.num_nodes, dtype=self.dtype, device=self.regions.device
         )
         for first, second in (
-            (self.labels[:, :, :-1], self.labels[:, :, 1:]),
-            (self.labels[:, :-1], self.labels[:, 1:]),
+            (self.regions[:, :, :-1], self.regions[:, :, 1:]),
+            (self.regions[:, :-1], self.regions[:, 1:]),
         ):
             image, row, column = ((first != second) & (first >= 0) & (second >= 0)).nonzero(as_tuple=True)
             i, j = first[image, row, column], second[image, row, column]
@@ -102,11 +111,11 @@ class RegionGrid:
     @cached_property
     def centroids(self) -> Tensor:
         """(B, N, 2) row and column of every superpixel's centre of mass, in pixels; zero for padded nodes."""
-        height, width = self.labels.shape[1:]
-        inside = self._pixel % (height * width)
-        positions = torch.stack([inside // width, inside % width], 1).double()  # (pixels, 2)
-        sums = positions.new_zeros(self.area.numel(), 2).index_add_(0, self._node, positions)
-        return (sums / self.area.view(-1, 1).clamp(min=1)).view(self.num_images, self.num_nodes, 2)
+        places = torch.meshgrid(
+            *(torch.arange(side, device=self.regions.device) for side in self.regions.shape[1:]), indexing="ij"
+        )
+        sums = [self._count(place.double().expand_as(self.regions).flatten()) for place in places]
+        return torch.stack(sums, -1) / self.area.clamp(min=1)[..., None]
 
     @cached_property
     def order(self) -> Tensor:
@@ -115,48 +124,79 @@ class RegionGrid:
         It depends on where superpixels lie and not on how they are numbered; every second node in this order is
         an evenly spread half of the image. Regions with one centroid (rings) are told apart by their first pixel.
         """
-        height, width = self.labels.shape[1:]
-        first = torch.full((self.area.numel(),), height * width, device=self.labels.device)
-        first = first.scatter_reduce(0, self._node, self._pixel % (height * width), "amin").view_as(self.area)  # (B, N)
+        height, width = self.regions.shape[1:]
+        pixel = torch.arange(height * width, device=self.regions.device).repeat(self.num_images)
+        first = pixel.new_full((self.num_images * self.num_nodes + 1,), height * width)
+        first = self._per_node(first.scatter_reduce(0, self._nodes.flatten(), pixel, "amin"))
         row, column = self.centroids.long().unbind(-1)
         bits = max(height, width).bit_length()
         curve = sum(((row >> b & 1) << (2 * b + 1)) | ((column >> b & 1) << (2 * b)) for b in range(bits))
         return curve * height * width + first
 
+    def _count(self, weights: Tensor | None = None) -> Tensor:
+        """Pixels of every node, or the sum of their weights (B H W), as (B, N)."""
+        nodes = self._nodes.flatten()
+        return self._per_node(torch.bincount(nodes, weights, minlength=self.num_images * self.num_nodes))
+
+    def _per_node(self, counts: Tensor) -> Tensor:
+        """(B N [+ 1 for the padding]) -> (B, N)."""
+        return counts[: self.num_images * self.num_nodes].view(self.num_images, self.num_nodes)
+
     def _overlap(self, h: int, w: int) -> Tensor:
-        """Sparse (B N, B h w) matrix of the overlap areas, in units of 1 / (H W) of a cell: whole numbers, so exact."""
-        device = self.labels.device
-        rows, columns = _cells(self.labels.shape[1], h, device), _cells(self.labels.shape[2], w, device)
-        image = torch.arange(self.num_images, device=device)[:, None, None] * (h * w)
-        indices, areas = [], []
-        for row, height in rows:
-            for column, width in columns:
-                cell = self._per_pixel(image + row[:, None] * w + column)
-                area = self._per_pixel((height[:, None] * width).expand_as(self.labels))
-                indices.append(torch.stack([self._node, cell]))
-                areas.append(area)
-        if len(areas) > 1:  # most pixels lie in one cell; their shares of the next one are zero
-            overlapping = torch.cat(areas).nonzero().squeeze(1)
-            indices, areas = [torch.cat(indices, 1)[:, overlapping]], [torch.cat(areas)[overlapping]]
+        """Sparse (B N, B h w) matrix of the overlap areas, in units of 1 / (H W) of a cell: whole numbers, so exact.
+
+        Along a row, neighbours in one superpixel and one cell are counted as one run, so that few numbers are sorted.
+        """
+        (height, width), device = self.regions.shape[1:], self.regions.device
+        (row, cell_row, tall), (column, cell_column, wide) = _pieces(height, h, device), _pieces(width, w, device)
+        nodes = self._nodes if len(row) == height else self._nodes[:, row]
+        nodes = nodes if len(column) == width else nodes[:, :, column]  # (B, rows, columns)
+        begins = torch.ones_like(nodes, dtype=torch.bool)
+        begins[..., 1:] = (nodes[..., 1:] != nodes[..., :-1]) | (cell_column[1:] != cell_column[:-1])
+        start = begins.flatten().nonzero().squeeze(1)  # (runs,)
+        node, (line, place) = nodes.flatten()[start], _divmod(start, len(column))  # line: row within the batch
+        left = torch.cat([wide.new_zeros(1), wide.cumsum(0)])  # of every column, and at the end a line's length
+        position = line * left[-1] + left[place]
+        length = position.diff(append=left[-1:] * nodes.shape[0] * len(row))
+        images = torch.arange(self.num_images, device=device)[:, None] * (h * w)
+        key = node * (self.num_images * h * w) + (images + cell_row * w).flatten()[line] + cell_column[place]
+        area = length * tall.repeat(self.num_images)[line]
+        if self._padded:
+            inside = node < self.num_images * self.num_nodes
+            key, area = key[inside], area[inside]
+        key, area = sum_by_key(key, area, height * width + 1)
         shape = (self.num_images * self.num_nodes, self.num_images * h * w)
-        return _sparse(indices[0], areas[0].to(self.dtype), shape).coalesce()
-
-    def _per_pixel(self, values: Tensor) -> Tensor:
-        """(B, H, W) -> (pixels,), without the padding."""
-        return values.flatten()[self._pixel]
+        return _sparse(torch.stack(_divmod(key, shape[1])), area.to(self.dtype), shape, is_coalesced=True)
 
 
-def _cells(pixels: int, cells: int, device: torch.device) -> list[tuple[Tensor, Tensor]]:
-    """Cells that each pixel of an axis overlaps, as pairs (cell, share); one pair where cells divide pixels.
+def _divmod(numbers: Tensor, by: int) -> tuple[Tensor, Tensor]:
+    """Quotient and remainder; PyTorch's own remainder of whole numbers takes several times as long."""
+    quotient = numbers // by
+    return quotient, numbers - quotient * by
 
-    Shares are counted in 1 / ``pixels`` of a cell, so that a pixel, being ``cells`` of them long, is split exactly.
+
+def _pieces(pixels: int, cells: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut an axis at the borders of pixels and cells: pixel, cell and length of every piece.
+
+    Lengths are counted in 1 / ``pixels`` of a cell, so that a pixel, being ``cells`` of them long, is split exactly.
     """
-    start = torch.arange(pixels, device=device) * cells
-    cell = start // pixels
-    share = ((cell + 1) * pixels - start).clamp(max=cells)
-    if pixels % cells == 0:
-        return [(cell, share)]
-    return [(cell, share), ((cell + 1).clamp(max=cells - 1), cells - share)]
+    borders = torch.cat([torch.arange(pixels, device=device) * cells, torch.arange(cells + 1, device=device) * pixels])
+    borders = borders.unique()
+    start = borders[:-1]
+    return start // cells, start // pixels, borders.diff()
+
+
+def sum_by_key(key: Tensor, value: Tensor, limit: int) -> tuple[Tensor, Tensor]:
+    """Sort keys and add the values, from 1 to below ``limit``, of equal ones; both (n,) whole numbers."""
+    packed = key * limit + value
+    packed = (
+        packed.sort().values if packed.is_cuda else torch.from_numpy(np.sort(packed.numpy()))
+    )  # several times faster
+    key, value = _divmod(packed, limit)
+    key, counts = key.unique_consecutive(return_counts=True)
+    last = counts.cumsum(0) - 1
+    total = value.cumsum(0)[last]
+    return key, total.diff(prepend=total.new_zeros(1))
 
 
 def _normalise_rows(matrix: Tensor) -> Tensor:

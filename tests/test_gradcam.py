@@ -59,7 +59,7 @@ def test_weights_and_maps_are_those_of_finite_differences(dgm, task, target, mas
     model, step = network(dgm), 1e-5
     cam = gradcam(model, image, LABELS, task, target, mask)
     tasks = ("object", "part") if task == "part" else (task,)
-    level = 2  # the level whose nodes are moved: V^2 of the way up, or Uhat^2 that the labels of pixels read
+    level = 2  # the level whose nodes are moved: V^2 of the way up, or Uhat^2 that the regions of pixels read
     layer, caught = model.dgm.projections[0] if task == "scene" else model.dgm.reprojections[1].gconv, []
     hook = layer.register_forward_hook(lambda *call: caught.append(call[2]))
     with torch.no_grad():
@@ -123,13 +123,15 @@ def test_with_one_node_for_each_cell_it_is_captums_grad_cam(target):
     net, images = Convolutional(), torch.rand(2, 3, 9, 12)
     expected = LayerGradCam(net, net.features).attribute(images, target, relu_attributions=True)[:, 0]  # (2, 9, 12)
     cells = torch.arange(9 * 12).view(9, 12)
-    labels = torch.stack([cells, cells.flip(0, 1)])  # each cell its own superpixel, whatever their numbers
-    grid = RegionGrid(labels, [(9, 12)])
+    regions = torch.stack([cells, cells.flip(0, 1)])  # each cell its own superpixel, whatever their numbers
+    grid = RegionGrid(regions, [(9, 12)])
     nodes = grid.pool(net.features(images), 0)  # (2, 108, 6)
     logit = 100 * net.head(grid.unpool(nodes, 0))[:, target]
     (gradients,) = torch.autograd.grad(logit.sum(), nodes)
     assert expected.max() > 1e-3
-    torch.testing.assert_close(to_pixels(node_cam(nodes, gradients, grid.mask), labels), expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        to_pixels(node_cam(nodes, gradients, grid.mask), regions), expected, atol=1e-5, rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize(("task", "target", "mask"), TARGETS)
@@ -155,14 +157,14 @@ def test_the_map_on_the_features_is_captums(model, image, task, target, mask):
 )
 def test_an_images_maps_do_not_depend_on_its_batch(model, image, task, target, mask, real):
     other = torch.rand(1, 3, 64, 96, dtype=torch.float64)
-    labels = torch.full((1, 64, 96), -1)
-    labels[:, :40, :60] = blocks(40, 60, 20)  # 6 superpixels and padding
-    alone = gradcam(model, other, labels, task, target, mask)
-    both = torch.cat([image, other]), torch.cat([LABELS, labels])
+    regions = torch.full((1, 64, 96), -1)
+    regions[:, :40, :60] = blocks(40, 60, 20)  # 6 superpixels and padding
+    alone = gradcam(model, other, regions, task, target, mask)
+    both = torch.cat([image, other]), torch.cat([LABELS, regions])
     together = gradcam(model, *both, task, target, None if mask is None else mask.expand(2, -1, -1))
     for one, two in zip(alone.pixels, together.pixels, strict=True):
         torch.testing.assert_close(one[0], two[1], atol=1e-10, rtol=1e-6)
-        assert (two[1][labels[0] < 0] == 0).all()
+        assert (two[1][regions[0] < 0] == 0).all()
     for cam, count in zip(together.nodes, real, strict=True):
         assert (cam[1, count:] == 0).all()
     torch.testing.assert_close(alone.feature_map[0], together.feature_map[1])
@@ -170,7 +172,7 @@ def test_an_images_maps_do_not_depend_on_its_batch(model, image, task, target, m
 
 def test_maps_do_not_depend_on_the_numbers_of_the_superpixels(model, image):
     numbers = torch.randperm(24, generator=torch.Generator().manual_seed(2))
-    first, second = (gradcam(model, image, labels, "scene", 1) for labels in (LABELS, numbers[LABELS]))
+    first, second = (gradcam(model, image, regions, "scene", 1) for regions in (LABELS, numbers[LABELS]))
     for one, two in zip(first.pixels, second.pixels, strict=True):
         torch.testing.assert_close(one, two, atol=1e-12, rtol=1e-6)
 

@@ -227,9 +227,9 @@ class TestGConv:
 
     def test_level_1_equals_message_passing_over_the_region_adjacency_graph(self):
         dgm = DeepGrouping((D,), D, reading=AS_PRINTED).double().eval()
-        labels = blocks(12, 12, 4)[None]
+        regions = blocks(12, 12, 4)[None]
         maps = [torch.randn(1, D, 3, 3, dtype=torch.float64)]
-        _, grouping = dgm(maps, labels)
+        _, grouping = dgm(maps, regions)
         x = maps[0][0].flatten(1).T
         edges = grouping.rag[0].nonzero().T
         edges = torch.cat([edges, torch.arange(9).expand(2, 9)], 1)
@@ -374,14 +374,14 @@ class TestDeepGrouping:
     @pytest.mark.parametrize("top_down", [True, False])
     def test_equals_the_paper_written_out_for_one_image(self, top_down, reading):
         model = self.model(top_down=top_down, reading=reading).eval()
-        labels, maps = blocks(64, 64, 16)[None], self.maps(1, 64, 64)
-        residuals, grouping = model(maps, labels)
+        regions, maps = blocks(64, 64, 16)[None], self.maps(1, 64, 64)
+        residuals, grouping = model(maps, regions)
 
         def pool(feature):  # every superpixel is a whole number of cells or a part of one
             size = feature.shape[-1]
             return torch.stack(
                 [
-                    torch.nn.functional.interpolate(feature, scale_factor=64 // size)[0, :, labels[0] == n].mean(1)
+                    torch.nn.functional.interpolate(feature, scale_factor=64 // size)[0, :, regions[0] == n].mean(1)
                     for n in range(16)
                 ]
             )
@@ -422,7 +422,7 @@ class TestDeepGrouping:
                 said = said / said.norm(dim=1, keepdim=True)
             read = torch.cat([U[level], said], 1) if reading.combine == "concat" else U[level] + said
             u = module.residual.linear(module.gconv(read)) / (1 + 1e-5) ** 0.5
-            expected = u[labels[0]].permute(2, 0, 1)[None]
+            expected = u[regions[0]].permute(2, 0, 1)[None]
             expected = torch.nn.functional.adaptive_avg_pool2d(expected, residuals[level].shape[-2:])
             torch.testing.assert_close(residuals[level], expected)
             torch.testing.assert_close(grouping.nodes[level][0], V[level])
@@ -436,9 +436,9 @@ class TestDeepGrouping:
     @pytest.mark.parametrize("top_down", [True, False])
     def test_does_not_depend_on_the_numbering_of_superpixels(self, top_down):
         model, maps = self.model(top_down=top_down).eval(), self.maps(2)
-        labels = torch.stack([blocks(32, 32, 4), blocks(32, 32, 8)])
-        residuals, grouping = model(maps, labels)
-        shuffled = torch.stack([torch.randperm(64)[labels[0]], torch.randperm(16)[labels[1]]])
+        regions = torch.stack([blocks(32, 32, 4), blocks(32, 32, 8)])
+        residuals, grouping = model(maps, regions)
+        shuffled = torch.stack([torch.randperm(64)[regions[0]], torch.randperm(16)[regions[1]]])
         again, regrouped = model(maps, shuffled)
         for a, b in zip(residuals, again, strict=True):
             torch.testing.assert_close(a, b)
@@ -448,10 +448,10 @@ class TestDeepGrouping:
 
     def test_does_not_depend_on_what_an_image_is_batched_with(self):
         model, maps = self.model().eval(), self.maps(3)
-        labels = torch.stack([blocks(32, 32, 2), blocks(32, 32, 8), blocks(32, 32, 32)])  # 256, 16 and 1 regions
-        together, grouping = model(maps, labels)
+        regions = torch.stack([blocks(32, 32, 2), blocks(32, 32, 8), blocks(32, 32, 32)])  # 256, 16 and 1 regions
+        together, grouping = model(maps, regions)
         for i in range(3):
-            alone, single = model([f[i : i + 1] for f in maps], labels[i : i + 1])
+            alone, single = model([f[i : i + 1] for f in maps], regions[i : i + 1])
             for a, b in zip(alone, together, strict=True):
                 torch.testing.assert_close(a[0], b[i])
             torch.testing.assert_close(single.scene[0], grouping.scene[i])
@@ -459,11 +459,11 @@ class TestDeepGrouping:
 
     def test_does_not_depend_on_padding(self):
         """Padding adds cells that no superpixel overlaps; whatever a feature map holds there changes nothing."""
-        model, labels = self.model().eval(), blocks(32, 32, 4)[None]
+        model, regions = self.model().eval(), blocks(32, 32, 4)[None]
         maps = self.maps(1, 64, 64)
         inside = [f[..., : f.shape[-2] // 2, : f.shape[-1] // 2] for f in maps]
-        padded = torch.nn.functional.pad(labels, (0, 32, 0, 32), value=-1)
-        expected, _ = model(inside, labels)
+        padded = torch.nn.functional.pad(regions, (0, 32, 0, 32), value=-1)
+        expected, _ = model(inside, regions)
         residuals, grouping = model(maps, padded)
         for small, big in zip(expected, residuals, strict=True):
             torch.testing.assert_close(big[..., : small.shape[-2], : small.shape[-1]], small)
@@ -472,11 +472,11 @@ class TestDeepGrouping:
 
     @pytest.mark.parametrize("counts", [(1,), (2,), (3, 1), (7, 2), (1, 512)])
     def test_any_number_of_regions_trains_without_nan(self, counts):
-        labels = torch.zeros(len(counts), 32, 32, dtype=torch.long)
-        for image, count in zip(labels, counts, strict=True):
+        regions = torch.zeros(len(counts), 32, 32, dtype=torch.long)
+        for image, count in zip(regions, counts, strict=True):
             image.view(-1)[:] = torch.arange(32 * 32) * count // (32 * 32)
         model, maps = self.model(), [f.requires_grad_() for f in self.maps(len(counts))]
-        residuals, grouping = model(maps, labels)
+        residuals, grouping = model(maps, regions)
         sum(r.square().sum() for r in residuals).backward()
         assert all(f.grad.isfinite().all() for f in maps)
         expected = [counts]
@@ -492,10 +492,10 @@ class TestDeepGrouping:
     def test_two_hundred_steps_at_a_high_learning_rate_stay_finite(self):
         model = self.model().float()
         optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9)
-        labels = torch.stack([blocks(32, 32, 4), blocks(32, 32, 16)])
+        regions = torch.stack([blocks(32, 32, 4), blocks(32, 32, 16)])
         maps, targets = [f.float() for f in self.maps(2)], [f.float() for f in self.maps(2)]
         for _ in range(200):
-            residuals, _ = model(maps, labels)
+            residuals, _ = model(maps, regions)
             loss = sum(torch.nn.functional.mse_loss(r, t) for r, t in zip(residuals, targets, strict=True))
             optimizer.zero_grad()
             loss.backward()
@@ -507,8 +507,8 @@ class TestDeepGrouping:
         model = audible(DeepGrouping((2, 2), 3, testing_iterations=1, reading=FIXED).double().eval())
         maps = [torch.randn(1, 2, 4, 4), torch.randn(1, 2, 2, 2)]
         maps = [f.double().requires_grad_() for f in maps]
-        labels = blocks(8, 8, 4)[None]
-        torch.autograd.gradcheck(lambda *f: model(f, labels)[0], maps)
+        regions = blocks(8, 8, 4)[None]
+        torch.autograd.gradcheck(lambda *f: model(f, regions)[0], maps)
 
     def test_superpixels_that_differ_by_rounding_alone_are_not_told_apart(self):
         """A blank wall: what is left of its features after centring must not be blown up to unit length."""
@@ -518,11 +518,11 @@ class TestDeepGrouping:
         assert grouping.nodes[0].norm(dim=2).max() < 0.01  # V^1 = U^1
 
     def test_evaluation_is_deterministic_and_training_is_not(self):
-        model, maps, labels = self.model(), self.maps(1), blocks(32, 32, 4)[None]
-        a, b = (model(maps, labels)[1].assignments[0] for _ in range(2))
+        model, maps, regions = self.model(), self.maps(1), blocks(32, 32, 4)[None]
+        a, b = (model(maps, regions)[1].assignments[0] for _ in range(2))
         assert not torch.equal(a, b)
         model.eval()
-        a, b = (model(maps, labels)[1].assignments[0] for _ in range(2))
+        a, b = (model(maps, regions)[1].assignments[0] for _ in range(2))
         assert torch.equal(a, b)
 
     def test_works_in_bfloat16_with_affinities_in_float32(self):
@@ -541,10 +541,10 @@ class TestGrouping:
     def setup_method(self):
         torch.manual_seed(0)
         model = DeepGrouping((3, 3, 3), 4, testing_iterations=2).double().eval()
-        self.labels = torch.stack([blocks(16, 16, 4), blocks(16, 16, 8)])
-        self.labels[1, 12:] = -1
+        self.regions = torch.stack([blocks(16, 16, 4), blocks(16, 16, 8)])
+        self.regions[1, 12:] = -1
         maps = [torch.randn(2, 3, s, s, dtype=torch.float64) for s in (8, 4, 2)]
-        self.grouping = model(maps, self.labels)[1]
+        self.grouping = model(maps, self.regions)[1]
 
     def test_adjacency_of_level_3_is_eq_4_twice(self):
         P1, P2 = self.grouping.assignments
@@ -558,11 +558,11 @@ class TestGrouping:
             torch.testing.assert_close(total, self.grouping.masks[level - 1].double())
 
     def test_label_map_is_the_heaviest_group_of_each_superpixel(self):
-        assert torch.equal(self.grouping.label_map(1), self.labels)
+        assert torch.equal(self.grouping.label_map(1), self.regions)
         membership = self.grouping.membership(2)
         label_map = self.grouping.label_map(2)
         for y, x in ((0, 0), (5, 9), (15, 15)):
-            row = membership[0, self.labels[0, y, x]]
+            row = membership[0, self.regions[0, y, x]]
             assert row[label_map[0, y, x]] >= 0.999 * row.max()
             assert not (row[: label_map[0, y, x]] >= 0.999 * row.max()).any()
         assert (label_map[1, 12:] == -1).all()

@@ -30,8 +30,8 @@ class Pooling(nn.Module):
 
 def test_sparse_products_are_counted_by_their_entries():
     """Two regions over a 2 x 3 map, the middle column shared: 8 overlaps, pooled and copied back in 7 channels."""
-    labels = torch.tensor([[0, 0, 0, 1, 1, 1]] * 4)[None]
-    grid = RegionGrid(labels, [(2, 3)])
+    regions = torch.tensor([[0, 0, 0, 1, 1, 1]] * 4)[None]
+    grid = RegionGrid(regions, [(2, 3)])
     counted = modules.count(Pooling(grid), torch.rand(1, 7, 2, 3))
     assert counted == (0, 2 * (2 * 8 * 7))
     assert counted.flops == 2 * grid.flops(0, 7)

@@ -89,7 +89,7 @@ def test_every_residual_and_the_readout_reach_a_head():
 
 def test_mistakes_are_explained():
     model = PerceptualParser.from_preset("smoke", "full", VOCABULARY, tasks=("object",))
-    with pytest.raises(ValueError, match="labels are missing"):
+    with pytest.raises(ValueError, match="regions are missing"):
         model(torch.rand(1, 3, 32, 32))
     with pytest.raises(ValueError, match=r"no head for \['scene'\]"):
         model(torch.rand(1, 3, 32, 32), tasks=("scene",))

@@ -135,7 +135,7 @@ def test_superpixels_lost_in_scaling_join_their_neighbours(model):
 
 def test_regions_are_the_nodes_of_level_one(scene):
     """The superpixel of a pixel of the photograph is the node of the same place in the model's view."""
-    seen = scene.grouping.labels[0].numpy()
+    seen = scene.grouping.regions[0].numpy()
     rows = (np.arange(seen.shape[0]) + 0.5) * 48 / seen.shape[0]
     columns = (np.arange(seen.shape[1]) + 0.5) * 72 / seen.shape[1]
     np.testing.assert_array_equal(scene.regions[np.ix_(rows.astype(int), columns.astype(int))], seen)

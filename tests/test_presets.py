@@ -27,7 +27,9 @@ def test_only_the_paper_s_presets_ask_for_the_user_s_data():
 
 
 def test_an_unknown_preset_is_told_with_those_there_are():
-    with pytest.raises(ValueError, match="there is no preset 'huge'; choose one of paper, mini, smoke, paper-objects"):
+    with pytest.raises(
+        ValueError, match="there is no preset 'huge'; choose one of paper, mini, demo, smoke, paper-objects"
+    ):
         presets.get("huge")
 
 

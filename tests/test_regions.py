@@ -6,27 +6,27 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgmlib.regions import RegionGrid
+from dgmlib.regions import RegionGrid, sum_by_key
 
 
-def random_labels(shape: tuple[int, ...], regions: int, seed: int = 0) -> torch.Tensor:
+def random_regions(shape: tuple[int, ...], regions: int, seed: int = 0) -> torch.Tensor:
     """Any map from pixels to numbers will do: RegionGrid does not ask for connected regions."""
     return torch.randint(regions, shape, generator=torch.Generator().manual_seed(seed))
 
 
-def literal_overlap(labels: torch.Tensor, h: int, w: int) -> torch.Tensor:
+def literal_overlap(regions: torch.Tensor, h: int, w: int) -> torch.Tensor:
     """Overlap area of every superpixel with every cell of one image's grid, by intersecting intervals."""
-    height, width = labels.shape
-    area = torch.zeros(int(labels.max()) + 1, h, w, dtype=torch.float64)
+    height, width = regions.shape
+    area = torch.zeros(int(regions.max()) + 1, h, w, dtype=torch.float64)
     for y in range(height):
         for x in range(width):
-            if labels[y, x] < 0:
+            if regions[y, x] < 0:
                 continue
             for i in range(h):
                 for j in range(w):
                     dy = min(y + 1, (i + 1) * height / h) - max(y, i * height / h)
                     dx = min(x + 1, (j + 1) * width / w) - max(x, j * width / w)
-                    area[labels[y, x], i, j] += max(dy, 0) * max(dx, 0)
+                    area[regions[y, x], i, j] += max(dy, 0) * max(dx, 0)
     return area
 
 
@@ -42,10 +42,10 @@ def literal_overlap(labels: torch.Tensor, h: int, w: int) -> torch.Tensor:
 )
 def test_pool_and_unpool_are_area_weighted_means(height, width, h, w, regions, padding, seed):
     h, w = min(h, height), min(w, width)
-    labels = random_labels((height, width), regions, seed)
-    labels[:, width - min(padding, width - 1) :] = -1
-    overlap = literal_overlap(labels, h, w)
-    grid = RegionGrid(labels[None], [(h, w)], torch.float64)
+    regions = random_regions((height, width), regions, seed)
+    regions[:, width - min(padding, width - 1) :] = -1
+    overlap = literal_overlap(regions, h, w)
+    grid = RegionGrid(regions[None], [(h, w)], torch.float64)
     features = torch.randn(1, 3, h, w, dtype=torch.float64)
     nodes = torch.randn(1, len(overlap), 3, dtype=torch.float64)
 
@@ -61,9 +61,9 @@ def test_pool_and_unpool_are_area_weighted_means(height, width, h, w, regions, p
 
 
 def test_every_cell_is_a_partition_of_unity_and_padding_gets_nothing():
-    labels = random_labels((2, 20, 30), 7)
-    labels[1, :, 20:] = -1
-    grid = RegionGrid(labels, [(5, 6)])
+    regions = random_regions((2, 20, 30), 7)
+    regions[1, :, 20:] = -1
+    grid = RegionGrid(regions, [(5, 6)])
     ones = grid.unpool(torch.ones(2, grid.num_nodes, 1), 0)
     torch.testing.assert_close(ones[0], torch.ones(1, 5, 6))
     torch.testing.assert_close(ones[1, 0, :, :4], torch.ones(5, 4))
@@ -71,23 +71,23 @@ def test_every_cell_is_a_partition_of_unity_and_padding_gets_nothing():
 
 
 def test_region_smaller_than_a_coarse_cell_gets_that_cells_feature():
-    labels = torch.zeros(1, 64, 64, dtype=torch.int32)
-    labels[0, 40, 50] = 1  # one pixel inside the lower right of 2 x 2 cells
+    regions = torch.zeros(1, 64, 64, dtype=torch.int32)
+    regions[0, 40, 50] = 1  # one pixel inside the lower right of 2 x 2 cells
     features = torch.arange(4.0).view(1, 1, 2, 2)
-    pooled = RegionGrid(labels, [(2, 2)]).pool(features, 0)
+    pooled = RegionGrid(regions, [(2, 2)]).pool(features, 0)
     assert pooled[0, 1, 0] == 3
 
 
 def test_pooling_what_was_copied_returns_nodes_that_own_whole_cells():
-    labels = torch.arange(16).view(1, 4, 4).repeat_interleave(4, 1).repeat_interleave(4, 2)
-    grid = RegionGrid(labels, [(4, 4), (8, 8)])
+    regions = torch.arange(16).view(1, 4, 4).repeat_interleave(4, 1).repeat_interleave(4, 2)
+    grid = RegionGrid(regions, [(4, 4), (8, 8)])
     nodes = torch.randn(1, 16, 5)
     for level in (0, 1):
         torch.testing.assert_close(grid.pool(grid.unpool(nodes, level), level), nodes)
 
 
 def test_gradients_of_pool_and_unpool():
-    grid = RegionGrid(random_labels((2, 7, 9), 4), [(3, 4)], torch.float64)
+    grid = RegionGrid(random_regions((2, 7, 9), 4), [(3, 4)], torch.float64)
     features = torch.randn(2, 2, 3, 4, dtype=torch.float64, requires_grad=True)
     nodes = torch.randn(2, 4, 2, dtype=torch.float64, requires_grad=True)
     torch.autograd.gradcheck(lambda f: grid.pool(f, 0), features)
@@ -95,32 +95,32 @@ def test_gradients_of_pool_and_unpool():
 
 
 def test_adjacency_is_that_of_a_literal_loop():
-    labels = random_labels((2, 6, 7), 9)
-    labels[1, 4:] = -1
+    regions = random_regions((2, 6, 7), 9)
+    regions[1, 4:] = -1
     expected = torch.zeros(2, 9, 9)
-    for b, image in enumerate(labels.numpy()):
+    for b, image in enumerate(regions.numpy()):
         for (y, x), a in np.ndenumerate(image):
             for v, u in ((y + 1, x), (y, x + 1)):
                 if v < 6 and u < 7 and a >= 0 and image[v, u] >= 0 and image[v, u] != a:
                     expected[b, a, image[v, u]] = expected[b, image[v, u], a] = 1
-    assert torch.equal(RegionGrid(labels, []).adjacency, expected)
+    assert torch.equal(RegionGrid(regions, []).adjacency, expected)
 
 
 def test_centroids_and_order_follow_the_regions_not_their_numbers():
-    labels = random_labels((1, 12, 10), 8)
-    grid = RegionGrid(labels, [])
-    ys, xs = (labels[0] == 3).nonzero(as_tuple=True)
+    regions = random_regions((1, 12, 10), 8)
+    grid = RegionGrid(regions, [])
+    ys, xs = (regions[0] == 3).nonzero(as_tuple=True)
     torch.testing.assert_close(grid.centroids[0, 3], torch.stack([ys.double().mean(), xs.double().mean()]))
     new_number = torch.randperm(8)
-    renumbered = RegionGrid(new_number[labels], [])
+    renumbered = RegionGrid(new_number[regions], [])
     assert torch.equal(renumbered.order[0, new_number], grid.order[0])
     assert len(grid.order[0].unique()) == 8
 
 
 def test_concentric_regions_are_ordered_though_they_share_a_centroid():
-    labels = torch.zeros(1, 9, 9, dtype=torch.long)
-    labels[0, 2:7, 2:7], labels[0, 4, 4] = 1, 2
-    grid = RegionGrid(labels, [])
+    regions = torch.zeros(1, 9, 9, dtype=torch.long)
+    regions[0, 2:7, 2:7], regions[0, 4, 4] = 1, 2
+    grid = RegionGrid(regions, [])
     assert torch.equal(grid.centroids[0, 0], grid.centroids[0, 2])
     assert len(grid.order[0].unique()) == 3
 
@@ -132,14 +132,37 @@ def test_gaps_in_the_numbering_are_masked_nodes():
 
 
 @pytest.mark.parametrize(
-    ("labels", "sizes", "message"),
+    ("regions", "sizes", "message"),
     [
-        (torch.zeros(4, 4, dtype=torch.long), [(2, 2)], r"labels\[None\]"),
+        (torch.zeros(4, 4, dtype=torch.long), [(2, 2)], r"regions\[None\]"),
         (torch.zeros(1, 4, 4), [(2, 2)], "integer tensor"),
         (torch.full((2, 4, 4), -1), [(2, 2)], r"image\(s\) \[0, 1\] hold no superpixel"),
-        (torch.zeros(1, 4, 4, dtype=torch.long), [(8, 8)], "8 x 8 feature map is finer than the 4 x 4 label map"),
+        (
+            torch.tensor([[[0, 10**9]]]),
+            [],
+            "regions hold the number 1000000000; number the superpixels of an image from",
+        ),
+        (torch.zeros(1, 4, 4, dtype=torch.long), [(8, 8)], "8 x 8 feature map is finer than the 4 x 4 region map"),
     ],
 )
-def test_unusable_labels_are_refused_in_one_sentence(labels, sizes, message):
+def test_unusable_regions_are_refused_in_one_sentence(regions, sizes, message):
     with pytest.raises(ValueError, match=message):
-        RegionGrid(labels, sizes)
+        RegionGrid(regions, sizes)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.uint16, torch.int32, torch.uint32, torch.uint64])
+def test_any_type_of_whole_numbers_gives_the_same_grid(dtype):
+    regions = random_regions((2, 9, 11), 6)
+    expected, grid = (RegionGrid(each, [(4, 5)]) for each in (regions, regions.to(dtype)))
+    nodes = torch.randn(2, 6, 3)
+    assert torch.equal(grid.unpool(nodes, 0), expected.unpool(nodes, 0))
+    assert torch.equal(grid.adjacency, expected.adjacency)
+    assert torch.equal(grid.order, expected.order)
+
+
+def test_runs_are_summed_exactly_whatever_their_order():
+    key = torch.randint(40, (500,), generator=torch.Generator().manual_seed(1))
+    value = torch.randint(1, 99, (500,), generator=torch.Generator().manual_seed(2))
+    keys, sums = sum_by_key(key, value, 100)
+    assert torch.equal(keys, key.unique())
+    assert sums.tolist() == [int(value[key == k].sum()) for k in keys]
