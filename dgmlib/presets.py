@@ -177,9 +177,9 @@ _DEMO = replace(
     data="Broden-mini (demo)",
     mini="demo",
     settings=("O+P+S+M+T",),
-    model=replace(_MINI.model, dim=96, max_regions=256),
+    model=replace(_MINI.model, max_regions=256),
     training=replace(
-        _MINI.training, iterations=5000, texture_iterations=500, short_sides=(192, 224, 256), max_size=400
+        _MINI.training, iterations=4000, texture_iterations=400, short_sides=(192, 224, 256), max_size=400
     ),
     testing=TestingConfig(short_side=224, max_size=400),
 )
