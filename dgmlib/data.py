@@ -6,13 +6,14 @@ from pathlib import Path
 from torch.utils.data import Dataset
 
 from dgmlib import mini, paths
-from dgmlib.broden import BrodenPlus, FolderDataset, SceneParse150
+from dgmlib.broden import BrodenPlus, FolderDataset, Mixture, SceneParse150
 from dgmlib.broden.sources import SOURCES
 from dgmlib.presets import Preset
 
 #: Data set -> files whose content counts, and files of which only name and size do: Broden+'s published pictures.
 FILES = {
     FolderDataset: (("names.txt", "*/images/*", "*/labels/*"), ()),
+    Mixture: (("*/names.txt", "*/*/images/*", "*/*/labels/*"), ("*/*/*/*",)),
     SceneParse150: (("objectInfo150.txt", "images/*/*", "annotations/*/*"), ()),
     BrodenPlus: (("meta_file/**/*",), tuple(f"{source.directory}/**/*" for source in SOURCES.values())),
 }
@@ -43,17 +44,20 @@ def data_root(preset: Preset, root: str | Path | None = None, workers: int = 2) 
 
 
 def open_data(root: Path, split: str, tasks: tuple[str, ...]) -> Dataset:
-    """Open a data set by what its folder holds: `SceneParse150`, a `FolderDataset`, or else `BrodenPlus`.
+    """Open a data set by what its folder holds: `SceneParse150`, a `FolderDataset`, a `Mixture`, or else `BrodenPlus`.
 
     Raises:
-        ValueError: if other tasks than objects are asked of a folder that has only these.
+        ValueError: if a folder of label pictures is asked for a task that it has no labels of.
     """
     layout = _layout(root)
-    if layout is BrodenPlus:
-        return BrodenPlus(root, split, tasks)
-    if tasks != layout.tasks:
-        raise ValueError(f"{root} has labels of objects only, not of {', '.join(tasks)}; choose setting O.")
-    return layout(root, split)
+    if layout in (BrodenPlus, Mixture):
+        return layout(root, split, tasks)
+    dataset = layout(root, split)
+    if missing := [task for task in tasks if task not in dataset.tasks]:
+        raise ValueError(
+            f"{root} has labels of {' and '.join(dataset.tasks)} only, not of {', '.join(missing)}; choose setting O."
+        )
+    return dataset
 
 
 def data_name(preset: Preset, root: Path) -> str:
@@ -61,7 +65,7 @@ def data_name(preset: Preset, root: Path) -> str:
     layout = _layout(root)
     if layout is BrodenPlus:
         return preset.data if preset.mini or not (root / mini.MANIFEST).is_file() else "Broden-mini"
-    return root.resolve().name if layout is FolderDataset else "ADE20K (SceneParse150)"
+    return "ADE20K (SceneParse150)" if layout is SceneParse150 else root.resolve().name
 
 
 def content(root: Path) -> str:
@@ -86,4 +90,6 @@ def content(root: Path) -> str:
 def _layout(root: Path) -> type[Dataset]:
     if (root / "objectInfo150.txt").exists():
         return SceneParse150
-    return FolderDataset if (root / "names.txt").exists() else BrodenPlus
+    if (root / "names.txt").exists():
+        return FolderDataset
+    return Mixture if any(root.glob("*/names.txt")) else BrodenPlus

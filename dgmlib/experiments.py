@@ -54,11 +54,12 @@ TABLE2 = {
 }
 SYSTEMS = TABLE1 | TABLE2
 
-#: Settings and their tasks: the two of Table 1, and Table 2's segmentation of objects alone.
+#: Settings and their tasks: the two of Table 1, Table 2's segmentation of objects alone, and preset real's.
 SETTINGS = {
     "O+P+S": ("object", "part", "scene"),
     "O+P+S+M+T": ("object", "part", "scene", "material", "texture"),
     "O": ("object",),
+    "O+P+T": ("object", "part", "texture"),
 }
 
 

@@ -4,6 +4,7 @@
 ``paper``              Table 1 as the paper states it, and where it is silent as its reference, UPerNet's unifiedparsing
 ``mini``               the same code at a size that two CPU cores train in minutes, on Broden-mini
 ``demo``               the DGM that comes with the project: mini larger and longer, on thousands of drawings
+``real``               mini's network on a `Mixture` of labelled photographs that the user brings
 ``smoke``              seconds; shows that everything runs, its numbers mean nothing
 ``paper-objects`` ...  Table 2, objects alone, at the same three sizes
 =====================  ================================================================================================
@@ -184,6 +185,15 @@ _DEMO = replace(
     testing=TestingConfig(short_side=224, max_size=400),
 )
 
+_REAL = replace(
+    _DEMO,
+    name="real",
+    data="real mixture",
+    mini="",
+    settings=("O+P+T",),
+    training=replace(_DEMO.training, iterations=3000, texture_iterations=300),
+)
+
 _SMOKE = Preset(
     "smoke",
     "Broden-mini (smoke)",
@@ -237,6 +247,7 @@ PRESETS = {
         _PAPER,
         _MINI,
         _DEMO,
+        _REAL,
         _SMOKE,
         _objects(_PAPER, "ADE20K (SceneParse150)", "resnet101", 200_000, (2 / 3, 5 / 6, 1.0, 7 / 6, 4 / 3)),
         _objects(_MINI, _MINI.data, _MINI.model.backbone, 400, (0.75, 1.0, 1.25)),

@@ -60,7 +60,7 @@ def test_a_folder_is_opened_as_what_it_holds(tmp_path, ade20k, smoke_data):
         dataset = open_data(root, "val", tasks)
         assert type(dataset) is kind
         assert dataset.tasks == tasks
-    with pytest.raises(ValueError, match="has labels of objects only, not of object, part; choose setting O"):
+    with pytest.raises(ValueError, match="has labels of object only, not of part; choose setting O"):
         open_data(folder, "val", ("object", "part"))
 
 
@@ -72,7 +72,9 @@ def test_numbers_carry_the_name_of_what_they_were_measured_on(tmp_path, ade20k, 
     assert data_name(SMOKE, ade20k) == "ADE20K (SceneParse150)"
     assert data_name(SMOKE, smoke_data) == "Broden-mini (smoke)"
     assert data_name(presets.get("paper"), smoke_data) == "Broden-mini"
-    assert data_name(presets.get("paper"), tmp_path) == "Broden+"
+    (tmp_path / "broden").mkdir()
+    assert data_name(presets.get("paper"), tmp_path / "broden") == "Broden+"
+    assert data_name(presets.get("real"), tmp_path) == tmp_path.name  # a folder of folders
 
 
 def test_content_does_not_depend_on_where_it_lies_nor_on_what_is_computed_beside_it(tmp_path, monkeypatch):

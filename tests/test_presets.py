@@ -20,7 +20,7 @@ def test_table_2_is_trained_on_objects_alone_with_a_classifier_and_tested_at_sev
 
 
 def test_only_the_paper_s_presets_ask_for_the_user_s_data():
-    assert {name for name, preset in presets.PRESETS.items() if not preset.mini} == {"paper", "paper-objects"}
+    assert {name for name, preset in presets.PRESETS.items() if not preset.mini} == {"paper", "paper-objects", "real"}
     assert presets.get("smoke").vocabulary() == mini.vocabulary()
     with pytest.raises(ValueError, match=r"preset 'paper' needs vocabulary=: for Broden\+, .*read_vocabulary"):
         presets.get("paper").vocabulary()
@@ -28,7 +28,7 @@ def test_only_the_paper_s_presets_ask_for_the_user_s_data():
 
 def test_an_unknown_preset_is_told_with_those_there_are():
     with pytest.raises(
-        ValueError, match="there is no preset 'huge'; choose one of paper, mini, demo, smoke, paper-objects"
+        ValueError, match="there is no preset 'huge'; choose one of paper, mini, demo, real, smoke, paper-objects"
     ):
         presets.get("huge")
 

@@ -7,7 +7,8 @@
 ``ade20k`` ...      one class per source: `pascal`, `opensurfaces`, `dtd`
 ``sources``         their register, and the sources of one data folder behind one door
 ``records``         the record lists, which define the splits
-``dataset``         `BrodenPlus`: records as samples;  ``folder``: plain image/label pairs
+``dataset``         `BrodenPlus`: records as samples;  ``parts``: their part labels
+``folder``          plain image/label pairs;  ``mixture``: several such folders as one
 ``sampling``        what a training batch holds;  ``loading``: the batch itself
 ``workers``         records read in worker processes, with errors that name them
 ``check``           is everything there and sound;  ``prepare``: resize, cache
@@ -20,6 +21,7 @@ from .dataset import BrodenPlus
 from .files import BrodenError
 from .folder import FolderDataset, SceneParse150
 from .loading import collate, train_loader
+from .mixture import Mixture
 from .sampling import TrainBatches
 from .vocabulary import read_vocabulary
 
@@ -28,6 +30,7 @@ __all__ = [
     "BrodenError",
     "BrodenPlus",
     "FolderDataset",
+    "Mixture",
     "SceneParse150",
     "TrainBatches",
     "Vocabulary",

@@ -1,4 +1,4 @@
-"""Image/label pairs in plain folders, through the same samples and loader as Broden+ (objects only)."""
+"""Image/label pairs in plain folders, through the same samples and loader as Broden+: objects, perhaps their parts."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,13 +20,27 @@ from .files import (
     read_photo,
     require,
 )
+from .parts import PartLayers
 from .source import Record
 
 IGNORED = 255  # a label value that never counts, by common convention
 
 
+def vocabulary_of(names: Iterable[str]) -> Vocabulary:
+    """Collect the classes that label values are named after: "car" is an object, "car/wheel" a part of one, "-" none.
+
+    Values of one name are one class.
+    """
+    pairs = [name.partition("/")[::2] for name in names if name != "-"]
+    objects = ("-", *dict.fromkeys(thing for thing, _ in pairs))
+    parts = ("-", *dict.fromkeys(part for _, part in pairs if part))
+    parts_of = {thing: dict.fromkeys(part for other, part in pairs if part and other == thing) for thing, _ in pairs}
+    object_parts = {objects.index(t): (0, *map(parts.index, names)) for t, names in parts_of.items() if names}
+    return Vocabulary(objects, parts, object_parts=object_parts)
+
+
 class PairDataset(Dataset):
-    """Photographs with one label picture each; samples as in `BrodenPlus`, with "object" alone.
+    """Photographs with one label picture each; samples as in `BrodenPlus`: "object", and "part" where names say so.
 
     Pictures from a phone are held upright as their EXIF tag asks, unless their labels lie on the picture as stored.
 
@@ -35,24 +49,35 @@ class PairDataset(Dataset):
         split: its name, for messages and keys.
         images: folder of the photographs.
         labels: folder of the label pictures (one value per pixel), named like their photographs.
-        names: name of every label value, by value; "-" marks values that do not count.
+        names: name of every label value, by value: an object, a part as "object/part", or "-" for what does not count.
         cache: where superpixel maps are kept, ``root`` by default.
+        vocabulary: classes that hold those of ``names``; by default these.
 
     Raises:
         BrodenError: the folder is empty, a picture has no partner, or cannot be opened.
     """
 
-    tasks = ("object",)
-
     def __init__(
-        self, root: Path, split: str, images: Path, labels: Path, names: Sequence[str], cache: str | Path | None = None
+        self,
+        root: Path,
+        split: str,
+        images: Path,
+        labels: Path,
+        names: Sequence[str],
+        cache: str | Path | None = None,
+        vocabulary: Vocabulary | None = None,
     ):
         self.root, self.split, self.cache = root, split, Path(cache or root)
-        counted = [value for value, name in enumerate(names) if name != "-"]
-        self.vocabulary = Vocabulary(objects=("-", *(names[value] for value in counted)))
-        self.lookup = np.full(MAX_LABEL + 1, -1)  # label value -> object id; -1 is no known value
-        self.lookup[[*range(len(names)), IGNORED]] = 0
-        self.lookup[counted] = np.arange(1, len(counted) + 1)
+        self.vocabulary = vocabulary or vocabulary_of(names)
+        self.tasks = ("object", "part") if any("/" in name for name in names) else ("object",)
+        self.lookup = np.full((2, MAX_LABEL + 1), -1)  # label value -> object id and part id; -1 is no known value
+        self.lookup[:, [*range(len(names)), IGNORED]] = 0
+        for value, name in enumerate(names):
+            if name != "-":
+                thing, _, part = name.partition("/")
+                ids = self.vocabulary.objects.index(thing), self.vocabulary.parts.index(part or "-")
+                self.lookup[:, value] = ids
+        self._part_layers = PartLayers(self.vocabulary)
         self.images = sorted(path for path in images.glob("*") if path.suffix.lower() in SUFFIXES)
         if not self.images:
             raise BrodenError(f"{images} holds no image ({', '.join(SUFFIXES)}); put the {split} images there.")
@@ -75,8 +100,8 @@ class PairDataset(Dataset):
         return f"{self.split}/{self.images[index].stem}"
 
     def groups(self, tasks: Iterable[str]) -> list[list[int]]:
-        """Give the indices of all records as one group where objects are asked for, as in `BrodenPlus`."""
-        return [list(range(len(self)))] if "object" in tasks else []
+        """Give the indices of all records as one group where their tasks are asked for, as in `BrodenPlus`."""
+        return [list(range(len(self)))] if set(self.tasks) & set(tasks) else []
 
     def __getitem__(self, index: int) -> dict:
         path = self.labels[index]
@@ -87,13 +112,16 @@ class PairDataset(Dataset):
                 f"{path} has {raw.shape[0]} x {raw.shape[1]} pixels but its image {image.shape[0]} x "
                 f"{image.shape[1]}; scale one of them to the other."
             )
-        objects = self.lookup[np.minimum(raw, MAX_LABEL)]
+        objects, parts = self.lookup[:, np.minimum(raw, MAX_LABEL)]
         if objects.min() < 0:
             raise LabelRangeError(
                 f"{path} holds the label {raw[objects < 0][0]}, which has no name; add it to the names "
                 '("-" for values that do not count).'
             )
-        return {"image": image, "key": self.key(index), "source": "folder", "object": objects}
+        sample = {"image": image, "key": self.key(index), "source": "folder", "object": objects}
+        if "part" in self.tasks:
+            sample["part"], sample["part_valid"] = self._part_layers.index(objects, parts)
+        return sample
 
 
 class FolderDataset(PairDataset):
@@ -102,9 +130,10 @@ class FolderDataset(PairDataset):
     Args:
         root: the data folder.
         split: "train", "val", ...
-        names: name of every label value, by value, "-" for values that do not count; read from ``names.txt``, one
-            per line, where not given. The value 255 never counts.
+        names: name of every label value, by value, as for `PairDataset`; read from ``names.txt``, one per line, where
+            not given. The value 255 never counts.
         cache: where superpixel maps are kept, ``root`` by default.
+        vocabulary: as for `PairDataset`.
     """
 
     def __init__(
@@ -113,15 +142,16 @@ class FolderDataset(PairDataset):
         split: str,
         names: Sequence[str] | None = None,
         cache: str | Path | None = None,
+        vocabulary: Vocabulary | None = None,
     ):
         root = Path(root)
-        if names is None:
-            names = _read_names(root / "names.txt")
-        super().__init__(root, split, root / split / "images", root / split / "labels", names, cache)
+        names = read_names(root) if names is None else names
+        super().__init__(root, split, root / split / "images", root / split / "labels", names, cache, vocabulary)
 
 
-def _read_names(path: Path) -> list[str]:
-    """Read one class name per line; a line's number is the label, so none of them may be blank."""
+def read_names(root: Path) -> list[str]:
+    """Read a folder's names.txt, one name per line; a line's number is the label, so none of them may be blank."""
+    path = root / "names.txt"
     require(path, "write one class name per line there, the first for label 0")
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
