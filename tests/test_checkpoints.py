@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from tiny import VOCABULARY
 
-from dgmlib import DeepGrouping, PerceptualParser, checkpoints, load_model, save_model
+from dgmlib import DeepGrouping, PerceptualParser, checkpoints, load_model, presets, save_model
 from dgmlib.backbones import ResNet
 from dgmlib.checkpoints import DamagedFileError, load_tensors, save_tensors
 from dgmlib.decoders import DECODERS
@@ -176,3 +176,22 @@ def test_a_log_goes_on_from_the_checkpoint(tmp_path):
     path.write_text("{}\n")
     with pytest.raises(DamagedFileError, match=r"log\.jsonl is damaged .* delete it"):
         checkpoints.open_log(tmp_path, (0, 20))
+
+
+def test_weights_that_pip_installed_are_not_stored_again(tmp_path):
+    config = replace(presets.get("mini").model, dim=16)
+    torch.manual_seed(0)
+    model = PerceptualParser.from_config(config, VOCABULARY, None, ("object",)).eval()
+    model.backbone.load(config.backbone)
+    with torch.no_grad():
+        model.backbone.blocks[3].project_conv.weight += 0.01  # one that was tuned
+    save_model(model, tmp_path / "model")
+    stored = [name for name in load_tensors(tmp_path / "model.safetensors")[0] if name.startswith("backbone.")]
+    assert stored == ["backbone.blocks.3.project_conv.weight"]
+    assert equal(load_model(tmp_path / "model"), model)
+    save_model(model, tmp_path / "half", torch.float16)
+    half, image = load_model(tmp_path / "half"), torch.rand(1, 3, 64, 64)
+    assert half.backbone.conv_stem.weight.dtype == torch.float32
+    assert torch.equal(half.backbone.conv_stem.weight, model.backbone.conv_stem.weight)
+    torch.testing.assert_close(half(image)["object"], model(image)["object"], atol=0.02, rtol=0.02)
+    assert (tmp_path / "half.safetensors").stat().st_size < 0.6 * (tmp_path / "model.safetensors").stat().st_size

@@ -4,11 +4,13 @@ import ast
 import re
 import tomllib
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 import yaml
 
 from dgmlib import paths
+from dgmlib.predictor import CHECKPOINT
 
 PROJECT = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
 PINS = dict(re.findall(r"^([\w.-]+)==(\S+)$", (paths.ROOT / "constraints.txt").read_text(), re.M))
@@ -74,3 +76,11 @@ def test_no_arrow_points_back_up(name):
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module.startswith("dgmlib")]
     parts = {part for node in imports for part in (*node.module.split(".")[1:2], *(n.name for n in node.names))}
     assert not parts & upper
+
+
+def test_every_package_is_in_the_wheel_and_so_is_the_model():
+    settings = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    found = {"dgmlib", *(f"dgmlib.{path.parent.name}" for path in (paths.ROOT / "dgmlib").glob("*/__init__.py"))}
+    assert set(settings["packages"]) == found | {"dgmlib.shipped"}
+    assert paths.ROOT / settings["package-dir"]["dgmlib.shipped"] == paths.MODELS
+    assert Path(settings["package-data"]["dgmlib.shipped"][0]).stem == CHECKPOINT.name
