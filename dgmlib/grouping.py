@@ -26,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dgmlib.groups import Grouping, masked_mean, share_of_spread, unit_vectors
+from dgmlib.groups import Grouping, audible_shares, masked_mean, unit_vectors
 from dgmlib.reading import Reading
 from dgmlib.regions import RegionGrid
 
@@ -301,7 +301,7 @@ class DeepGrouping(nn.Module):
                 grid.unpool(r, level).to(f.dtype) for level, (r, f) in enumerate(zip(added, feature_maps, strict=True))
             ]
             scene = self._scene(feature_maps[-1].to(dtype), R)
-            heard = self._shares(U, messages, feature_maps, residuals, grid)
+            heard = audible_shares(feature_maps, residuals, U, messages, grid)
         return residuals, Grouping(grid.regions, V, P, P_down, masks, grid.adjacency, R, scene, *heard)
 
     def _embed(self, pooled: Tensor, level: int, mask: Tensor) -> Tensor:
@@ -311,7 +311,10 @@ class DeepGrouping(nn.Module):
 
     def _bottom_up(self, U: list[Tensor], grid: RegionGrid) -> tuple[list[Tensor], ...]:
         """V^1 ... V^L, P^1 ... P^{L-1}, the same with rows that sum to one, and masks: EMGP and Projection in turn."""
-        V, P, shares, masks = [self._level_1(U[0], grid)], [], [], [grid.mask]
+        first = U[0]
+        if self.reading.first == "neighbours":  # the mean of every superpixel and its neighbours in E^1
+            first = self.first((first + grid.adjacency @ first) / (1 + grid.adjacency.sum(2, keepdim=True)))
+        V, P, shares, masks = [first], [], [], [grid.mask]
         order, membership = grid.order, None  # membership: P^1 ... P^l, (B, N, N_{l+1})
         for projection, pooled in zip(self.projections, U[1:], strict=True):
             grouped, affinity, share, mask = self.emgp(V[-1], masks[-1], order)
@@ -322,27 +325,11 @@ class DeepGrouping(nn.Module):
             order = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)  # new nodes keep their seeds' order
         return V, P, shares, masks
 
-    def _level_1(self, pooled: Tensor, grid: RegionGrid) -> Tensor:
-        """V^1, (B, N, D) -> (B, N, D): U^1, or a GConv of the mean of every superpixel and its neighbours in E^1."""
-        if self.reading.first == "pooled":
-            return pooled
-        return self.first((pooled + grid.adjacency @ pooled) / (1 + grid.adjacency.sum(2, keepdim=True)))
-
     def _scene(self, top: Tensor, R: Tensor) -> Tensor:
         """R (B, D), beside the pooled F^L (B, C_L, h, w) where the reading says "concat", -> (B, C_L)."""
         one = torch.ones(len(R), 1, dtype=torch.bool, device=R.device)
         pooled = self._embed(top.mean((2, 3))[:, None], -1, one) if self.scene.concat else torch.zeros_like(R)[:, None]
         return self.scene(pooled, R[:, None], one)[:, 0]
-
-    @staticmethod
-    def _shares(
-        U: list[Tensor], messages: list[Tensor], maps: Sequence[Tensor], residuals: list[Tensor], grid: RegionGrid
-    ) -> tuple[Tensor, Tensor]:
-        """Shares of the residual in every map and of the graph in what Re-projection reads, (B, L) each."""
-        cells = [(r.flatten(2).mT, f.flatten(2).mT) for r, f in zip(residuals, maps, strict=True)]  # (B, h w, C)
-        residual = [share_of_spread(r, f, grid.inside(level)) for level, (r, f) in enumerate(cells)]
-        graph = [share_of_spread(m, u, grid.mask) for m, u in zip(messages, U, strict=True)]
-        return torch.stack(residual, 1), torch.stack(graph, 1)
 
     def _check(self, feature_maps: Sequence[Tensor], regions: Tensor) -> None:
         widths = tuple(f.shape[1] for f in feature_maps)

@@ -1,10 +1,13 @@
 """Grouping: the levels that a Deep Grouping Model found in a batch of images, and views of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+from dgmlib.regions import RegionGrid
 
 if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
@@ -141,3 +144,28 @@ def share_of_spread(part: Tensor, rest: Tensor, mask: Tensor) -> Tensor:
         masked_mean((x - masked_mean(x, mask)[:, None]).square(), mask).sum(1) for x in (part.float(), rest.float())
     )
     return first / (first + second).clamp(min=torch.finfo(torch.float32).tiny)
+
+
+def audible_shares(
+    maps: Sequence[Tensor],
+    residuals: Sequence[Tensor],
+    pooled: Sequence[Tensor],
+    messages: Sequence[Tensor],
+    grid: RegionGrid,
+) -> tuple[Tensor, Tensor]:
+    """Shares of the residual in every map and of the graph in what Re-projection reads.
+
+    Args:
+        maps: F^l, (B, C_l, h_l, w_l).
+        residuals: Fhat^l, likewise.
+        pooled: U^l, (B, N, D).
+        messages: (Ptilde^1 ... Ptilde^{l-1}) V^l, (B, N, D).
+        grid: of the superpixels.
+
+    Returns:
+        (B, L) each, see `Grouping`.
+    """
+    cells = [(r.flatten(2).mT, f.flatten(2).mT) for r, f in zip(residuals, maps, strict=True)]  # (B, h w, C)
+    residual = [share_of_spread(r, f, grid.inside(level)) for level, (r, f) in enumerate(cells)]
+    graph = [share_of_spread(m, u, grid.mask) for m, u in zip(messages, pooled, strict=True)]
+    return torch.stack(residual, 1), torch.stack(graph, 1)
