@@ -9,6 +9,7 @@ from dgmlib import mini, paths
 from dgmlib.broden import BrodenPlus, FolderDataset, Mixture, SceneParse150
 from dgmlib.broden.sources import SOURCES
 from dgmlib.presets import Preset
+from dgmlib.vocabulary import Vocabulary
 
 #: Data set -> files whose content counts, and files of which only name and size do: Broden+'s published pictures.
 FILES = {
@@ -43,16 +44,24 @@ def data_root(preset: Preset, root: str | Path | None = None, workers: int = 2) 
     return Path(root)
 
 
-def open_data(root: Path, split: str, tasks: tuple[str, ...]) -> Dataset:
+def open_data(root: Path, split: str, tasks: tuple[str, ...], vocabulary: Vocabulary | None = None) -> Dataset:
     """Open a data set by what its folder holds: `SceneParse150`, a `FolderDataset`, a `Mixture`, or else `BrodenPlus`.
 
+    Args:
+        root: the folder.
+        split: "train" or "val".
+        tasks: the labels asked for.
+        vocabulary: a model's classes, which the labels of folders are brought to by their names.
+
     Raises:
-        ValueError: if a folder of label pictures is asked for a task that it has no labels of.
+        ValueError: if a folder of label pictures is asked for a task that it has no labels of, or names another class.
     """
     layout = _layout(root)
-    if layout in (BrodenPlus, Mixture):
-        return layout(root, split, tasks)
-    dataset = layout(root, split)
+    if layout is BrodenPlus:
+        return BrodenPlus(root, split, tasks)
+    if layout is Mixture:
+        return Mixture(root, split, tasks, vocabulary=vocabulary)
+    dataset = SceneParse150(root, split) if layout is SceneParse150 else layout(root, split, vocabulary=vocabulary)
     if missing := [task for task in tasks if task not in dataset.tasks]:
         raise ValueError(
             f"{root} has labels of {' and '.join(dataset.tasks)} only, not of {', '.join(missing)}; choose setting O."

@@ -57,7 +57,16 @@ def evaluate(
     Returns:
         fractions in [0, 1]: "object/mIoU", "object/pixel accuracy", the same for "part" and "material",
         "scene/accuracy", "texture/accuracy".
+
+    Raises:
+        ValueError: if the model names other classes than the dataset, or in another order.
     """
+    theirs, known = dataset.vocabulary, getattr(model, "vocabulary", dataset.vocabulary)
+    if other := [task for task in tasks if known.names(task) != theirs.names(task)]:
+        raise ValueError(
+            f"the model has other classes than the data, or in another order ({', '.join(other)}); open the data with "
+            "vocabulary=model.vocabulary, or train a model on these classes."
+        )
     short_sides = [round(short_side * scale) for scale in scales]
     labelled = [(index,) for index in sorted(chain.from_iterable(dataset.groups(tasks)))]
     views = _Views(dataset, workers, RegionMaps(dataset.cache, max_regions), short_sides, max_size)

@@ -205,7 +205,7 @@ def score(
     """Evaluate a model on the validation split by Broden+'s rules, on a GPU if there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tasks, testing = tuple(model.heads), preset.testing
-    model, dataset = model.to(device), open_data(data, "val", tasks)
+    model, dataset = model.to(device), open_data(data, "val", tasks, model.vocabulary)
     metrics = {}
     for suffix, scales in (("", (1.0,)), (" (multi-scale)", testing.multi_scale)):
         if scales:

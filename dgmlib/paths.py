@@ -1,7 +1,8 @@
 """The one module that knows folders."""
 
 import os
-import tempfile
+import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ NOTEBOOKS = ROOT / "notebooks"
 #: The models that come with dgmlib; a wheel carries them inside the package.
 MODELS = RESULTS / "checkpoints" if ROOT == _CHECKOUT else Path(__file__).parent / "shipped"
 
+ABANDONED = 86_400  # seconds after which a temporary file is nobody's
+
 
 @contextmanager
 def write_atomic(path: str | os.PathLike) -> Iterator[Path]:
@@ -27,13 +30,15 @@ def write_atomic(path: str | os.PathLike) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix is kept, because libraries choose the file format by it.
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    for left in path.parent.glob(f".{path.stem}-*{path.suffix}"):  # by a process that was killed
+        if time.time() - left.stat().st_mtime > ABANDONED:
+            left.unlink(missing_ok=True)
+    # The suffix is kept, because libraries choose the file format by it. Opened, not made by `tempfile`, the file has
+    # the mode that the umask says.
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
     try:
+        temporary.open("x").close()
         yield temporary
-        temporary.chmod(0o644)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -20,7 +20,8 @@ class RegionGrid:
     """Superpixels of a batch of images, laid over the grids of several feature maps.
 
     Args:
-        regions: (B, H, W) integers, the superpixel of every pixel; -1 marks padding. Numbers need not be contiguous.
+        regions: (B, H, W) integers, the superpixel of every pixel; -1 marks padding. Numbers need not be contiguous;
+            where one is larger than twice the pixels, they are replaced by their ranks in the batch.
         sizes: (h, w) of every feature map, finest first; no map may be finer than the region map.
         dtype: floating type of the pooled features.
 
@@ -29,8 +30,7 @@ class RegionGrid:
         area: (B, N) pixels of every node.
 
     Raises:
-        ValueError: if the region map has the wrong shape or type, holds numbers that no superpixel can have, an image
-            has no superpixel, or a map is too fine.
+        ValueError: if the region map has the wrong shape or type, an image has no superpixel, or a map is too fine.
     """
 
     def __init__(self, regions: Tensor, sizes: Sequence[tuple[int, int]], dtype: torch.dtype = torch.float32):
@@ -40,17 +40,15 @@ class RegionGrid:
                 "for one image use regions[None]."
             )
         self.regions = regions.long()
-        pixels = self.regions[0].numel()
-        most = self.regions.flatten(1).amax(1) if pixels else regions.new_full((len(regions),), -1)  # (B,)
-        if empty := (most < 0).nonzero().flatten().tolist():
+        outside = self.regions < 0
+        if empty := outside.flatten(1).all(1).nonzero().flatten().tolist():
             raise ValueError(
                 f"regions of image(s) {empty} hold no superpixel (no value >= 0); segment the image first."
             )
-        self.num_images, self.num_nodes = len(regions), int(most.max()) + 1
-        if self.num_nodes > max(2 * pixels, 256):
-            raise ValueError(
-                f"regions hold the number {self.num_nodes - 1}; number the superpixels of an image from 0."
-            )
+        if self.regions.max() > 2 * self.regions[0].numel() + 256:  # would waste memory
+            numbers, ranks = self.regions.masked_fill(outside, -1).unique(return_inverse=True)
+            self.regions = ranks - int(numbers[0] < 0)
+        self.num_images, self.num_nodes = len(regions), int(self.regions.max()) + 1
         for h, w in sizes:
             if h > regions.shape[1] or w > regions.shape[2]:
                 raise ValueError(
@@ -59,9 +57,9 @@ class RegionGrid:
                 )
         self.sizes, self.dtype = [tuple(size) for size in sizes], dtype
         offsets = torch.arange(self.num_images, device=regions.device)[:, None, None] * self.num_nodes
-        self._padded = bool((self.regions < 0).any())
+        self._padded = bool(outside.any())
         # Number within the whole batch, (B, H, W); padding is gathered in one number behind all others.
-        self._nodes = (self.regions + offsets).masked_fill_(self.regions < 0, self.num_images * self.num_nodes)
+        self._nodes = (self.regions + offsets).masked_fill_(outside, self.num_images * self.num_nodes)
         self.area = self._count()
         self.mask = self.area > 0
         overlaps = [self._overlap(h, w) for h, w in self.sizes]

@@ -6,7 +6,6 @@ ends, on a CPU, in the same bits as one that was not.
 """
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import asdict
 from math import isfinite
@@ -20,6 +19,7 @@ from tqdm import tqdm
 
 from dgmlib import checkpoints
 from dgmlib.broden.loading import train_loader
+from dgmlib.launch import launch
 from dgmlib.losses import perceptual_loss
 from dgmlib.parsing import PerceptualParser
 from dgmlib.presets import TrainingConfig
@@ -62,7 +62,7 @@ def train(
         FloatingPointError: if the loss or a weight is no longer finite.
         ValueError: if what stands in ``out`` belongs to another model, configuration or identity.
     """
-    out, fabric = Path(out), _launch(device)
+    out, fabric = Path(out), launch(device)
     place = out / "checkpoint.safetensors"
     main, texture = ([task for task in model.heads if (task == "texture") == last] for last in (False, True))
     pace = {"checkpoint_every": None, "workers": None}  # of saving and loading: it changes no weight
@@ -122,18 +122,6 @@ def train(
         if model.dgm is not None:
             model.dgm.emgp.generator = None
     model.requires_grad_(True)
-
-
-def _launch(device: str) -> Fabric:
-    """One process here, or this process's part of what ``torchrun`` started; bfloat16 on a GPU but in EMGP."""
-    processes, world = (int(os.environ.get(name, 1)) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
-    places = {"accelerator": device, "devices": processes, "num_nodes": world // processes}
-    # A batch of one source leaves the other tasks' heads without a gradient.
-    strategy = "ddp_find_unused_parameters_true" if "WORLD_SIZE" in os.environ else "auto"
-    precision = "bf16-mixed" if device in ("auto", "cuda") and torch.cuda.is_available() else "32-true"
-    fabric = Fabric(**places, strategy=strategy, precision=precision)
-    fabric.launch()
-    return fabric
 
 
 def _set_up(fabric: Fabric, model: PerceptualParser, phase: int, config: TrainingConfig) -> tuple:

@@ -74,9 +74,7 @@ class PairDataset(Dataset):
         self.lookup[:, [*range(len(names)), IGNORED]] = 0
         for value, name in enumerate(names):
             if name != "-":
-                thing, _, part = name.partition("/")
-                ids = self.vocabulary.objects.index(thing), self.vocabulary.parts.index(part or "-")
-                self.lookup[:, value] = ids
+                self.lookup[:, value] = self._ids(name)
         self._part_layers = PartLayers(self.vocabulary)
         self.images = sorted(path for path in images.glob("*") if path.suffix.lower() in SUFFIXES)
         if not self.images:
@@ -91,6 +89,16 @@ class PairDataset(Dataset):
         self.labels = [named.get(path.stem, labels / f"{path.stem}.png") for path in self.images]
         shapes = [image_shape(path, "remove or restore it") for path in self.images]
         self.records = [Record("folder", index, *shape) for index, shape in enumerate(shapes)]
+
+    def _ids(self, name: str) -> tuple[int, int]:
+        thing, _, part = name.partition("/")
+        try:
+            return self.vocabulary.objects.index(thing), self.vocabulary.parts.index(part or "-")
+        except ValueError:
+            raise BrodenError(
+                f"{self.root} names {name!r}, which is none of the classes {', '.join(self.vocabulary.objects[1:])}; "
+                'write "-" in its place, or choose another model.'
+            ) from None
 
     def __len__(self) -> int:
         return len(self.images)

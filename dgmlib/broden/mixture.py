@@ -60,18 +60,26 @@ class Mixture(Dataset):
         split: "train" or "val".
         tasks: which labels are asked for; folders without any of them are left out.
         cache: where superpixel maps are kept, ``root`` by default.
+        vocabulary: classes that hold all that the folders name; by default these.
 
     Raises:
         BrodenError: if no folder carries a label that is asked for, or one of them is broken.
     """
 
-    def __init__(self, root: str | Path, split: str, tasks: Sequence[str], cache: str | Path | None = None):
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        tasks: Sequence[str],
+        cache: str | Path | None = None,
+        vocabulary: Vocabulary | None = None,
+    ):
         self.root, self.split, self.cache = Path(root), split, Path(cache or root)
         folders = sorted(path for path in self.root.iterdir() if (path / split).is_dir())
         names = {path: read_names(path) for path in folders if (path / "names.txt").exists()}
         textures = {t.name for path in folders if path not in names for t in (path / "train").iterdir() if t.is_dir()}
         classes = vocabulary_of(name for listed in names.values() for name in listed)
-        self.vocabulary = replace(classes, textures=tuple(sorted(textures)))
+        self.vocabulary = vocabulary or replace(classes, textures=tuple(sorted(textures)))
         parts = [
             FolderDataset(path, split, names[path], vocabulary=self.vocabulary)
             if path in names
