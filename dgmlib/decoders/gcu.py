@@ -7,7 +7,7 @@ arranged (parallel, with 32, 8, 4 and 2 vertices, beside a reduced C5) is our re
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dgmlib.decoders.layers import Decoder, conv_bn_relu, initialise
@@ -28,7 +28,7 @@ class GraphConvolutionalUnit(nn.Module):
         self.weight = nn.Linear(channels, channels, bias=False)
         self.register_buffer("fitted", torch.tensor(False))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Map (B, D, H, W) to what its graph says about every pixel (B, D, H, W)."""
         # Squared distances of hundreds of channels want float32 also where the convolutions run in bfloat16.
         with torch.autocast(x.device.type, enabled=False):
@@ -41,13 +41,13 @@ class GraphConvolutionalUnit(nn.Module):
             updated = F.relu(self.weight(adjacency @ vertices))  # (B, V, D)
             return (log_assignment.exp() @ updated).mT.unflatten(2, x.shape[-2:]).to(x.dtype)  # (B, D, H, W)
 
-    def assign(self, pixels: torch.Tensor) -> torch.Tensor:
+    def assign(self, pixels: Tensor) -> Tensor:
         """Logarithm of the softmax over anchors of -|(x - w) / sigma|^2 / 2: (B, N, D) -> (B, N, V)."""
         precision = torch.exp(-2 * self.log_scale)  # (V, D)
         squares = pixels.square() @ precision.T - 2 * pixels @ (self.anchors * precision).T
         return torch.log_softmax(-0.5 * (squares + (self.anchors.square() * precision).sum(1)), dim=2)
 
-    def project(self, pixels: torch.Tensor, log_assignment: torch.Tensor) -> torch.Tensor:
+    def project(self, pixels: Tensor, log_assignment: Tensor) -> Tensor:
         """Mean of an anchor's pixels relative to it, in units of its sigma, scaled to length 1: (B, V, D)."""
         share = log_assignment.softmax(1)  # (B, N, V), columns sum to 1 even for an anchor far from every pixel
         mean = (share.mT @ pixels - self.anchors) * torch.exp(-self.log_scale)
@@ -55,13 +55,8 @@ class GraphConvolutionalUnit(nn.Module):
         return F.normalize(mean, dim=2, eps=0.1)
 
     @torch.no_grad()
-    def fit(self, pixels: torch.Tensor, iterations: int = 10) -> None:
-        """Start from the clusters of the first batch: k-means centres, and deviations for sigma.
-
-        Args:
-            pixels: features (N, D).
-            iterations: k-means iterations.
-        """
+    def fit(self, pixels: Tensor, iterations: int = 10) -> None:
+        """Start from the clusters of the first batch's pixels (N, D): k-means centres, and deviations for sigma."""
         count = len(self.anchors)
         anchors = pixels[torch.linspace(0, len(pixels) - 1, count, device=pixels.device).long()]
         for _ in range(iterations):
@@ -79,12 +74,10 @@ class GraphConvolutionalUnit(nn.Module):
 class GCU(Decoder):
     """Parallel graph convolutional units beside the reduced C5.
 
-    Levels are the reduced C5 and the units' outputs, from many vertices to few.
-
     Args:
-        in_channels: widths of the backbone's maps, of which the last is read.
-        dim: width of the levels and of the fused map.
-        vertices: number of vertices of each unit.
+        in_channels: see `Decoder`.
+        dim: likewise.
+        vertices: of each unit, from many to few.
     """
 
     def __init__(self, in_channels: Sequence[int], dim: int = 512, vertices: Sequence[int] = (32, 8, 4, 2)):
@@ -95,7 +88,7 @@ class GCU(Decoder):
         self.project = conv_bn_relu(sum(self.channels), dim)
         initialise(self)
 
-    def levels(self, features: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def levels(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Return the reduced C5 and every unit's output, (B, dim, H, W) each."""
         x = self.reduce(features[-1])
         return [x, *(unit(x) for unit in self.units)]

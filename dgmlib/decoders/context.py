@@ -1,0 +1,231 @@
+"""Decoders that put context beside C5, the last map of a dilated backbone: DeepLabV3, OCNet, APCNet, CCNet.
+
+Each is the variant whose numbers Tables 2 and 3 of the DGM paper quote: DeepLabV3 of PyTorch-Encoding and GluonCV, the
+others of their authors' repositories. Where keys, queries and a leaky ReLU look odd, the authors have them so.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dgmlib.decoders.layers import Decoder, conv_bn_relu, initialise
+
+#: OCNet and CCNet: a leaky ReLU is fused into the authors' in-place normalisation.
+leaky = partial(conv_bn_relu, slope=0.01)
+
+
+def atrous_pyramid(
+    in_channels: int, out_channels: int, dilations: Sequence[int], conv: Callable[..., nn.Module] = conv_bn_relu
+) -> nn.ModuleList:
+    """Parallel views of one map, most local first: a 1x1 convolution, then a 3x3 one for each dilation."""
+    wide = (conv(in_channels, out_channels, kernel=3, dilation=dilation) for dilation in dilations)
+    return nn.ModuleList([conv(in_channels, out_channels), *wide])
+
+
+class DeepLabV3(Decoder):
+    """Atrous spatial pyramid pooling (Chen et al., "Rethinking Atrous Convolution", 2017).
+
+    Args:
+        in_channels: see `Decoder`.
+        dim: likewise.
+        dilations: atrous rates.
+    """
+
+    def __init__(self, in_channels: Sequence[int], dim: int = 256, dilations: Sequence[int] = (12, 24, 36)):
+        super().__init__()
+        self.channels, self.out_channels = (dim,) * (len(dilations) + 2), dim
+        self.pyramid = atrous_pyramid(in_channels[-1], dim, dilations)
+        self.image = conv_bn_relu(in_channels[-1], dim)
+        narrow, wide = conv_bn_relu(sum(self.channels), dim), conv_bn_relu(dim, dim, kernel=3)
+        self.project = nn.Sequential(narrow, nn.Dropout2d(0.5), wide, nn.Dropout(0.1))
+        initialise(self)
+
+    def levels(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Return the branches on C5, (B, dim, H, W) each, from the most local to the pooled image (B, dim, 1, 1)."""
+        c5 = features[-1]
+        return [branch(c5) for branch in self.pyramid] + [self.image(c5.mean((2, 3), keepdim=True))]
+
+
+class ObjectContext(nn.Module):
+    """Object context: every pixel becomes the mean of all pixels, weighted by their affinity to it.
+
+    Args:
+        in_channels: width of the input and of the output.
+        key_channels: width in which affinities are measured.
+        value_channels: width of what is averaged.
+        scale: side of the cells that are max-pooled into one pixel before attention.
+    """
+
+    def __init__(self, in_channels: int, key_channels: int, value_channels: int, scale: int = 1):
+        super().__init__()
+        self.scale = scale
+        self.key = leaky(in_channels, key_channels, bias=True)
+        self.value = nn.Conv2d(in_channels, value_channels, 1)
+        self.output = nn.Conv2d(value_channels, in_channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to its object context (B, C, H, W)."""
+        cell = min(self.scale, *x.shape[-2:])
+        pooled = F.max_pool2d(x, cell) if cell > 1 else x
+        # One shared layer gives both; the authors run it for each role, and the published FLOPs count it twice.
+        query, key = self.key(pooled).flatten(2), self.key(pooled).flatten(2)  # (B, K, N)
+        value = self.value(pooled).flatten(2)  # (B, V, N)
+        affinity = torch.softmax(query.mT @ key * key.shape[1] ** -0.5, dim=2)  # (B, N, N), rows sum to 1
+        context = (value @ affinity.mT).unflatten(2, pooled.shape[-2:])  # (B, V, H, W)
+        return F.interpolate(self.output(context), x.shape[-2:], mode="bilinear", align_corners=True)
+
+
+class BaseOCNet(Decoder):
+    """Base-OC (Yuan and Wang, "OCNet: Object Context Network for Scene Parsing", 2018)."""
+
+    def __init__(self, in_channels: Sequence[int], dim: int = 512):
+        super().__init__()
+        self.channels, self.out_channels = (dim, dim), dim
+        self.reduce = leaky(in_channels[-1], dim, kernel=3, bias=True)
+        self.context = ObjectContext(dim, dim // 2, dim // 2)
+        self.project = nn.Sequential(leaky(2 * dim, dim, bias=True), nn.Dropout2d(0.05))
+        initialise(self)
+        nn.init.zeros_(self.context.output.weight)  # from no context, as the authors start
+
+    def levels(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Return the reduced C5 and its object context, (B, dim, H, W) each."""
+        x = self.reduce(features[-1])
+        return [x, self.context(x)]
+
+
+class OCNet(Decoder):
+    """ASP-OC of the same paper: an atrous pyramid in which object context takes the place of the pooled image.
+
+    Args:
+        in_channels: see `Decoder`.
+        dim: of the fused map; branches are half as wide.
+        dilations: atrous rates.
+    """
+
+    def __init__(self, in_channels: Sequence[int], dim: int = 512, dilations: Sequence[int] = (12, 24, 36)):
+        super().__init__()
+        half = dim // 2
+        self.channels, self.out_channels = (half,) * (len(dilations) + 2), dim
+        self.reduce = leaky(in_channels[-1], dim, kernel=3, bias=True)
+        self.pyramid = atrous_pyramid(dim, half, dilations, leaky)
+        context = ObjectContext(half, half // 2, half, scale=2)
+        self.context = nn.Sequential(leaky(dim, half, kernel=3, bias=True), context, leaky(half, half, bias=True))
+        self.project = nn.Sequential(leaky(sum(self.channels), dim), nn.Dropout2d(0.1))
+        initialise(self)
+        nn.init.zeros_(context.output.weight)
+
+    def levels(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Return the branches on the reduced C5, (B, dim / 2, H, W) each, from the most local to object context."""
+        x = self.reduce(features[-1])
+        return [branch(x) for branch in (*self.pyramid, self.context)]
+
+
+class AdaptiveContext(nn.Module):
+    """Adaptive context module: every pixel collects the regions of an s x s grid by affinities of its own (Sec. 3.2).
+
+    Args:
+        in_channels: width of the input.
+        dim: width of the output.
+        size: s, cells along each side of the grid.
+    """
+
+    def __init__(self, in_channels: int, dim: int, size: int):
+        super().__init__()
+        self.size = size
+        self.regions = conv_bn_relu(in_channels, dim)
+        self.reduce = conv_bn_relu(in_channels, dim)
+        self.guide = conv_bn_relu(dim, dim)
+        self.affinity = nn.Conv2d(dim, size * size, 1)
+        self.residual = conv_bn_relu(dim, dim)
+        self.fusion = conv_bn_relu(dim, dim)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Map (B, in_channels, H, W) to the context of scale s (B, dim, H, W)."""
+        regions = self.regions(F.adaptive_avg_pool2d(features, self.size)).flatten(2)  # (B, D, s s)
+        x = self.reduce(features)
+        # Global guidance: the same pixel asks for other regions in another image.
+        guided = x + self.guide(x.mean((2, 3), keepdim=True))
+        affinity = torch.sigmoid(self.affinity(guided)).flatten(2)  # (B, s s, H W), not normalised
+        context = (regions @ affinity).unflatten(2, x.shape[-2:])  # (B, D, H, W)
+        return self.fusion(F.relu(self.residual(context) + x))
+
+
+class APCNet(Decoder):
+    """A pyramid of adaptive contexts (He et al., "Adaptive Pyramid Context Network", CVPR 2019).
+
+    Args:
+        in_channels: see `Decoder`.
+        dim: likewise.
+        sizes: cells along each side of the grids, finest first.
+    """
+
+    def __init__(self, in_channels: Sequence[int], dim: int = 512, sizes: Sequence[int] = (6, 3, 2, 1)):
+        super().__init__()
+        top = in_channels[-1]
+        self.channels, self.out_channels = (top, *(dim for _ in sizes)), dim
+        self.contexts = nn.ModuleList(AdaptiveContext(top, dim, size) for size in sizes)
+        self.project = nn.Sequential(conv_bn_relu(sum(self.channels), dim, kernel=3), nn.Dropout2d(0.1))
+        initialise(self)
+
+    def levels(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Return C5 and its contexts (B, dim, H, W), from the finest grid to the whole image."""
+        return [features[-1], *(context(features[-1]) for context in self.contexts)]
+
+
+class CrissCrossAttention(nn.Module):
+    """Every pixel attends to the pixels of its row and of its column (Sec. 3.2).
+
+    Args:
+        channels: width of the input and of the output; affinities are measured in an eighth of it.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.query = nn.Conv2d(channels, channels // 8, 1)
+        self.key = nn.Conv2d(channels, channels // 8, 1)
+        self.value = nn.Conv2d(channels, channels, 1)
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add to (B, C, H, W) what its rows and columns hold."""
+        query, key, value = self.query(x), self.key(x), self.value(x)
+        height = x.shape[2]
+        column = torch.einsum("bchw,bcgw->bhwg", query, key)  # (B, H, W, H)
+        row = torch.einsum("bchw,bchv->bhwv", query, key)  # (B, H, W, W)
+        # The pixel itself lies on both lines; it counts once, in its row.
+        itself = torch.eye(height, dtype=torch.bool, device=x.device)[:, None]  # (H, 1, H)
+        column = column.masked_fill(itself, -torch.inf)
+        attention = torch.softmax(torch.cat([column, row], dim=3), dim=3)  # (B, H, W, H + W)
+        column, row = attention[..., :height], attention[..., height:]
+        seen = torch.einsum("bhwg,bcgw->bchw", column, value) + torch.einsum("bhwv,bchv->bchw", row, value)
+        return self.gamma * seen + x
+
+
+class CCNet(Decoder):
+    """Recurrent criss-cross attention between two convolutions (Huang et al., "CCNet", ICCV 2019, Sec. 3.3).
+
+    Args:
+        in_channels: see `Decoder`.
+        dim: likewise.
+        recurrence: how often the one attention is applied; 2 lets every pixel reach every other.
+    """
+
+    def __init__(self, in_channels: Sequence[int], dim: int = 512, recurrence: int = 2):
+        super().__init__()
+        top = in_channels[-1]
+        self.channels, self.out_channels, self.recurrence = (top, dim), dim, recurrence
+        self.reduce = leaky(top, dim, kernel=3)
+        self.attention = CrissCrossAttention(dim)
+        self.output = leaky(dim, dim, kernel=3)
+        self.project = nn.Sequential(leaky(top + dim, dim, kernel=3), nn.Dropout2d(0.1))
+        initialise(self)
+
+    def levels(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Return C5 and the attended map (B, dim, H, W)."""
+        x = self.reduce(features[-1])
+        for _ in range(self.recurrence):
+            x = self.attention(x)
+        return [features[-1], self.output(x)]
