@@ -265,8 +265,13 @@ def test_hrnet_shapes(size):
 # --- Published weights --------------------------------------------------------------------------------------------
 
 
-def tiny(**options):
-    return ResNet.from_name("resnet18", width=2, **options)
+def tiny(pretrained=None, **options):
+    network = ResNet.from_name("resnet18", width=2, **options)
+    if pretrained == "imagenet":
+        weights.load_imagenet(network, "resnet18")
+    elif pretrained:
+        weights.load_backbone(network, pretrained)
+    return network
 
 
 def randomised(module):
@@ -317,7 +322,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path):
 def test_long_lists_are_cut(tmp_path):
     torch.save(tiny().state_dict(), tmp_path / "resnet18.pth")
     with pytest.raises(ValueError, match=r"missing layer1\.2.*; and \d+ more\."):
-        ResNet.from_name("resnet34", width=2, pretrained=tmp_path / "resnet18.pth")
+        weights.load_backbone(ResNet.from_name("resnet34", width=2), tmp_path / "resnet18.pth")
 
 
 class Payload:
@@ -463,4 +468,6 @@ def test_hrnet_weights_load_without_their_classifier(tmp_path):
         "last_layer.0.bias": torch.ones(1),
     }
     torch.save(source | rest, tmp_path / "hrnet.pth")
-    assert_same_weights(HRNet(**options, pretrained=tmp_path / "hrnet.pth"), source)
+    network = HRNet(**options)
+    weights.load_backbone(network, tmp_path / "hrnet.pth")
+    assert_same_weights(network, source)

