@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ..paths import write_atomic
 from ..pictures import SUFFIXES, find_pictures, read_picture
-from .segmentation import segment
+from .merge import segment
 
 _NOTE = "dgmlib superpixels"  # the PNG's text chunk that says what the map was made of
 _DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on a damaged file

@@ -51,6 +51,10 @@ def _basins(height: np.ndarray) -> np.ndarray:
         level = (height[a] == height[b]) & ((choice[a] == 0) | (choice[b] == 0))
         source.append(pixel[a][level])
         target.append(pixel[b][level])
-    source, target = np.concatenate(source), np.concatenate(target)
-    joined = coo_array((np.ones(len(source), np.int8), (source, target)), shape=(height.size,) * 2)
-    return connected_components(joined, directed=False)[1].reshape(rows, columns)
+    return join(np.concatenate(source), np.concatenate(target), height.size).reshape(rows, columns)
+
+
+def join(first: np.ndarray, second: np.ndarray, n: int) -> np.ndarray:
+    """Number the sets that pairs make of n things, in the order of each one's first thing: (n,) int32."""
+    pairs = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(n, n))
+    return connected_components(pairs, directed=False)[1]
