@@ -1,17 +1,13 @@
-"""Nodes and edges of the grouping: features, centres, affinities."""
+"""Features of nodes: EMGP's centres among them, and as colours over a photograph."""
 
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import ndimage
-from skimage.color import rgb2gray
-from skimage.util import img_as_float
 
-from dgmlib.viz.style import PALETTE, outlined, panels, row
+from dgmlib.viz.style import PALETTE, floats, outlined, panels, plots
 
 
 def centres(nodes: ArrayLike, steps: Mapping[str, ArrayLike], colours: ArrayLike) -> Figure:
@@ -24,7 +20,7 @@ def centres(nodes: ArrayLike, steps: Mapping[str, ArrayLike], colours: ArrayLike
     """
     nodes = np.asarray(nodes)
     plane = principal_components(nodes, 2)
-    figure, axes = row(len(steps), width=3.0, height=3.1, sharex=True, sharey=True)
+    figure, (axes,) = plots(len(steps), width=3.0, height=3.1, sharex=True, sharey=True)
     trail = []
     for axis, (title, affinity) in zip(axes, steps.items(), strict=True):
         trail.append(np.asarray(affinity).T @ plane)  # (M, 2)
@@ -39,36 +35,9 @@ def centres(nodes: ArrayLike, steps: Mapping[str, ArrayLike], colours: ArrayLike
 
 def region_colours(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
     """Mean colour of every region, (N, 3) RGB in [0, 1]."""
-    photo, labels = img_as_float(np.asarray(photo)), np.asarray(labels)
+    photo, labels = floats(photo), np.asarray(labels)
     index = np.arange(labels.max() + 1)
     return np.stack([ndimage.mean(photo[..., channel], labels, index) for channel in range(3)], axis=1)
-
-
-def affinities(
-    photo: ArrayLike, labels: ArrayLike, weights: Mapping[str, ArrayLike], mark: int | None = None
-) -> Figure:
-    """Weights of the superpixels over a photograph, every panel scaled to its own largest weight.
-
-    Args:
-        photo: (H, W, 3).
-        labels: (H, W) superpixels, -1 for none.
-        weights: title -> (N,) weights, not negative.
-        mark: a superpixel to outline.
-    """
-    grey, labels = rgb2gray(img_as_float(np.asarray(photo))), np.asarray(labels)
-    figure, axes = panels(weights, grey.shape)
-    colours = colormaps["inferno"].resampled(10)  # steps survive the palette of a small PNG
-    for axis, values in zip(axes, weights.values(), strict=True):
-        values = np.asarray(values, dtype=float)
-        largest = values.max()
-        share = np.append(values / (largest or 1), 0)[labels]  # label -1 reads the appended zero
-        cover = 0.9 * np.sqrt(share)[..., None]
-        axis.imshow((1 - cover) * (0.25 + 0.6 * grey[..., None]) + cover * colours(share)[..., :3])
-        axis.set_title(f"{axis.get_title()}, largest {largest:.2g}", fontsize=10)
-        if mark is not None:
-            axis.contour(labels == mark, levels=[0.5], colors="#00e5ff", linewidths=1.4)
-    figure.colorbar(ScalarMappable(cmap=colours), ax=list(axes), shrink=0.7, pad=0.01, label="share of the largest")
-    return figure
 
 
 def false_colours(photo: ArrayLike, labels: ArrayLike, nodes: Mapping[str, ArrayLike]) -> Figure:
@@ -79,12 +48,12 @@ def false_colours(photo: ArrayLike, labels: ArrayLike, nodes: Mapping[str, Array
         labels: (H, W) superpixels.
         nodes: title -> (N, D) features of the superpixels.
     """
-    photo, labels = img_as_float(np.asarray(photo)), np.asarray(labels)
+    labels = np.asarray(labels)
     components = principal_components(np.concatenate([np.asarray(v) for v in nodes.values()]), 3)
     low, high = np.percentile(components, (2, 98), axis=0)
     colours = np.clip((components - low) / np.maximum(high - low, 1e-9), 0, 1)
-    figure, axes = panels({"image": photo, **nodes}, photo.shape)
-    axes[0].imshow(photo)
+    figure, axes = panels(["image", *nodes], labels.shape)
+    axes[0].imshow(floats(photo))
     for axis, own in zip(axes[1:], np.split(colours, len(nodes)), strict=True):
         axis.imshow(outlined(own[labels], labels, strength=0.35))
     return figure

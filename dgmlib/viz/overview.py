@@ -3,18 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
-from skimage.util import img_as_float
 
 from dgmlib.viz.classes import parse
-from dgmlib.viz.clicks import draw_clicks, draw_mask
-from dgmlib.viz.gradcam import COLOURS, heat
-from dgmlib.viz.grouping import draw_groups
-from dgmlib.viz.style import DPI, PALETTE, NotebookFigure, legend_under
+from dgmlib.viz.groups import draw_groups
+from dgmlib.viz.style import PALETTE, NotebookFigure, legend_under
+from dgmlib.viz.weights import COLOURS, draw_clicks, draw_mask, heat
 
 if TYPE_CHECKING:
     from dgmlib.explain import ClickSession
@@ -48,24 +45,23 @@ def overview(
         width / len(row) * session.photograph.shape[0] / session.photograph.shape[1] + legend
         for row, session, legend in ((above, photograph, 0.8), (below, scene, 1.5))
     ]
-    figure = NotebookFigure(figsize=(width, sum(tall)), dpi=DPI, layout="constrained")
+    figure = NotebookFigure(width, sum(tall))
     strips = figure.subfigures(2, 1, height_ratios=tall)
     top, bottom = (list(strip.subplots(1, len(row))) for strip, row in zip(strips, (above, below), strict=True))
     for axis, name in zip([*top, *bottom], [*above, *below], strict=True):
         axis.set_title(name, fontsize=TEXT).axes.set_axis_off()
     draw_groups(top, photograph.photograph, levels)
     draw_groups(bottom, scene.photograph, groups)
-    draw_mask(top[-1], img_as_float(photograph.photograph), photograph.mask)
+    draw_mask(top[-1], photograph.photograph, photograph.mask)
     draw_clicks(top[-1], photograph.clicks)
     marks = (("o", PALETTE[0], "+ belongs"), ("s", PALETTE[5], "− does not"))
-    legend_under(
-        top[-1], [Line2D([], [], marker=m, color=c, ls="", ms=9, label=name) for m, c, name in marks], TEXT - 1
-    )
+    handles = [Line2D([], [], marker=shape, color=colour, ls="", ms=9, label=name) for shape, colour, name in marks]
+    legend_under(top[-1], handles, TEXT - 1)
     rest = bottom[1 + len(groups) :]
     for axis, (ids, names) in zip(rest, classes.values(), strict=False):
         parse(axis, ids, names, scene.photograph.shape, TEXT - 1)
     for axis, values in zip(rest[len(classes) :], heats.values(), strict=True):
-        heat(axis, scene.photograph, scene.regions, np.asarray(values, dtype=float))
+        heat(axis, scene.photograph, scene.regions, values)
         ends = [Patch(color=COLOURS(0.0), label="nothing"), Patch(color=COLOURS(1.0), label="most")]
         legend_under(axis, ends, TEXT - 1)
     return figure
