@@ -21,7 +21,7 @@ from PIL import Image
 from skimage.segmentation import find_boundaries
 
 from dgmlib import viz
-from dgmlib.explain.clicks import ClickSession
+from dgmlib.explain.clicks import ClickSession, check_level
 
 FILL, OUTLINE = viz.PALETTE[0], viz.PALETTE[6]
 OPACITY = 0.45  # of the mask
@@ -53,8 +53,7 @@ class ClickWidget(anywidget.AnyWidget):
     frame = traitlets.Dict().tag(sync=True)
 
     def __init__(self, session: ClickSession, level: int = 2):
-        if not 1 <= level <= session.levels:
-            raise ValueError(f"level must be 1 (superpixels) to {session.levels}, not {level}.")
+        check_level(level, session.levels)
         self.session = session
         height, width = session.regions.shape
         step = -(-max(height, width) // SHOWN)

@@ -11,7 +11,8 @@
 ``style``     what they share, and `save`
 ============  ==============================================================================================
 
-Photographs are (H, W, 3), bytes or floats in [0, 1]. Label maps, weights and features may be arrays or tensors.
+Everywhere ``photo`` is (H, W, 3), bytes or floats in [0, 1], ``labels`` are its (H, W) superpixels or groups, -1 for
+none, and what a mapping holds is drawn in a panel below its title. All may be arrays or tensors.
 """
 
 from dgmlib.viz.classes import class_colours, comparison, parsing, segmentation

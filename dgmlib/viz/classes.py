@@ -1,4 +1,7 @@
-"""Label maps whose ids are classes, with legends, and beside the truth."""
+"""Label maps whose ids are classes, with legends, and beside the truth.
+
+Maps are of any resolution; ``names`` are class names by id, of which "-" is none, and grey.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -19,13 +22,7 @@ WRONG = "#ff0090"  # in no palette
 
 
 def segmentation(photo: ArrayLike, maps: Mapping[str, ArrayLike], names: Sequence[str]) -> Figure:
-    """Label maps of one task beside the photograph, with one legend of the classes that occur.
-
-    Args:
-        photo: (H, W, 3).
-        maps: title -> (h, w) class ids, of any resolution.
-        names: class names by id; "-" is none, and grey.
-    """
+    """Label maps of one task beside the photograph, with one legend of the classes that occur."""
     figure, axes = panels(["image", *maps], np.shape(photo))
     colours = _draw_beside(axes, photo, maps.values(), names)
     style = {"loc": "outside right center", "frameon": False, "fontsize": 9, "handlelength": 1.2}
@@ -42,8 +39,8 @@ def parsing(
     """One label map per task beside the photograph, each with the legend of its own classes below, see `largest`.
 
     Args:
-        photo: (H, W, 3).
-        maps: title -> ((h, w) class ids, class names by id); "-" is none, and grey.
+        photo: the photograph.
+        maps: title -> (ids, names).
         groups: title -> (H, W) groups, finest first, which stand beside the photograph as in `dgmlib.viz.hierarchy`,
             and the label maps below.
         title: of the photograph.
@@ -64,15 +61,8 @@ def comparison(
 ) -> Figure:
     """Fig. 4: image, truth and predictions side by side; below every prediction its difference to the truth.
 
-    Titles below say how many of the labelled pixels are right, those labelled "no part" aside; unlabelled ones are
-    pale. The legend names the classes that occur.
-
-    Args:
-        photo: (H, W, 3).
-        truth: (H, W) class ids, 0 where nothing is labelled.
-        predictions: title -> (H, W) class ids.
-        names: class names by id; "-" is none, and grey.
-        title: of the figure.
+    Titles below say how many of the labelled pixels are right, those labelled "no part" aside; unlabelled ones, which
+    have the id 0, are pale. The legend names the classes that occur. All maps are (H, W).
     """
     truth, maps = np.asarray(truth), [np.asarray(ids) for ids in predictions.values()]
     named = ~np.isin(truth, [i for i, name in enumerate(names) if name in GREYS])

@@ -26,9 +26,7 @@ GOLDEN = np.pi * (3 - np.sqrt(5))  # steps of this angle never come back to the 
 def partitions(pictures: Mapping[str, tuple[ArrayLike, ArrayLike | None]]) -> Figure:
     """Regions of photographs in the mean colours of their pixels, outlined, two in a row and large.
 
-    Args:
-        pictures: title -> ((H, W, 3) photograph, (H, W) labels, or None for the photograph as it is); all of about the
-            same proportions.
+    ``pictures`` are title -> (photo, labels), or (photo, None) for the photograph as it is, all of about one shape.
     """
     first, _ = next(iter(pictures.values()))
     figure, axes = panels(pictures, np.shape(first), columns=2, width=3.1)
@@ -41,11 +39,7 @@ def partitions(pictures: Mapping[str, tuple[ArrayLike, ArrayLike | None]]) -> Fi
 
 
 def adjacency_graph(graph: "Data") -> Figure:
-    """Regions in their mean colours, a dot at the centroid of each, a line between those that touch.
-
-    Args:
-        graph: as `dgmlib.superpixels.to_pyg` returns it for an (H, W, 3) image.
-    """
+    """Regions of a photograph, as `dgmlib.superpixels.to_pyg` gives them, with lines between those that touch."""
     picture = graph.x[graph.pixel_index].view(graph.height, graph.width, 3).numpy()
     places = graph.pos.numpy()
     figure, (axis,) = panels([f"{len(places)} regions and their adjacency graph"], picture.shape, width=4.2)
@@ -61,11 +55,8 @@ def adjacency_graph(graph: "Data") -> Figure:
 def grouping_levels(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
     """Label maps over a photograph: every group in the mean colour of its pixels, outlined.
 
-    A region that no level merges keeps its colour from panel to panel; one that is merged takes the mixture's.
-
-    Args:
-        photo: (H, W, 3).
-        levels: title -> (H, W) labels, e.g. ``grouping.label_map(level)[0]``; -1 shows the photograph, pale and grey.
+    A region that no level merges keeps its colour from panel to panel; one that is merged takes the mixture's. Where
+    there is no label, the photograph is pale and grey. ``levels``: title -> ``grouping.label_map(level)[0]``, say.
     """
     pale = greyed(photo, 0.65, 0.95)
     figure, axes = panels(levels, pale.shape)
@@ -78,11 +69,8 @@ def hierarchy(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
     """Fig. 5: the image, every level as coloured regions over it, and how much of the image each group takes.
 
     Colours follow a group from level to level, see `following_colours`. The last panel has a bar per level, finest on
-    top: a group's width is its share of the image, and it stands above the group that it becomes.
-
-    Args:
-        photo: (H, W, 3).
-        levels: title -> (H, W) labels, finest first; -1 is left as the photograph.
+    top: a group's width is its share of the image, and it stands above the group that it becomes. ``levels`` are
+    title -> labels, finest first; where there are none, the photograph stays as it is.
     """
     maps, shape = [np.asarray(labels) for labels in levels.values()], np.shape(photo)
     titles = ["image", *levels, f"levels 1-{len(maps)}: groups by area"]
@@ -135,13 +123,7 @@ def following_colours(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def tinted(photo: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Colour the groups over an enlarged photograph, outlined in black, and in white where they are large.
-
-    Args:
-        photo: (H, W, 3) floats in [0, 1].
-        labels: (H, W), -1 is none.
-        colours: (largest label + 1, 3).
-    """
+    """Give groups their ``colours`` (largest label + 1, 3) over an enlarged photograph of floats, and outlines."""
     cover = np.where((labels >= 0)[..., None], 0.72, 0)
     shaded = np.clip(colours[labels] * greyed(photo, 0.55, 1.3), 0, 1)  # its light and shade stay visible
     picture = photo * (1 - cover) + shaded * cover

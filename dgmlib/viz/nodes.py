@@ -41,13 +41,7 @@ def region_colours(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
 
 
 def false_colours(photo: ArrayLike, labels: ArrayLike, nodes: Mapping[str, ArrayLike]) -> Figure:
-    """Node features as colours: three principal components, the same for all panels, as red, green and blue.
-
-    Args:
-        photo: (H, W, 3), shown first.
-        labels: (H, W) superpixels.
-        nodes: title -> (N, D) features of the superpixels.
-    """
+    """Features of superpixels (N, D) as colours: three principal components of all panels as red, green and blue."""
     labels = np.asarray(labels)
     components = principal_components(np.concatenate([np.asarray(v) for v in nodes.values()]), 3)
     low, high = np.percentile(components, (2, 98), axis=0)

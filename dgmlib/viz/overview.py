@@ -16,6 +16,7 @@ from dgmlib.viz.weights import COLOURS, draw_clicks, draw_mask, heat
 if TYPE_CHECKING:
     from dgmlib.explain import ClickSession
 
+WIDTH = 14  # inches
 TEXT = 13  # points: legible where a page shows the picture at three quarters of its size
 
 
@@ -26,7 +27,6 @@ def overview(
     groups: Mapping[str, ArrayLike],
     classes: Mapping[str, tuple[ArrayLike, Sequence[str]]],
     heats: Mapping[str, ArrayLike],
-    width: float = 14.0,
 ) -> Figure:
     """A photograph, its groups and what clicks select; below it a scene, its groups, its classes and Grad-CAM.
 
@@ -36,16 +36,15 @@ def overview(
         scene: its clicks are not drawn.
         groups: title -> (h, w) groups of the scene.
         classes: title -> ((h, w) class ids, names by id) predicted in the scene.
-        heats: title -> (N,) Grad-CAM of the scene's superpixels.
-        width: of the figure, in inches.
+        heats: title -> Grad-CAM of the scene, see `dgmlib.viz.heat_maps`.
     """
     above = ["a photograph", *levels, "selected by clicks"]
     below = ["a drawn scene", *groups, *classes, *heats]
     tall = [
-        width / len(row) * session.photograph.shape[0] / session.photograph.shape[1] + legend
+        WIDTH / len(row) * session.photograph.shape[0] / session.photograph.shape[1] + legend
         for row, session, legend in ((above, photograph, 0.8), (below, scene, 1.5))
     ]
-    figure = NotebookFigure(width, sum(tall))
+    figure = NotebookFigure(WIDTH, sum(tall))
     strips = figure.subfigures(2, 1, height_ratios=tall)
     top, bottom = (list(strip.subplots(1, len(row))) for strip, row in zip(strips, (above, below), strict=True))
     for axis, name in zip([*top, *bottom], [*above, *below], strict=True):

@@ -1,4 +1,7 @@
-"""The tables of results as pictures: bars of Tables 1 to 3, curves of groups, clicks and superpixels."""
+"""The tables of results as pictures: bars of Tables 1 to 3, curves of groups, clicks and superpixels.
+
+Every function takes rows of the file below ``results/`` that its docstring names.
+"""
 
 import pandas as pd
 import seaborn as sns
@@ -26,11 +29,7 @@ SCORES = {
 
 
 def table1(table: pd.DataFrame) -> Figure:
-    """Table 1: a panel per setting, a group per metric, a colour per model, a point per seed and a bar at their mean.
-
-    Args:
-        table: rows of ``results/table1.csv``.
-    """
+    """Draw ``table1.csv``: a panel per setting, a colour per model, a point per seed and a bar at their mean."""
     metric = table["metric"].str.replace(" ", "\n")
     table = table.assign(column=table["task"] + "\n" + metric, percent=100 * table["value"])
     settings, colours = table.groupby("setting", sort=False), colours_of(table["model"])
@@ -46,13 +45,10 @@ def table1(table: pd.DataFrame) -> Figure:
 
 
 def table2(table: pd.DataFrame) -> Figure:
-    """Table 2: mIoU of every system, single-scale and multi-scale, a point per seed and a bar at their mean.
+    """Draw ``table2.csv``: mIoU of every system, at one scale and several, a point per seed and a bar at their mean.
 
     Systems with the Deep Grouping Model carry the colour of their row, so that networks can be compared with and
     without it.
-
-    Args:
-        table: rows of ``results/table2.csv``.
     """
     kinds = {"without DGM": NONE, "+ DGM w/o top-down": PALETTE[4], "+ DGM": PALETTE[0]}
     kind = table["model"].str.extract(r"(\+ DGM.*)$")[0].fillna("without DGM")
@@ -71,11 +67,7 @@ def table2(table: pd.DataFrame) -> Figure:
 
 
 def table3(table: pd.DataFrame) -> Figure:
-    """Table 3: parameters and FLOPs of every module as counted, beside the printed numbers.
-
-    Args:
-        table: rows of ``results/table3.csv``.
-    """
+    """Draw ``table3.csv``: parameters and FLOPs of every module as counted, beside the printed numbers."""
     table = table.rename(columns={"value": "counted", "paper": "printed"})
     tidy = table.melt(["model", "metric"], ["counted", "printed"], "source", "number")
     figure, (axes,) = plots(2, width=4.4, height=3.2, sharey=True)
@@ -92,13 +84,10 @@ def table3(table: pd.DataFrame) -> Figure:
 
 
 def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
-    """Purity (top) and variation of information (bottom) against the number of groups; a panel per data and labels.
+    """Draw ``grouping.csv``: purity and variation of information by number of groups, of a "model" and its controls.
 
-    A point is a level, level 1 on the right. Dotted: the number of labels in an image, and one single group.
-
-    Args:
-        table: rows of ``results/grouping.csv``.
-        model: of the column "model"; it is drawn with its controls.
+    There is a column of panels per data and labels, and a point per level, level 1 on the right. Dotted: the number of
+    labels in an image, and one single group.
     """
     names = {(model + suffix, method): name for name, (suffix, method, _, _) in CURVES.items()}
     names[model, "one group"] = "one group"
@@ -128,12 +117,9 @@ def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
 
 
 def click_curves(table: pd.DataFrame) -> Figure:
-    """IoU after some clicks, a panel per data and model, in each a colour per method and a line style per level.
+    """Draw ``clicks.csv``: IoU after some clicks, a panel per data and model, a colour per method, dashes per level.
 
     Of the untrained network only its best level is drawn; clicks that are corrected at level 1 are not.
-
-    Args:
-        table: rows of ``results/clicks.csv``.
     """
     table = table[table["method"].isin(METHODS)].dropna(subset="clicks")
     names = table["method"] + table["level"].map(lambda level: f", level {level}" if level > 1 else "")
@@ -156,11 +142,7 @@ def click_curves(table: pd.DataFrame) -> Figure:
 
 
 def quality_curves(table: pd.DataFrame) -> Figure:
-    """Scores by number of regions, a panel per score of `SCORES` and a line per method, ours thick.
-
-    Args:
-        table: ``results/superpixels.csv``.
-    """
+    """Draw ``superpixels.csv``: a panel per score of `SCORES`, by number of regions, a line per method, ours thick."""
     colours = colours_of(table["method"])
     widths = {method: 3 if method == "ours" else 1.2 for method in colours}
     figure, (axes,) = plots(len(SCORES), width=3.6, height=3.6)

@@ -23,13 +23,9 @@ COLOURS = colormaps["RdYlBu_r"].resampled(12)  # steps: between two superpixels 
 def affinities(
     photo: ArrayLike, labels: ArrayLike, weights: Mapping[str, ArrayLike], mark: int | None = None
 ) -> Figure:
-    """Weights of the superpixels over a photograph, every panel scaled to its own largest weight.
+    """Weights of the superpixels, (N,) and not negative, every panel scaled to its own largest weight.
 
-    Args:
-        photo: (H, W, 3).
-        labels: (H, W) superpixels, -1 for none.
-        weights: title -> (N,) weights, not negative.
-        mark: a superpixel to outline.
+    Superpixel ``mark`` is outlined.
     """
     labels, grey = np.asarray(labels), greyed(photo, 0.25, 0.85)
     figure, axes = panels(weights, grey.shape)
@@ -51,8 +47,8 @@ def heat_maps(photo: ArrayLike, labels: ArrayLike, maps: Mapping[str, ArrayLike]
     Titles say how large a panel's largest value is beside that of the strongest panel, or that there is nothing.
 
     Args:
-        photo: (H, W, 3).
-        labels: (H, W) superpixels, -1 for none.
+        photo: the photograph.
+        labels: its superpixels.
         maps: title -> values that are not negative: (N,) of the superpixels or (H, W) of the pixels, drawn sharply and
             outlined where the colour changes, or (h, w) of a feature map's cells, drawn smoothly.
     """
@@ -91,7 +87,7 @@ def click_masks(
     A positive click is a blue circle with a plus, a negative one an orange square with a minus.
 
     Args:
-        photo: (H, W, 3).
+        photo: the photograph.
         clicks: their columns and rows in pixels, and their signs.
         masks: title -> (H, W) bool, or weights in [0, 1]; weights of one half and more are outlined.
         drawn: the clicks to draw on every mask; by default all on each.
