@@ -1,4 +1,4 @@
-"""Nodes over a photograph: centres, affinities, features as colours."""
+"""Features of nodes: centres among them, and as colours over a photograph."""
 
 import numpy as np
 import torch
@@ -37,22 +37,6 @@ def test_principal_components_have_a_fixed_sign_and_are_padded():
     np.testing.assert_array_equal(components[:, 2], 0)
     shifted = principal_components(features[::-1] + 7, 3)[::-1]
     np.testing.assert_allclose(components, shifted, atol=1e-12)
-
-
-def test_affinities_show_more_weight_as_more_heat_and_mark_a_region():
-    figure = viz.affinities(np.full((20, 30, 3), 0.5), QUARTERS, {"k = 1": torch.tensor([0.0, 0.1, 0.2, 0.4])}, mark=3)
-    assert titles(figure) == ["k = 1, largest 0.4"]
-    heat = picture(figure.axes[0])[[5, 5, 15, 15], [5, 20, 5, 20]].sum(1)
-    assert heat.argmax() == 3
-    np.testing.assert_allclose(picture(figure.axes[0])[5, 5], 0.55)  # no weight: the grey photograph
-    assert figure.axes[0].collections  # the outline
-    assert figure.axes[-1].get_ylabel() == "share of the largest"
-
-
-def test_affinities_without_any_weight_and_with_padding():
-    padded = np.where(QUARTERS == 3, -1, QUARTERS)
-    figure = viz.affinities(PHOTO, padded, {"nothing": np.zeros(3)})
-    assert np.isfinite(picture(figure.axes[0])).all()
 
 
 def test_false_colours_use_one_scale_for_all_panels():
