@@ -46,10 +46,9 @@ class SameConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride))."""
+        kernel, stride, dilation = self.kernel_size[0], self.stride[0], self.dilation[0]
         padding = []
-        for size, kernel, stride, dilation in zip(
-            x.shape[:1:-1], self.kernel_size[::-1], self.stride, self.dilation, strict=True
-        ):
+        for size in x.shape[:1:-1]:  # W, H
             total = max((ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
             padding += [total // 2, total - total // 2]
         return super().forward(F.pad(x, padding))
@@ -94,21 +93,18 @@ class EfficientNet(nn.Module):
         self.strides = strides_of(output_stride)
         self.conv_stem, self.bn0 = SameConv(3, 32, 3, stride=2), _norm(32)  # the stem is as wide in every network
         self.blocks, self.ends = nn.ModuleList(), []  # ends: the block after which each map is read
-        channels, in_channels, total, dilation = [], 32, 2, 1
+        channels, in_channels, total = [], 32, 2
         for i, (expansion, kernel, stride, out_channels, blocks) in enumerate(_STAGES):
             if stride == 2 and i > 1:  # the map of the stride that ends here
                 self.ends.append(len(self.blocks) - 1)
                 channels.append(in_channels)
-            total *= stride
+            before, total = total, total * stride
             out_channels = _multiple_of_8(width * out_channels)
             inner = 0 < i < len(_STAGES) - 1  # the first and the last stage are as deep in every network
             for block in range(ceil(depth * blocks) if inner else blocks):
-                step = stride if block == 0 else 1
-                dilated = total > output_stride and step == 2
-                self.blocks.append(
-                    MBConv(in_channels, out_channels, expansion, kernel, 1 if dilated else step, dilation)
-                )
-                dilation *= 2 if dilated else 1
+                step = stride if block == 0 and total <= output_stride else 1
+                dilation = max((total if block else before) // output_stride, 1)
+                self.blocks.append(MBConv(in_channels, out_channels, expansion, kernel, step, dilation))
                 in_channels = out_channels
         self.ends.append(len(self.blocks) - 1)
         self.channels = (*channels, in_channels)
@@ -137,11 +133,7 @@ class EfficientNet(nn.Module):
         load_checked(self, {k: t for k, t in state.items() if not k.startswith(classifier)}, str(path))
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Map normalised images (B, 3, H, W) to four feature maps, finest first.
-
-        Returns:
-            C2 to C5: four tensors (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])).
-        """
+        """Normalised images (B, 3, H, W) -> C2 to C5, (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i]))."""
         x, features = F.relu6(self.bn0(self.conv_stem(images))), []
         for i, block in enumerate(self.blocks):
             x = block(x)

@@ -109,11 +109,7 @@ class HRNet(nn.Module):
         return cls(**_NETWORKS[name])
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Map normalised images (B, 3, H, W) to the four branches' features, finest first.
-
-        Returns:
-            Four tensors (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])).
-        """
+        """Normalised images (B, 3, H, W) -> (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])) by branch."""
         x = self.relu(self.bn1(self.conv1(images)))
         x = self.layer1(self.relu(self.bn2(self.conv2(x))))
         maps = self.stage2([transition(x) for transition in self.transition1])

@@ -149,11 +149,7 @@ class ResNet(nn.Module):
         return cls(*_NETWORKS[name], stem=stem, output_stride=output_stride, width=width)
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Map normalised images (B, 3, H, W) to the four stages' features, finest first.
-
-        Returns:
-            C2 to C5: four tensors (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])).
-        """
+        """Normalised images (B, 3, H, W) -> C2 to C5, (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i]))."""
         x = self.relu(self.bn1(self.conv1(images)))
         if self.stem == "deep":
             x = self.relu(self.bn2(self.conv2(x)))

@@ -77,13 +77,10 @@ def load_checked(module: nn.Module, state: Mapping[str, Tensor], source: str) ->
 def load_backbone(backbone: nn.Module, path: str | os.PathLike, bgr: bool = False) -> None:
     """Load a backbone's published weights; classification layers in the file are passed over.
 
-    Fits torchvision's ResNets (7x7 stem), CSAIL's (deep stem) and the HRNet authors' state dicts.
-
     Args:
         backbone: ``ResNet`` or ``HRNet``.
-        path: ``.safetensors`` file or PyTorch checkpoint.
-        bgr: whether the weights were trained on CSAIL's BGR images in 0..255; their first layer is then rewritten
-            for our input, see `fold_input`.
+        path: torchvision's ResNet (7x7 stem), CSAIL's (deep stem) or the HRNet authors' file, see `read_state_dict`.
+        bgr: whether the weights were trained on CSAIL's images, for which `fold_input` changes them.
 
     Raises:
         ValueError: if the file cannot be read or does not fit.
@@ -116,13 +113,15 @@ def load_imagenet(backbone: nn.Module, name: str) -> None:
 
 
 def load_unified_parser(model: nn.Module, encoder: str | os.PathLike, decoder: str | os.PathLike) -> None:
-    """Load the official UPerNet for Broden+: its encoder and decoder checkpoints, names mapped, input folded.
+    """Load the official UPerNet for Broden+: the authors' ``encoder_epoch_*.pth`` and ``decoder_epoch_*.pth``.
+
+    Their names are mapped, and their input is folded, see `fold_input`.
 
     Args:
         model: ``PerceptualParser`` of a deep-stem ``ResNet`` and ``UPerNet`` with Broden+'s vocabulary. A texture head
             and a Deep Grouping Model, which the checkpoints do not have, keep their weights.
-        encoder: the authors' ``encoder_epoch_*.pth``.
-        decoder: the authors' ``decoder_epoch_*.pth``.
+        encoder: path of the former.
+        decoder: path of the latter.
 
     Raises:
         ValueError: if a file cannot be read or the two do not fit.
@@ -147,10 +146,7 @@ def fold_input(backbone: nn.Module) -> None:
     Per channel, CSAIL's value is 255 (std x + mean) - csail_mean for our x: the channels are reversed, the weights
     scaled, and the constant goes into the running mean of the normalisation that follows. This is exact inside
     the image. On its outermost pixels zero padding now stands for ImageNet's mean colour instead of CSAIL's,
-    which is less than one grey level away.
-
-    Args:
-        backbone: network whose ``conv1`` (without bias) is followed by ``bn1``; changed in place.
+    which is less than one grey level away. The network's ``conv1`` and ``bn1`` are changed in place.
     """
     weight = backbone.conv1.weight.flip(1)  # BGR -> RGB
     mean, std = weight.new_tensor(_IMAGENET_MEAN), weight.new_tensor(_IMAGENET_STD)

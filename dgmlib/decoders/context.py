@@ -26,13 +26,7 @@ def atrous_pyramid(
 
 
 class DeepLabV3(Decoder):
-    """Atrous spatial pyramid pooling (Chen et al., "Rethinking Atrous Convolution", 2017).
-
-    Args:
-        in_channels: see `Decoder`.
-        dim: likewise.
-        dilations: atrous rates.
-    """
+    """Atrous spatial pyramid pooling (Chen et al., "Rethinking Atrous Convolution", 2017) with ``dilations``."""
 
     def __init__(self, in_channels: Sequence[int], dim: int = 256, dilations: Sequence[int] = (12, 24, 36)):
         super().__init__()
@@ -99,10 +93,7 @@ class BaseOCNet(Decoder):
 class OCNet(Decoder):
     """ASP-OC of the same paper: an atrous pyramid in which object context takes the place of the pooled image.
 
-    Args:
-        in_channels: see `Decoder`.
-        dim: of the fused map; branches are half as wide.
-        dilations: atrous rates.
+    Its branches are half as wide as the fused map.
     """
 
     def __init__(self, in_channels: Sequence[int], dim: int = 512, dilations: Sequence[int] = (12, 24, 36)):
@@ -124,13 +115,7 @@ class OCNet(Decoder):
 
 
 class AdaptiveContext(nn.Module):
-    """Adaptive context module: every pixel collects the regions of an s x s grid by affinities of its own (Sec. 3.2).
-
-    Args:
-        in_channels: width of the input.
-        dim: width of the output.
-        size: s, cells along each side of the grid.
-    """
+    """Every pixel collects the regions of an s x s grid (``size``) by affinities of its own (Sec. 3.2)."""
 
     def __init__(self, in_channels: int, dim: int, size: int):
         super().__init__()
@@ -156,10 +141,7 @@ class AdaptiveContext(nn.Module):
 class APCNet(Decoder):
     """A pyramid of adaptive contexts (He et al., "Adaptive Pyramid Context Network", CVPR 2019).
 
-    Args:
-        in_channels: see `Decoder`.
-        dim: likewise.
-        sizes: cells along each side of the grids, finest first.
+    ``sizes`` are the cells along each side of the grids, finest first.
     """
 
     def __init__(self, in_channels: Sequence[int], dim: int = 512, sizes: Sequence[int] = (6, 3, 2, 1)):
@@ -176,11 +158,7 @@ class APCNet(Decoder):
 
 
 class CrissCrossAttention(nn.Module):
-    """Every pixel attends to the pixels of its row and of its column (Sec. 3.2).
-
-    Args:
-        channels: width of the input and of the output; affinities are measured in an eighth of it.
-    """
+    """Every pixel attends to the pixels of its row and of its column (Sec. 3.2), by keys of an eighth of the width."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -207,10 +185,7 @@ class CrissCrossAttention(nn.Module):
 class CCNet(Decoder):
     """Recurrent criss-cross attention between two convolutions (Huang et al., "CCNet", ICCV 2019, Sec. 3.3).
 
-    Args:
-        in_channels: see `Decoder`.
-        dim: likewise.
-        recurrence: how often the one attention is applied; 2 lets every pixel reach every other.
+    The one attention is applied ``recurrence`` times; 2 lets every pixel reach every other.
     """
 
     def __init__(self, in_channels: Sequence[int], dim: int = 512, recurrence: int = 2):

@@ -72,13 +72,7 @@ class GraphConvolutionalUnit(nn.Module):
 
 
 class GCU(Decoder):
-    """Parallel graph convolutional units beside the reduced C5.
-
-    Args:
-        in_channels: see `Decoder`.
-        dim: likewise.
-        vertices: of each unit, from many to few.
-    """
+    """Parallel graph convolutional units beside the reduced C5, with ``vertices`` from many to few."""
 
     def __init__(self, in_channels: Sequence[int], dim: int = 512, vertices: Sequence[int] = (32, 8, 4, 2)):
         super().__init__()

@@ -35,12 +35,8 @@ def precise_roi_pool(x: Tensor, bins: int) -> Tensor:
 class UPerNet(Decoder):
     """Pyramid pooling on C5, a feature pyramid down to C2, and their fusion (Xiao et al., ECCV 2018).
 
-    Parameters carry the names of the authors' decoder, so that their checkpoints load.
-
-    Args:
-        in_channels: see `Decoder`.
-        dim: width of the pyramid; 512 in UPerNet, 256 in its lite version.
-        scales: cells along each side of the pooling pyramid.
+    Parameters carry the names of the authors' decoder, so that their checkpoints load; their lite version has a ``dim``
+    of 256. ``scales`` are the cells along each side of the pooling pyramid.
     """
 
     is_pyramid = True
@@ -82,12 +78,7 @@ class UPerNet(Decoder):
 
 
 class HRNetHead(Decoder):
-    """CSAIL's ``hrnetv2`` + ``c1``: one 3x3 convolution of all branches to a quarter of their width.
-
-    Args:
-        in_channels: see `Decoder`.
-        dim: width of the fused map; a quarter of the branches' sum if None.
-    """
+    """CSAIL's ``hrnetv2`` + ``c1``: one 3x3 convolution of all branches to a quarter of their width, or to ``dim``."""
 
     is_pyramid = True
 
