@@ -120,7 +120,7 @@ def test_few_groups_have_white_outlines_and_many_dark_ones():
 
 def test_regions_have_their_mean_colours_and_dark_outlines():
     figure = viz.partitions(
-        {"photograph": (BYTES, None), "4 regions": (BYTES, QUARTERS), "of another": (BYTES, QUARTERS)}
+        {"photograph": (BYTES, None), "4 regions": (BYTES, QUARTERS), "of another": (BYTES, torch.tensor(QUARTERS))}
     )
     assert [axis.get_title() for axis in figure.axes] == ["photograph", "4 regions", "of another", ""]
     plain, shown = (np.asarray(axis.images[0].get_array()) for axis in figure.axes[:2])

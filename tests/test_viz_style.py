@@ -60,3 +60,9 @@ def test_a_photograph_of_many_colours_has_no_bands():
     ]
     inside = (picture[30:174, 12:236].reshape(18, 8, 28, 8, 3).mean((1, 3)) for picture in pictures)
     assert np.abs(np.subtract(*inside)).max() < 4  # 8 without diffused errors
+
+
+def test_region_colours_are_means_by_label():
+    colours = viz.region_colours(PHOTO, QUARTERS)
+    assert colours.shape == (4, 3)
+    np.testing.assert_allclose(colours[2], PHOTO[QUARTERS == 2].mean(0))

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from dgmlib.decoders.context import APCNet, BaseOCNet, CCNet, DeepLabV3, OCNet
-from dgmlib.decoders.gcu import GCU
+from dgmlib.decoders.context import GCU, APCNet, BaseOCNet, CCNet, DeepLabV3, OCNet
 from dgmlib.decoders.layers import Decoder
 from dgmlib.decoders.pyramids import HRNetHead, UPerNet
 

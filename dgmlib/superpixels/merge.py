@@ -73,11 +73,11 @@ def _features(regions, i, j, sides, k):
     length = sides[k, 0]
     return (
         1.0,
-        math.log(math.sqrt(lightness * lightness + chroma) + 0.01),
+        math.log(math.sqrt(lightness * lightness + chroma) + 0.01),  # of the two means, in Lab units
         math.log(math.sqrt(chroma) + 0.01),
-        math.log(max(area_i, area_j)),
-        math.log(length),
-        math.log(sides[k, 1] / length + 0.01),
+        math.log(max(area_i, area_j)),  # in pixels
+        math.log(length),  # in pixel sides
+        math.log(sides[k, 1] / length + 0.01),  # mean contrasts across the boundary
         math.log(sides[k, 2] / length + 0.01),
     )
 

@@ -2,8 +2,8 @@
 
 ============  ==============================================================================================
 ``groups``    superpixels and groups over a photograph: `partitions`, `grouping_levels`, `hierarchy` (Fig. 5)
-``nodes``     their features: `centres` (Eq. 3), `false_colours`
-``weights``   what they weigh: `affinities` (Eq. 2 and 8), `click_masks` (Fig. 6), `heat_maps` (Fig. 7)
+``nodes``     their features: `centres` (Eq. 3), `false_colours`; what they weigh: `affinities` (Eq. 2 and 8),
+              `click_masks` (Fig. 6), `heat_maps` (Fig. 7)
 ``classes``   label maps with legends: `segmentation`, `comparison` (Fig. 4), `parsing`
 ``overview``  all of it in one picture
 ``results``   `table1` - `table3` as bars; `agreement_curves`, `click_curves` and `quality_curves`
@@ -18,11 +18,10 @@ none, and what a mapping holds is drawn in a panel below its title. All may be a
 from dgmlib.viz.classes import class_colours, comparison, parsing, segmentation
 from dgmlib.viz.curves import LiveCurve, heard, heard_in_training, training_curve
 from dgmlib.viz.groups import adjacency_graph, following_colours, grouping_levels, hierarchy, partitions
-from dgmlib.viz.nodes import centres, false_colours, region_colours
+from dgmlib.viz.nodes import affinities, centres, click_masks, false_colours, heat_maps
 from dgmlib.viz.overview import overview
 from dgmlib.viz.results import agreement_curves, click_curves, quality_curves, table1, table2, table3
-from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, save
-from dgmlib.viz.weights import affinities, click_masks, heat_maps
+from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_colours, save
 
 __all__ = [
     "DPI", "NONE", "PALETTE", "LiveCurve", "NotebookFigure", "adjacency_graph", "affinities", "agreement_curves",

@@ -11,11 +11,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import ndimage
-from skimage.color import lab2rgb, label2rgb, rgb2lab
+from skimage.color import lab2rgb, rgb2lab
 from skimage.metrics import contingency_table
 from skimage.segmentation import find_boundaries
 
-from dgmlib.viz.style import PALETTE, enlarged, floats, greyed, outlined, panels
+from dgmlib.viz.style import PALETTE, enlarged, floats, greyed, outlined, panels, region_colours
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
@@ -33,8 +33,9 @@ def partitions(pictures: Mapping[str, tuple[ArrayLike, ArrayLike | None]]) -> Fi
     for axis, (photo, labels) in zip(axes, pictures.values(), strict=True):
         if labels is None:
             axis.imshow(floats(photo))
-        else:
-            axis.imshow(outlined(_means(photo, labels), np.asarray(labels), strength=0.65, width=480))
+            continue
+        labels = np.asarray(labels)
+        axis.imshow(outlined(region_colours(photo, labels)[labels], labels, strength=0.65, width=480))
     return figure
 
 
@@ -61,7 +62,7 @@ def grouping_levels(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure
     pale = greyed(photo, 0.65, 0.95)
     figure, axes = panels(levels, pale.shape)
     for axis, labels in zip(axes, map(np.asarray, levels.values()), strict=True):
-        axis.imshow(outlined(np.where(labels[..., None] < 0, pale, _means(photo, labels)), labels))
+        axis.imshow(outlined(np.where(labels[..., None] < 0, pale, region_colours(photo, labels)[labels]), labels))
     return figure
 
 
@@ -135,11 +136,6 @@ def tinted(photo: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> np.nda
     else:
         picture[find_boundaries(labels, mode="inner", background=-1)] *= 0.2
     return picture
-
-
-def _means(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
-    """Every pixel in the mean colour of its region, (H, W, 3)."""
-    return label2rgb(np.asarray(labels), floats(photo), kind="avg", bg_label=-1)
 
 
 def _areas(labels: np.ndarray) -> np.ndarray:

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from dgmlib.viz.classes import parse
 from dgmlib.viz.groups import draw_groups
+from dgmlib.viz.nodes import COLOURS, draw_clicks, draw_mask, heat
 from dgmlib.viz.style import PALETTE, NotebookFigure, legend_under
-from dgmlib.viz.weights import COLOURS, draw_clicks, draw_mask, heat
 
 if TYPE_CHECKING:
     from dgmlib.explain import ClickSession

@@ -19,6 +19,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from PIL import Image
+from scipy import ndimage
 from skimage.color import rgb2gray
 from skimage.segmentation import find_boundaries
 from skimage.util import img_as_float
@@ -134,6 +135,13 @@ def floats(photo: ArrayLike) -> np.ndarray:
 def greyed(photo: ArrayLike, dark: float, light: float) -> np.ndarray:
     """Show a photograph without colours, black as ``dark`` and white as ``light``: (H, W, 1)."""
     return dark + (light - dark) * rgb2gray(floats(photo))[..., None]
+
+
+def region_colours(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """Mean colour of every region, (N, 3) RGB in [0, 1]."""
+    photo, labels = floats(photo), np.asarray(labels)
+    index = np.arange(labels.max() + 1)
+    return np.stack([ndimage.mean(photo[..., channel], labels, index) for channel in range(3)], axis=1)
 
 
 def enlarged(*arrays: np.ndarray, width: int = 480) -> list[np.ndarray]:
