@@ -78,12 +78,9 @@ class Predictor:
 
     @classmethod
     def load(cls, model: str | Path | PerceptualParser = CHECKPOINT, device: str = "cpu", **settings) -> "Predictor":
-        """Make a predictor of a trained model.
+        """Make a predictor, with settings as for the class, of a model or of its path without suffix.
 
-        Args:
-            model: its path without suffix, see `load_model`; by default the small DGM of the project. Or a model.
-            device: where to put what is loaded; a model that is given stays where it is.
-            **settings: as for `Predictor`.
+        What is loaded goes to the ``device``; a model that is given stays where it is.
 
         Raises:
             FileNotFoundError: if a file is missing.

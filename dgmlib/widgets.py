@@ -35,9 +35,7 @@ class ClickWidget(anywidget.AnyWidget):
     the next ones climb to. With the keyboard: arrows move a cross (with Shift by one pixel), Enter and Shift+Enter
     click, U takes back. The buttons save the mask as PNG and the clicks as JSON through the browser.
 
-    Args:
-        session: holds the clicks; clicks made on it from Python show after `redraw`.
-        level: where the slider starts.
+    The session holds the clicks; those made on it from Python show after `redraw`. The slider starts at ``level``.
 
     Raises:
         ValueError: for a level that the model does not have.

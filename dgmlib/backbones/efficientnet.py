@@ -41,8 +41,8 @@ class SameConv(nn.Conv2d):
     The published weights were trained so; symmetric padding would shift every strided map by half a cell.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1):
-        super().__init__(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, dilation: int = 1, **kwargs):
+        super().__init__(in_channels, out_channels, kernel, stride, dilation=dilation, bias=False, **kwargs)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride))."""
@@ -62,8 +62,8 @@ class MBConv(nn.Module):
         width = in_channels * expansion
         if expansion > 1:
             self.expand_conv, self.bn0 = nn.Conv2d(in_channels, width, 1, bias=False), _norm(width)
-        self.depthwise_conv, self.bn1 = SameConv(width, width, kernel, stride, groups=width), _norm(width)
-        self.depthwise_conv.dilation = (dilation, dilation)
+        self.depthwise_conv = SameConv(width, width, kernel, stride, dilation, groups=width)
+        self.bn1 = _norm(width)
         self.project_conv, self.bn2 = nn.Conv2d(width, out_channels, 1, bias=False), _norm(out_channels)
         self.expands, self.skips = expansion > 1, stride == 1 and in_channels == out_channels
 
@@ -82,10 +82,6 @@ class EfficientNet(nn.Module):
         width: of the stages, relative to Lite0.
         depth: blocks of the inner stages, relative to Lite0.
         output_stride: of the last map, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
-
-    Attributes:
-        channels: widths of the four maps that ``forward`` returns, finest first.
-        strides: their strides with respect to the image.
     """
 
     def __init__(self, width: float = 1.0, depth: float = 1.0, output_stride: int = 32):

@@ -67,10 +67,6 @@ class HRNet(nn.Module):
         modules: number of exchange modules in stages 2 to 4.
         blocks: residual blocks per branch and module.
         stem_width: width of the stem's convolutions; 64 in every published network.
-
-    Attributes:
-        channels: widths of the four maps that ``forward`` returns, finest first.
-        strides: their strides with respect to the image.
     """
 
     def __init__(

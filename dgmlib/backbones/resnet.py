@@ -90,10 +90,6 @@ class ResNet(nn.Module):
         stem: ``"7x7"`` (torchvision) or ``"deep"``, CSAIL's three 3x3 convolutions.
         output_stride: of the last map, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
         width: width of the first stage's 3x3 convolutions; 64 in every published network.
-
-    Attributes:
-        channels: widths of the four maps that ``forward`` returns, finest first.
-        strides: their strides with respect to the image.
     """
 
     def __init__(

@@ -115,13 +115,8 @@ def load_imagenet(backbone: nn.Module, name: str) -> None:
 def load_unified_parser(model: nn.Module, encoder: str | os.PathLike, decoder: str | os.PathLike) -> None:
     """Load the official UPerNet for Broden+: the authors' ``encoder_epoch_*.pth`` and ``decoder_epoch_*.pth``.
 
-    Their names are mapped, and their input is folded, see `fold_input`.
-
-    Args:
-        model: ``PerceptualParser`` of a deep-stem ``ResNet`` and ``UPerNet`` with Broden+'s vocabulary. A texture head
-            and a Deep Grouping Model, which the checkpoints do not have, keep their weights.
-        encoder: path of the former.
-        decoder: path of the latter.
+    ``model`` is a ``PerceptualParser`` of a deep-stem ``ResNet`` and ``UPerNet`` with Broden+'s vocabulary. A texture
+    head and a Deep Grouping Model, which the checkpoints do not have, keep their weights. `fold_input` is applied.
 
     Raises:
         ValueError: if a file cannot be read or the two do not fit.

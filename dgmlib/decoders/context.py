@@ -46,11 +46,7 @@ class DeepLabV3(Decoder):
 class ObjectContext(nn.Module):
     """Object context: every pixel becomes the mean of all pixels, weighted by their affinity to it.
 
-    Args:
-        in_channels: width of the input and of the output.
-        key_channels: width in which affinities are measured.
-        value_channels: width of what is averaged.
-        scale: side of the cells that are max-pooled into one pixel before attention.
+    Affinities are measured among keys, values are averaged; before that, cells of ``scale`` pixels are max-pooled.
     """
 
     def __init__(self, in_channels: int, key_channels: int, value_channels: int, scale: int = 1):
@@ -207,12 +203,7 @@ class CCNet(Decoder):
 
 
 class GraphConvolutionalUnit(nn.Module):
-    """Soft assignment of pixels to learned anchors, one graph convolution among the vertices, and the way back.
-
-    Args:
-        channels: width of the input and of the output.
-        vertices: number of anchors, the graph's vertices.
-    """
+    """Soft assignment of pixels to learned anchors, one graph convolution among these vertices, and the way back."""
 
     def __init__(self, channels: int, vertices: int):
         super().__init__()

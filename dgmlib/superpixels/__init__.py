@@ -1,8 +1,7 @@
 """Superpixels: image -> nested label maps of at most N regions.
 
 The paper starts from MCG superpixels merged greedily to at most 512. Here a fine watershed partition is merged in the
-order of a learned cost: the pixels that a merge is expected to put on the wrong side of a human boundary, plus the
-boundary it would lose.
+order of a learned cost.
 
 =============  ======================================================================
 ``partition``  image -> Lab -> fine partition

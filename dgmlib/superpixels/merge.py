@@ -193,21 +193,17 @@ def merge_order(graph: RegionGraph, until: int = 1, weights=WEIGHTS, boundary: f
     return _merge(regions.copy(), pairs.astype(np.int32), sides.copy(), until, np.asarray(weights), boundary)
 
 
-def components(merges: np.ndarray, n: int, count: int) -> np.ndarray:
-    """Apply merges until ``count`` regions are left: (n,) int32 new label of every fine region."""
-    first, second = merges[: max(n - count, 0)].T
-    return join(first, second, n)
-
-
 def cut(fine: np.ndarray, merges: np.ndarray, count: int) -> np.ndarray:
-    """Give the label map with ``min(count, available)`` regions, (H, W) int32 in reading order as ``fine`` is.
+    """Apply merges until ``count`` regions are left: a label map (H, W) int32 in reading order, as ``fine`` is.
 
     Raises:
         ValueError: for a count below 1.
     """
     if count < 1:
         raise ValueError(f"max_regions is {count}; ask for at least one region.")
-    return components(merges, int(fine.max()) + 1, count)[fine]
+    available = int(fine.max()) + 1
+    first, second = merges[: max(available - count, 0)].T
+    return join(first, second, available)[fine]
 
 
 def segment(image: Picture, max_regions: int = 512) -> np.ndarray:
@@ -230,18 +226,9 @@ def segment(image: Picture, max_regions: int = 512) -> np.ndarray:
 def segment_hierarchy(
     image: Picture, counts: Sequence[int] = (512, 256, 128, 64), weights: Sequence[float] = WEIGHTS
 ) -> list[np.ndarray]:
-    """Nested label maps, one per entry of ``counts``: every region of a coarser map is a union of finer ones.
+    """Nested label maps: every region of a coarser map is a union of finer ones.
 
-    Args:
-        image: as in `segment`.
-        counts: the most regions of each map, in any order.
-        weights: of the merge cost, in the order in which `fit` gives them.
-
-    Returns:
-        maps as `segment` gives them; map k equals ``segment(image, counts[k])`` with the same weights.
-
-    Raises:
-        ValueError: as in `segment`.
+    Map k equals ``segment(image, counts[k])``; ``weights`` are those of the merge cost, in the order of `FEATURES`.
     """
     lab = lab_image(image)
     fine = fine_partition(lab)

@@ -38,12 +38,8 @@ def parsing(
 ) -> Figure:
     """One label map per task beside the photograph, each with the legend of its own classes below, see `largest`.
 
-    Args:
-        photo: the photograph.
-        maps: title -> (ids, names).
-        groups: title -> (H, W) groups, finest first, which stand beside the photograph as in `dgmlib.viz.hierarchy`,
-            and the label maps below.
-        title: of the photograph.
+    ``maps`` are title -> (ids, names). ``groups`` of several levels, finest first, stand beside the photograph as in
+    `dgmlib.viz.hierarchy`, and the label maps below.
     """
     groups, legend = groups or {}, 1.3  # inches
     columns = 1 + len(groups) if groups else 4

@@ -1,4 +1,4 @@
-"""A run's log as it grows: the losses, and how well the graph is heard in them."""
+"""A run's log, its ``log.jsonl`` or the records of it: losses as training goes, and how well the graph is heard."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -23,11 +23,7 @@ SHARES = {
 
 
 def training_curve(log: str | Path | Sequence[Mapping]) -> Figure:
-    """The weighted losses of Eq. 12: a point per record that has the task, a line through their running mean.
-
-    Args:
-        log: the ``log.jsonl`` of a run, or its records.
-    """
+    """The weighted losses of Eq. 12: a point per record that has the task, a line through their running mean."""
     table = _records(log)
     losses = table.melt(["phase", "iteration"], [task for task in TASKS if task in table], "task", "weighted loss")
     phases = losses.dropna().groupby("phase")
@@ -67,9 +63,6 @@ def heard(table: pd.DataFrame) -> Figure:
 
 def heard_in_training(log: str | Path | Sequence[Mapping]) -> Figure:
     """Both shares as the first phase of training goes, a colour per level, as `training_curve` draws losses.
-
-    Args:
-        log: the ``log.jsonl`` of a run, or its records.
 
     Raises:
         ValueError: if the log has no shares.

@@ -21,12 +21,10 @@ COLOURS = colormaps["RdYlBu_r"].resampled(12)  # steps: between two superpixels 
 
 
 def centres(nodes: ArrayLike, steps: Mapping[str, ArrayLike], colours: ArrayLike) -> Figure:
-    """EMGP's mean shift: centres Vbar = P^T V among the nodes, in the plane of the nodes' two principal components.
+    """EMGP's mean shift: centres Vbar = P^T V among the nodes V (N, D), in the plane of their two principal components.
 
-    Args:
-        nodes: V, (N, D).
-        steps: title -> P after that many iterations, (N, M), columns summing to one.
-        colours: (N, 3) RGB in [0, 1] of the nodes, e.g. `region_colours`.
+    ``steps`` hold P after so many iterations, (N, M) with columns that sum to one; ``colours`` (N, 3) are the nodes',
+    RGB in [0, 1], for example their `region_colours`.
     """
     nodes = np.asarray(nodes)
     plane = principal_components(nodes, 2)
@@ -81,12 +79,8 @@ def heat_maps(photo: ArrayLike, labels: ArrayLike, maps: Mapping[str, ArrayLike]
     """Fig. 7: Grad-CAM over a photograph, from blue (nothing) to red (the panel's largest value).
 
     Titles say how large a panel's largest value is beside that of the strongest panel, or that there is nothing.
-
-    Args:
-        photo: the photograph.
-        labels: its superpixels.
-        maps: title -> values that are not negative: (N,) of the superpixels or (H, W) of the pixels, drawn sharply and
-            outlined where the colour changes, or (h, w) of a feature map's cells, drawn smoothly.
+    ``maps`` hold values that are not negative: (N,) of the superpixels or (H, W) of the pixels, drawn sharply and
+    outlined where the colour changes, or (h, w) of a feature map's cells, drawn smoothly.
     """
     largest = {title: float(np.max(np.asarray(values))) for title, values in maps.items()}
     strongest = max(largest.values()) or 1
@@ -120,13 +114,9 @@ def click_masks(
 ) -> Figure:
     """Clicks on the photograph, then masks on its grey version: the more blue, the more selected.
 
-    A positive click is a blue circle with a plus, a negative one an orange square with a minus.
-
-    Args:
-        photo: the photograph.
-        clicks: their columns and rows in pixels, and their signs.
-        masks: title -> (H, W) bool, or weights in [0, 1]; weights of one half and more are outlined.
-        drawn: the clicks to draw on every mask; by default all on each.
+    A positive click is a blue circle with a plus, a negative one an orange square with a minus. ``masks`` are (H, W)
+    bool, or weights in [0, 1], of which one half and more is outlined. ``drawn`` are the clicks to draw on every mask, by
+    default all on each.
     """
     figure, axes = panels(["clicks", *masks], np.shape(photo))
     axes[0].imshow(floats(photo))
