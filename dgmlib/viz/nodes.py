@@ -115,8 +115,8 @@ def click_masks(
     """Clicks on the photograph, then masks on its grey version: the more blue, the more selected.
 
     A positive click is a blue circle with a plus, a negative one an orange square with a minus. ``masks`` are (H, W)
-    bool, or weights in [0, 1], of which one half and more is outlined. ``drawn`` are the clicks to draw on every mask, by
-    default all on each.
+    bool, or weights in [0, 1], of which one half and more is outlined. ``drawn`` are the clicks to draw on every mask,
+    by default all on each.
     """
     figure, axes = panels(["clicks", *masks], np.shape(photo))
     axes[0].imshow(floats(photo))
