@@ -1,8 +1,4 @@
-"""Decoders that put context beside C5, the last map of a dilated backbone: DeepLabV3, OCNet, APCNet, CCNet, GCU.
-
-Each is the variant whose numbers Tables 2 and 3 of the DGM paper quote: DeepLabV3 of PyTorch-Encoding and GluonCV, the
-others of their authors' repositories. Where keys, queries and a leaky ReLU look odd, the authors have them so.
-"""
+"""Decoders that put context beside C5, the last map of a dilated backbone: DeepLabV3, OCNet, APCNet, CCNet, GCU."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -13,7 +9,7 @@ from torch.nn import functional as F
 
 from dgmlib.decoders.layers import Decoder, conv_bn_relu, initialise
 
-#: OCNet and CCNet: a leaky ReLU is fused into the authors' in-place normalisation.
+#: What OCNet and CCNet have in place of `conv_bn_relu`; the authors' in-place normalisation ends in a leaky ReLU.
 leaky = partial(conv_bn_relu, slope=0.01)
 
 
@@ -26,7 +22,11 @@ def atrous_pyramid(
 
 
 class DeepLabV3(Decoder):
-    """Atrous spatial pyramid pooling (Chen et al., "Rethinking Atrous Convolution", 2017) with ``dilations``."""
+    """Atrous spatial pyramid pooling (Chen et al., "Rethinking Atrous Convolution", 2017) with ``dilations``.
+
+    The variant of PyTorch-Encoding and GluonCV, whose result Table 2 of the DGM paper quotes: 256 channels, rates 12,
+    24 and 36 on a backbone of output stride 8.
+    """
 
     def __init__(self, in_channels: Sequence[int], dim: int = 256, dilations: Sequence[int] = (12, 24, 36)):
         super().__init__()
@@ -69,7 +69,11 @@ class ObjectContext(nn.Module):
 
 
 class BaseOCNet(Decoder):
-    """Base-OC (Yuan and Wang, "OCNet: Object Context Network for Scene Parsing", 2018)."""
+    """Base-OC (Yuan and Wang, "OCNet: Object Context Network for Scene Parsing", 2018): C5 and its object context.
+
+    As in the authors' first repository, whose parameter count Table 3 of the DGM paper quotes: keys and queries are one
+    and the same map, normalisations are followed by a leaky ReLU.
+    """
 
     def __init__(self, in_channels: Sequence[int], dim: int = 512):
         super().__init__()

@@ -78,7 +78,10 @@ class UPerNet(Decoder):
 
 
 class HRNetHead(Decoder):
-    """CSAIL's ``hrnetv2`` + ``c1``: one 3x3 convolution of all branches to a quarter of their width, or to ``dim``."""
+    """One 3x3 convolution of all branches of HRNetV2 to a quarter of their width, or to ``dim``.
+
+    CSAIL's ``hrnetv2`` + ``c1``, whose result Table 2 of the DGM paper quotes.
+    """
 
     is_pyramid = True
 

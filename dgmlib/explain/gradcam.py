@@ -93,8 +93,8 @@ def gradcam(
     model.eval()
     try:
         with torch.enable_grad(), _record(model, task) as (levels, maps):
-            # Gradients are wanted also of a network whose parameters are frozen.
             tasks = ("object", "part") if task == "part" else (task,)  # a part is looked for in its predicted object
+            # Gradients are wanted also of a network whose parameters are frozen.
             parsed = model(images.detach().requires_grad_(), regions, tasks=tasks)
             logit = class_score(parsed, model.vocabulary, task, target, mask)
             features = [*levels, maps[-1]]

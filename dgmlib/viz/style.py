@@ -19,7 +19,6 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from PIL import Image
-from scipy import ndimage
 from skimage.color import rgb2gray
 from skimage.segmentation import find_boundaries
 from skimage.util import img_as_float
@@ -138,10 +137,11 @@ def greyed(photo: ArrayLike, dark: float, light: float) -> np.ndarray:
 
 
 def region_colours(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
-    """Mean colour of every region, (N, 3) RGB in [0, 1]."""
-    photo, labels = floats(photo), np.asarray(labels)
-    index = np.arange(labels.max() + 1)
-    return np.stack([ndimage.mean(photo[..., channel], labels, index) for channel in range(3)], axis=1)
+    """Mean colour of every region, (N, 3) RGB in [0, 1]; black for a number that no pixel has."""
+    labels = np.asarray(labels)
+    inside = labels >= 0
+    area = np.maximum(np.bincount(labels[inside]), 1)
+    return np.stack([np.bincount(labels[inside], channel) / area for channel in floats(photo)[inside].T], 1)
 
 
 def enlarged(*arrays: np.ndarray, width: int = 480) -> list[np.ndarray]:
