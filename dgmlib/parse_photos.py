@@ -61,13 +61,7 @@ def parse(photos: tuple[str, ...], /, out: Path, model: Path = CHECKPOINT) -> st
 
 
 def save(scene: Scene, folder: Path, **facts) -> None:
-    """Write a parsed photograph into a folder, `FOUND` last.
-
-    Args:
-        scene: the photograph.
-        folder: made if it is not there.
-        **facts: to stand first in `FOUND`; json-serialisable.
-    """
+    """Write a parsed photograph into a folder, as `parse` has it: `FOUND` last, beginning with ``facts``."""
     levels = {f"level{level}": scene.groups(level) for level in range(1, scene.levels + 1)}
     for name, ids in (levels | {name: labels.ids for name, labels in scene.maps.items()}).items():
         with write_atomic(folder / f"{name}.png") as temporary:

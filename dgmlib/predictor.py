@@ -28,8 +28,8 @@ from torch import Tensor
 from dgmlib import paths, superpixels
 from dgmlib.broden.loading import nearest, renumber, view
 from dgmlib.checkpoints import load_model
-from dgmlib.explain.clicks import ClickSession
-from dgmlib.explain.gradcam import GraphCAM, gradcam
+from dgmlib.explain.clicks import ClickSession, check_level
+from dgmlib.explain.gradcam import gradcam
 from dgmlib.groups import Grouping
 from dgmlib.labels import LabelMap, class_names, class_target, part_ids
 from dgmlib.parsing import Parsed, PerceptualParser
@@ -78,12 +78,9 @@ class Predictor:
 
     @classmethod
     def load(cls, model: str | Path | PerceptualParser = CHECKPOINT, device: str = "cpu", **settings) -> "Predictor":
-        """Make a predictor of a trained model.
+        """Make a predictor, with settings as for the class, of a model or of its path without suffix.
 
-        Args:
-            model: its path without suffix, see `load_model`; by default the small DGM of the project. Or a model.
-            device: where to put what is loaded; a model that is given stays where it is.
-            **settings: as for `Predictor`.
+        What is loaded goes to the ``device``; a model that is given stays where it is.
 
         Raises:
             FileNotFoundError: if a file is missing.
@@ -235,11 +232,15 @@ class Scene:
         Raises:
             ValueError: for a model without Deep Grouping Model, or a task, name or level that it does not have.
         """
-        if level is not None and not 1 <= level <= len(self.grouping.nodes):
-            raise ValueError(f"level must be 1 (superpixels) to {self.levels}, not {level}.")
+        if level is not None:
+            check_level(level, len(self.grouping.nodes))
         if (task, name) not in self._cams:
-            self._cams[task, name] = self._cam(task, name)
-        maps = self._cams[task, name].superpixels  # of every level (1, N)
+            if task not in self.model.heads:
+                built = ", ".join(self.model.heads)
+                raise ValueError(f"this model has no head for {task!r}; it was built with {built}.")
+            target = None if name is None else class_target(self.model.vocabulary, task, name)
+            self._cams[task, name] = gradcam(self.model, *self.seen, task, target).superpixels
+        maps = self._cams[task, name]  # of every level (1, N)
         values = max(maps, key=torch.max) if level is None else maps[level - 1]
         return values[0].float().cpu().numpy()[self.regions]
 
@@ -271,12 +272,6 @@ class Scene:
             better = score > best  # of equal ones the first
             best, ids = torch.where(better, score, best), torch.where(better, index.int() + first, ids)
         return ids.cpu().numpy()
-
-    def _cam(self, task: str, name: str | None) -> GraphCAM:
-        if task not in self.model.heads:
-            raise ValueError(f"this model has no head for {task!r}; it was built with {', '.join(self.model.heads)}.")
-        target = None if name is None else class_target(self.model.vocabulary, task, name)
-        return gradcam(self.model, *self.seen, task, target)
 
 
 def _surviving(regions: np.ndarray, shape: Sequence[int]) -> np.ndarray:

@@ -3,11 +3,15 @@
 const COLOURS = { positive: "#0072b2", negative: "#d55e00" };
 const STEP = 8; // pixels that an arrow key moves the cross
 
-function element(parent, tag, properties) {
-  const made = Object.assign(document.createElement(tag), properties);
-  parent.append(made);
-  return made;
-}
+const MESSAGES = {
+  Undo: { kind: "undo" },
+  Reset: { kind: "reset" },
+  "Save mask": { kind: "save", what: "mask" },
+  "Save clicks": { kind: "save", what: "clicks" },
+};
+const HELP = "Photograph. Arrows move the cross, Enter: this belongs, Shift+Enter: this does not, U: undo.";
+
+const clamp = (value, size) => Math.min(size - 1, Math.max(0, value));
 
 async function picture(bytes, type) {
   return createImageBitmap(new Blob([bytes], { type }));
@@ -36,30 +40,21 @@ function mark(context, x, y, positive, unit) {
 async function render({ model, el }) {
   const [width, height, levels] = ["width", "height", "levels"].map((name) => model.get(name));
   const zoom = Math.max(1, Math.round(480 / width)); // a small photograph is shown larger
-  const root = element(el, "div", { className: "dgmlib-clicks" });
-  const canvas = element(root, "canvas", { width: width * zoom, height: height * zoom, tabIndex: 0 });
-  canvas.style.cssText = "max-width: 100%; cursor: crosshair; display: block";
-  canvas.setAttribute("role", "application");
-  canvas.setAttribute(
-    "aria-label",
-    "Photograph. Arrows move the cross, Enter: this belongs, Shift+Enter: this does not, U: undo.",
-  );
-  const bar = element(root, "div", {});
-  bar.style.cssText = "display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin-top: 6px";
-  const label = element(bar, "label", { textContent: "level " });
-  const slider = element(label, "input", { type: "range", min: 1, max: levels, step: 1, value: model.get("level") });
-  slider.style.verticalAlign = "middle";
-  const shown = element(label, "output", { textContent: `${slider.value} of ${levels}` });
-  const status = element(root, "div", {});
-  status.setAttribute("role", "status");
-  status.setAttribute("aria-live", "polite");
-  for (const [name, message] of [
-    ["Undo", { kind: "undo" }],
-    ["Reset", { kind: "reset" }],
-    ["Save mask", { kind: "save", what: "mask" }],
-    ["Save clicks", { kind: "save", what: "clicks" }],
-  ])
-    element(bar, "button", { textContent: name, type: "button", onclick: () => send(message) });
+  const root = document.createElement("div");
+  root.className = "dgmlib-clicks";
+  root.innerHTML = `
+    <canvas width="${width * zoom}" height="${height * zoom}" tabindex="0" role="application" aria-label="${HELP}"
+            style="max-width: 100%; cursor: crosshair; display: block"></canvas>
+    <div style="display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin-top: 6px">
+      <label>level <input type="range" min="1" max="${levels}" value="${model.get("level")}"
+                          style="vertical-align: middle"> <output>${model.get("level")} of ${levels}</output></label>
+      ${Object.keys(MESSAGES).map((name) => `<button type="button">${name}</button>`).join(" ")}
+    </div>
+    <div role="status" aria-live="polite"></div>`;
+  el.append(root);
+  const parts = ["canvas", "input", "output", "[role=status]"];
+  const [canvas, slider, shown, status] = parts.map((part) => root.querySelector(part));
+  for (const button of root.querySelectorAll("button")) button.onclick = () => send(MESSAGES[button.textContent]);
 
   const context = canvas.getContext("2d");
   const photo = await picture(model.get("photo"), "image/jpeg");
@@ -109,17 +104,13 @@ async function render({ model, el }) {
     });
   }
 
-  function click(x, y, positive) {
-    send({ kind: "click", x, y, positive });
-  }
+  const click = (x, y, positive) => send({ kind: "click", x, y, positive });
 
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 && event.button !== 2) return;
     const box = canvas.getBoundingClientRect();
-    const place = (client, start, length, size) =>
-      Math.min(size - 1, Math.max(0, Math.floor(((client - start) * size) / length)));
-    const x = place(event.clientX, box.left, box.width, width);
-    const y = place(event.clientY, box.top, box.height, height);
+    const x = clamp(Math.floor(((event.clientX - box.left) * width) / box.width), width);
+    const y = clamp(Math.floor(((event.clientY - box.top) * height) / box.height), height);
     cross = null;
     click(x, y, event.button === 0 && !event.shiftKey && !event.ctrlKey); // a Mac's right button may be Control
   });
@@ -132,10 +123,7 @@ async function render({ model, el }) {
     const here = cross ?? { x: width >> 1, y: height >> 1 };
     if (event.key in moves) {
       const [dx, dy] = moves[event.key].map((step) => step * (event.shiftKey ? 1 : STEP));
-      cross = {
-        x: Math.min(width - 1, Math.max(0, here.x + dx)),
-        y: Math.min(height - 1, Math.max(0, here.y + dy)),
-      };
+      cross = { x: clamp(here.x + dx, width), y: clamp(here.y + dy, height) };
       paint();
     } else if (event.key === "Enter" || event.key === " ") click(here.x, here.y, !event.shiftKey);
     else if (event.key.toLowerCase() === "u") send({ kind: "undo" });

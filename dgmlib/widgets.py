@@ -21,7 +21,7 @@ from PIL import Image
 from skimage.segmentation import find_boundaries
 
 from dgmlib import viz
-from dgmlib.explain.clicks import ClickSession
+from dgmlib.explain.clicks import ClickSession, check_level
 
 FILL, OUTLINE = viz.PALETTE[0], viz.PALETTE[6]
 OPACITY = 0.45  # of the mask
@@ -35,9 +35,7 @@ class ClickWidget(anywidget.AnyWidget):
     the next ones climb to. With the keyboard: arrows move a cross (with Shift by one pixel), Enter and Shift+Enter
     click, U takes back. The buttons save the mask as PNG and the clicks as JSON through the browser.
 
-    Args:
-        session: holds the clicks; clicks made on it from Python show after `redraw`.
-        level: where the slider starts.
+    The session holds the clicks; those made on it from Python show after `redraw`. The slider starts at ``level``.
 
     Raises:
         ValueError: for a level that the model does not have.
@@ -53,14 +51,13 @@ class ClickWidget(anywidget.AnyWidget):
     frame = traitlets.Dict().tag(sync=True)
 
     def __init__(self, session: ClickSession, level: int = 2):
-        if not 1 <= level <= session.levels:
-            raise ValueError(f"level must be 1 (superpixels) to {session.levels}, not {level}.")
+        check_level(level, session.levels)
         self.session = session
         height, width = session.regions.shape
         step = -(-max(height, width) // SHOWN)
         self._shown, self._areas = session.regions[::step, ::step], np.bincount(session.regions.ravel())
         super().__init__(
-            photo=_jpeg(session.photograph),
+            photo=_encoded(Image.fromarray(session.photograph), "jpeg", quality=92),
             width=width,
             height=height,
             levels=session.levels,
@@ -88,8 +85,10 @@ class ClickWidget(anywidget.AnyWidget):
     def _receive(self, _widget, message: dict, _buffers) -> None:
         """Do what the page says; it sends one message per click, because changes of a trait may be merged."""
         kind = message["kind"]
-        if kind == "save":
-            return self._save(message["what"])
+        if kind == "save":  # done by the browser, which is handed the file
+            if message["what"] == "mask":
+                return self.send({"name": "mask.png", "type": "image/png"}, [self.session.mask_png()])
+            return self.send({"name": "clicks.json", "type": "application/json"}, [self.session.clicks_json().encode()])
         if kind == "click":
             self.session.click(message["x"], message["y"], message["positive"], self.level)
         elif kind == "level":
@@ -107,13 +106,6 @@ class ClickWidget(anywidget.AnyWidget):
         clicks = [{"x": click.x, "y": click.y, "positive": click.positive} for click in self.session.clicks]
         self.frame = {"seq": seq, "clicks": clicks, "selected": pixels, "png": overlay(selected[self._shown])}
 
-    def _save(self, what: str) -> None:
-        """Hand a file to the browser, which saves it."""
-        if what == "mask":
-            self.send({"name": "mask.png", "type": "image/png"}, [self.session.mask_png()])
-        else:
-            self.send({"name": "clicks.json", "type": "application/json"}, [self.session.clicks_json().encode()])
-
 
 def overlay(mask: np.ndarray) -> bytes:
     """PNG of a mask, (H, W) bool: transparent outside, a tint inside, a line along its border."""
@@ -121,13 +113,11 @@ def overlay(mask: np.ndarray) -> bytes:
     index[find_boundaries(mask, mode="inner") & mask] = 2
     picture = Image.fromarray(index).convert("P")
     picture.putpalette([0, 0, 0, *(round(255 * value) for colour in (FILL, OUTLINE) for value in to_rgb(colour))])
-    file = io.BytesIO()
     # The fastest compression: a click is answered while somebody waits.
-    picture.save(file, "png", transparency=bytes([0, round(255 * OPACITY), 255]), compress_level=1)
-    return file.getvalue()
+    return _encoded(picture, "png", transparency=bytes([0, round(255 * OPACITY), 255]), compress_level=1)
 
 
-def _jpeg(image: np.ndarray) -> bytes:
+def _encoded(picture: Image.Image, kind: str, **options) -> bytes:
     file = io.BytesIO()
-    Image.fromarray(image).save(file, "jpeg", quality=92)
+    picture.save(file, kind, **options)
     return file.getvalue()

@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-from dgmlib.backbones import HRNet, ResNet, weights
+from dgmlib.backbones import EfficientNet, HRNet, ResNet, weights
 from dgmlib.decoders import UPerNet
 from dgmlib.grouping import DeepGrouping
 from dgmlib.parsing import PerceptualParser
@@ -81,6 +81,26 @@ def test_shapes_and_strides(name, stem, output_stride, size):
     ]
     assert [tuple(f.shape) for f in features] == expected
     assert network.strides == {8: (4, 8, 8, 8), 16: (4, 8, 16, 16), 32: (4, 8, 16, 32)}[output_stride]
+
+
+@pytest.mark.parametrize("output_stride", [8, 16, 32])
+@pytest.mark.parametrize("size", [(65, 47), (64, 96), (1, 1)])
+def test_efficientnet_shapes_and_dilations(output_stride, size):
+    network = EfficientNet(0.5, 1.0, output_stride).eval()
+    expected = [
+        (2, channels, -(-size[0] // stride), -(-size[1] // stride))
+        for channels, stride in zip(network.channels, network.strides, strict=True)
+    ]
+    assert [tuple(f.shape) for f in network(torch.randn(2, 3, *size))] == expected
+    dilations = [block.depthwise_conv.dilation[0] for block in network.blocks]  # the first of a stage reads the old one
+    assert (
+        dilations
+        == {
+            32: [1] * 16,
+            16: [1] * 12 + [2] * 4,
+            8: [1] * 6 + [2] * 6 + [4] * 4,
+        }[output_stride]
+    )
 
 
 def test_widths_follow_the_base_width():
@@ -265,8 +285,13 @@ def test_hrnet_shapes(size):
 # --- Published weights --------------------------------------------------------------------------------------------
 
 
-def tiny(**options):
-    return ResNet.from_name("resnet18", width=2, **options)
+def tiny(pretrained=None, **options):
+    network = ResNet.from_name("resnet18", width=2, **options)
+    if pretrained == "imagenet":
+        weights.load_imagenet(network, "resnet18")
+    elif pretrained:
+        weights.load_backbone(network, pretrained)
+    return network
 
 
 def randomised(module):
@@ -317,7 +342,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path):
 def test_long_lists_are_cut(tmp_path):
     torch.save(tiny().state_dict(), tmp_path / "resnet18.pth")
     with pytest.raises(ValueError, match=r"missing layer1\.2.*; and \d+ more\."):
-        ResNet.from_name("resnet34", width=2, pretrained=tmp_path / "resnet18.pth")
+        weights.load_backbone(ResNet.from_name("resnet34", width=2), tmp_path / "resnet18.pth")
 
 
 class Payload:
@@ -463,4 +488,6 @@ def test_hrnet_weights_load_without_their_classifier(tmp_path):
         "last_layer.0.bias": torch.ones(1),
     }
     torch.save(source | rest, tmp_path / "hrnet.pth")
-    assert_same_weights(HRNet(**options, pretrained=tmp_path / "hrnet.pth"), source)
+    network = HRNet(**options)
+    weights.load_backbone(network, tmp_path / "hrnet.pth")
+    assert_same_weights(network, source)

@@ -8,12 +8,9 @@ from torch.nn import functional as F
 
 from dgmlib.backbones import HRNet, ResNet
 from dgmlib.decoders import GCU, APCNet, BaseOCNet, CCNet, DeepLabV3, HRNetHead, OCNet, UPerNet
-from dgmlib.decoders.apcnet import AdaptiveContext
-from dgmlib.decoders.ccnet import CrissCrossAttention
-from dgmlib.decoders.gcu import GraphConvolutionalUnit
+from dgmlib.decoders.context import AdaptiveContext, CrissCrossAttention, GraphConvolutionalUnit, ObjectContext
 from dgmlib.decoders.layers import BatchNorm2d, conv_bn_relu
-from dgmlib.decoders.ocnet import ObjectContext
-from dgmlib.decoders.upernet import interpolation_integrals, precise_roi_pool
+from dgmlib.decoders.pyramids import interpolation_integrals, precise_roi_pool
 from dgmlib.grouping import DeepGrouping
 
 RESNET50 = (256, 512, 1024, 2048)

@@ -287,6 +287,7 @@ def test_a_label_is_explained_once_for_all_levels():
         (("object",), "needs a class id"),
         (("weather",), "no head for 'weather'"),
         (("scene", None, 5), r"level must be 1 \(superpixels\) to 4, not 5"),
+        (("scene", None, 0), r"level must be 1 \(superpixels\) to 4, not 0"),
     ],
 )
 def test_what_cannot_be_explained_is_told(ask, message):

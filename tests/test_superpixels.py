@@ -10,7 +10,7 @@ from skimage.measure import label as connected
 
 from dgmlib import superpixels
 from dgmlib.superpixels import merge
-from dgmlib.superpixels.merge import components, cut, merge_order, region_graph
+from dgmlib.superpixels.merge import cut, merge_order, region_graph
 from dgmlib.superpixels.partition import fine_partition, lab_image, smooth
 
 # Few grey levels make ties, plateaus and flat images likely; many make them unlikely.
@@ -178,7 +178,7 @@ def test_merge_order_against_a_literal_implementation(photo):
     assert len(graph.regions) > 100
     n, ours, literal = len(graph.regions), merge_order(graph), np.array(literal_merges(graph, 1))
     for count in range(1, n + 1):
-        np.testing.assert_array_equal(components(ours, n, count), components(literal, n, count))
+        np.testing.assert_array_equal(cut(np.arange(n), ours, count), cut(np.arange(n), literal, count))
 
 
 def test_plain_python_gives_the_same_merges_as_numba(photo, monkeypatch):
@@ -212,4 +212,4 @@ def test_cut_applies_the_first_merges_only():
         [0, 0, 1, 1],
         [0, 0, 0, 0],
     ]
-    assert components(merges[:0], 1, 1).tolist() == [0]
+    assert cut(np.zeros(1, np.int32), merges[:0], 1).tolist() == [0]

@@ -7,7 +7,6 @@ from scipy.io import savemat
 from skimage import data
 
 from dgmlib import superpixels
-from dgmlib.superpixels import ucm as ucm_module
 
 
 def contour_map(levels):
@@ -60,11 +59,27 @@ def test_contour_map_with_ties_is_cut_at_exactly_the_count(tmp_path, levels):
         previous = labels
 
 
-def test_contour_map_in_plain_python(tmp_path, levels, monkeypatch):
-    path = save(tmp_path / "a.mat", contour_map(levels), "7")
-    compiled = superpixels.labels_from_ucm(path, 33)
-    monkeypatch.setattr(ucm_module, "_kruskal", ucm_module._kruskal.py_func)
-    np.testing.assert_array_equal(superpixels.labels_from_ucm(path, 33), compiled)
+def test_the_weakest_contour_goes_first_and_of_equal_ones_the_first_read(tmp_path, levels):
+    """Kruskal's algorithm pixel by pixel, where the contours of every row stand before those of every column."""
+    ucm = contour_map(levels)
+    right, down = ucm[1::2, 2:-1:2], ucm[2:-1:2, 1::2]
+    sides = [(value, 0, place, (0, 1)) for place, value in np.ndenumerate(right)]
+    sides += [(value, 1, place, (1, 0)) for place, value in np.ndenumerate(down)]
+    region = np.arange(levels[0].size).reshape(levels[0].shape)
+    for value, _, (y, x), (dy, dx) in sorted(sides):
+        one, other = region[y, x], region[y + dy, x + dx]
+        if one != other and (value == 0 or len(np.unique(region)) > 33):
+            region[region == other] = one
+    _, first, number = np.unique(region, return_index=True, return_inverse=True)
+    expected = first.argsort().argsort()[number].reshape(region.shape)  # in reading order
+    ours = superpixels.labels_from_ucm(save(tmp_path / "a.mat", ucm, "7"), 33)
+    np.testing.assert_array_equal(ours, expected)
+
+
+def test_an_image_of_one_pixel_or_of_no_contour_is_one_region(tmp_path):
+    for shape in ((3, 3), (3, 9), (9, 7)):
+        labels = superpixels.labels_from_ucm(save(tmp_path / "a.mat", np.zeros(shape), "7"))
+        np.testing.assert_array_equal(labels, np.zeros((shape[0] // 2, shape[1] // 2)))
 
 
 @pytest.mark.parametrize(
@@ -88,10 +103,10 @@ def test_malformed_contour_map_is_named(tmp_path, content, message):
 
 def test_damaged_contour_map_is_named(tmp_path, levels):
     path = save(tmp_path / "cut.mat", contour_map(levels), "7")
+    with pytest.raises(ValueError, match="at least one region"):
+        superpixels.labels_from_ucm(path, 0)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(ValueError, match=r"cut\.mat is not a readable MATLAB file"):
         superpixels.labels_from_ucm(path)
     with pytest.raises(FileNotFoundError):
         superpixels.labels_from_ucm(tmp_path / "none.mat")
-    with pytest.raises(ValueError, match="at least one region"):
-        superpixels.labels_from_ucm(path, 0)

@@ -1,9 +1,11 @@
-"""Losses as training goes."""
+"""A run's log: losses, and how well the graph is heard."""
 
 import json
 
 import numpy as np
-from shown import legend_of
+import pandas as pd
+import pytest
+from shown import legend_of, titles
 
 from dgmlib import viz
 from dgmlib.viz import curves
@@ -59,3 +61,78 @@ def test_live_curve_redraws_in_place_in_jupyter(monkeypatch):
     assert len(shown) == 1
     assert len(updated) == 3
     assert len(updated[-1].axes) == 2  # the texture phase has begun
+
+
+TITLES = ["residual's share of F + Fhat", "graph's share of what Re-projection reads"]
+
+
+def shares(models=("default", "as printed"), seeds=(0, 1)):
+    rows = [
+        [model, level, name, seed, value * level * (1 + seed)]
+        for model in models
+        for name, value in {"residual share": 0.02, "graph share": 0.01}.items()
+        for level in (1, 2, 3, 4)
+        for seed in seeds
+    ]
+    others = [["UPerNet", 0, "object/mIoU", 0, 0.5], ["default", 1, "rank", 0, 20.0]]
+    return pd.DataFrame(rows + others, columns=["model", "level", "name", "seed", "value"])
+
+
+def log_of_shares():
+    record = {"phase": 0, "loss": 1.0, "object": 1.0, "rank": [9.0, 4.0]}
+    steps = [
+        record | {"iteration": 10 * i, "residual share": [0.01 * i, 0.1 * i], "graph share": [0.0001 * i, 0.0]}
+        for i in (1, 2, 3)
+    ]
+    return [*steps, {"phase": 0, "iteration": 40, "loss": 1.0}, steps[0] | {"phase": 1, "iteration": 90}]
+
+
+def test_a_bar_is_the_mean_of_seeds_and_every_seed_has_a_point():
+    figure = viz.heard(shares())
+    assert titles(figure) == TITLES
+    assert legend_of(figure) == ["default", "as printed", "asked for"]  # no model without shares
+    for axis, value in zip(figure.axes, (2, 1), strict=True):
+        first, second = axis.containers
+        np.testing.assert_allclose([bar.get_height() for bar in first], 1.5 * value * np.arange(1, 5))  # percent
+        assert first[0].get_facecolor() != second[0].get_facecolor()
+        points = np.concatenate([points.get_offsets() for points in axis.collections])
+        expected = [value * level * times for level in (1, 2, 3, 4) for times in (1, 2)] * 2
+        np.testing.assert_allclose(np.sort(points[:, 1]), np.sort(expected))
+
+
+def test_dashed_lines_stand_at_what_is_asked_for():
+    dashed = [[line for line in axis.lines if line.get_linestyle() == "--"] for axis in viz.heard(shares()).axes]
+    assert [line.get_ydata()[0] for (line,) in dashed] == [10, 5]
+
+
+def test_nothing_a_hundredth_of_a_percent_and_a_fifth_can_be_told_apart():
+    (axis, _) = viz.heard(shares()).axes
+    heights = axis.transAxes.inverted().transform(axis.transData.transform([(0, y) for y in (0, 0.01, 0.1, 10, 20)]))
+    assert (np.diff(heights[:, 1]) > 0.05).all()
+    assert heights[0, 1] == pytest.approx(0)
+
+
+@pytest.mark.parametrize("models", [["one"], list("abcdefghij"), [str(n) for n in range(30)]])
+def test_any_number_of_models_of_one_seed(models):
+    figure = viz.heard(shares(models, seeds=[0]))
+    assert legend_of(figure) == [*models, "asked for"]
+    assert len({axis.get_facecolor() for axis in figure.legends[0].get_patches()}) == len(models)
+    assert viz.png(figure).startswith(b"\x89PNG")
+
+
+def test_shares_in_training_from_records_and_from_a_log(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in log_of_shares()))
+    for figure in (viz.heard_in_training(log_of_shares()), viz.heard_in_training(path)):
+        assert titles(figure) == TITLES
+        assert legend_of(figure) == ["level 1", "level 2", "asked for"]
+        residual, graph = (axis.collections[0].get_offsets() for axis in figure.axes)
+        first_phase = [[10, 1], [20, 2], [30, 3], [10, 10], [20, 20], [30, 30]]
+        np.testing.assert_allclose(sorted(residual.tolist()), sorted(first_phase))
+        np.testing.assert_allclose(sorted(graph[:, 1]), [0, 0, 0, 0.01, 0.02, 0.03])
+        np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [1.5, 2, 2.5])  # the running mean
+
+
+def test_a_log_without_shares_says_what_to_train():
+    with pytest.raises(ValueError, match="train a network with a Deep Grouping Model"):
+        viz.heard_in_training([{"phase": 0, "iteration": 10, "loss": 1.0, "object": 1.0}])

@@ -1,19 +1,17 @@
-"""Nodes over a photograph: centres, affinities, features as colours."""
+"""Nodes and superpixels: centres, features as colours, affinities, Grad-CAM, masks of clicks."""
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from shown import PHOTO, QUARTERS, picture, titles
+from tiny import blocks
 
 from dgmlib import viz
+from dgmlib.explain import Click
 from dgmlib.viz.nodes import principal_components
 
 RNG = np.random.default_rng(0)
-
-
-def test_region_colours_are_means_by_label():
-    colours = viz.region_colours(PHOTO, QUARTERS)
-    assert colours.shape == (4, 3)
-    np.testing.assert_allclose(colours[2], PHOTO[QUARTERS == 2].mean(0))
+BYTES = np.random.default_rng(0).integers(0, 256, (48, 72, 3), dtype=np.uint8)
 
 
 def test_centres_stand_where_the_assignment_puts_them():
@@ -39,6 +37,15 @@ def test_principal_components_have_a_fixed_sign_and_are_padded():
     np.testing.assert_allclose(components, shifted, atol=1e-12)
 
 
+def test_false_colours_use_one_scale_for_all_panels():
+    nodes = RNG.random((4, 6))
+    figure = viz.false_colours(PHOTO, QUARTERS, {"before": nodes, "same": nodes, "after": nodes + 5})
+    assert titles(figure) == ["image", "before", "same", "after"]
+    before, same, after = (picture(axis) for axis in figure.axes[1:])
+    np.testing.assert_array_equal(before, same)
+    assert np.abs(before - after).max() > 0.1
+
+
 def test_affinities_show_more_weight_as_more_heat_and_mark_a_region():
     figure = viz.affinities(np.full((20, 30, 3), 0.5), QUARTERS, {"k = 1": torch.tensor([0.0, 0.1, 0.2, 0.4])}, mark=3)
     assert titles(figure) == ["k = 1, largest 0.4"]
@@ -55,10 +62,48 @@ def test_affinities_without_any_weight_and_with_padding():
     assert np.isfinite(picture(figure.axes[0])).all()
 
 
-def test_false_colours_use_one_scale_for_all_panels():
-    nodes = RNG.random((4, 6))
-    figure = viz.false_colours(PHOTO, QUARTERS, {"before": nodes, "same": nodes, "after": nodes + 5})
-    assert titles(figure) == ["image", "before", "same", "after"]
-    before, same, after = (picture(axis) for axis in figure.axes[1:])
-    np.testing.assert_array_equal(before, same)
-    assert np.abs(before - after).max() > 0.1
+def test_heat_maps_run_from_blue_to_red_inside_sharp_outlines():
+    photo, labels = np.full((20, 30, 3), 0.5), blocks(20, 30, 10)[0]
+    values = torch.tensor([0.0, 1, 2, 4, 2, 2])
+    figure = viz.heat_maps(photo, labels, {"sharp": values, "smooth": values.view(2, 3), "none": torch.zeros(6)})
+    assert isinstance(figure, Figure)
+    sharp, smooth, none = (np.asarray(axis.images[0].get_array()) for axis in figure.axes[:3])
+    low, high = sharp[10, 10], sharp[300, 10]  # sixteen times the size; superpixels 0 and 3
+    assert low[2] > low[0]
+    assert high[0] > high[2]
+    assert (sharp[5:150, 5:150] == low).all()  # one colour inside
+    assert sharp[200, 159].sum() < 0.6 * low.sum()  # and a dark line between two steps of colour
+    np.testing.assert_array_equal(sharp[300, 310], sharp[300, 330])  # superpixels 4 and 5 are of one
+    assert smooth.shape == (20, 30, 3)
+    assert (none[10, 10] == low).all()
+    assert titles(figure) == ["sharp, the strongest", "smooth, the strongest", "none: zero everywhere"]
+
+
+def test_titles_of_heat_maps_say_how_strong_they_are():
+    photo, labels = np.full((20, 30, 3), 0.5), blocks(20, 30, 10)[0]
+    maps = {str(share): torch.full((6,), share) for share in (1e-5, 0.004, 0.3, 1)}
+    assert [title.split(", ")[1] for title in titles(viz.heat_maps(photo, labels, maps))] == [
+        "under 0.1% as strong",
+        "0.4% as strong",
+        "30% as strong",
+        "the strongest",
+    ]
+    assert viz.heat_maps(photo, labels, {"alone": torch.ones(6)}).axes[0].get_title() == "alone"
+
+
+def test_masks_are_drawn_over_the_photograph_with_clicks_of_two_shapes():
+    mask = np.zeros((48, 72), dtype=bool)
+    mask[10:30, 20:50] = True
+    figure = viz.click_masks(BYTES, [Click(30, 20), Click(5, 5, False)], {"soft": mask * 0.5, "mask": mask})
+    assert titles(figure) == ["clicks", "soft", "mask"]
+    np.testing.assert_allclose(figure.axes[0].images[0].get_array(), BYTES / 255)
+    shown = np.asarray(figure.axes[2].images[0].get_array())
+    blueness = shown[..., 2] - shown[..., 0]
+    assert blueness[mask].min() > 0.3
+    assert np.abs(blueness[~mask]).max() < 1e-9  # grey outside
+    positive, _, negative, _ = figure.axes[2].collections[-4:]
+    np.testing.assert_array_equal(positive.get_offsets(), [[30, 20]])
+    np.testing.assert_array_equal(negative.get_offsets(), [[5, 5]])
+    assert len(positive.get_paths()[0].vertices) != len(negative.get_paths()[0].vertices)  # circle and square
+    step = viz.click_masks(BYTES, [Click(30, 20), Click(5, 5, False)], {"mask": mask}, drawn=[[Click(30, 20)]])
+    assert [len(axis.collections) for axis in step.axes] == [4, 3]  # two marks a click, and the outline

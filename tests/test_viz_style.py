@@ -60,3 +60,12 @@ def test_a_photograph_of_many_colours_has_no_bands():
     ]
     inside = (picture[30:174, 12:236].reshape(18, 8, 28, 8, 3).mean((1, 3)) for picture in pictures)
     assert np.abs(np.subtract(*inside)).max() < 4  # 8 without diffused errors
+
+
+def test_region_colours_are_means_by_label():
+    colours = viz.region_colours(PHOTO, QUARTERS)
+    assert colours.shape == (4, 3)
+    np.testing.assert_allclose(colours[2], PHOTO[QUARTERS == 2].mean(0))
+    apart = viz.region_colours(PHOTO, np.where(QUARTERS == 3, -1, 2 * QUARTERS))  # 1 and 3 are no region's number
+    np.testing.assert_array_equal(apart[::2], colours[:3])
+    assert not apart[1::2].any()

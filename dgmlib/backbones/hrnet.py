@@ -4,15 +4,12 @@ Four branches at strides 4, 8, 16 and 32 run in parallel and keep exchanging wha
 authors' names, so that their weights load.
 """
 
-import os
 from collections.abc import Sequence
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dgmlib.backbones.resnet import BasicBlock, Bottleneck, conv3x3, conv_bn, initialise_backbone, make_stage
-from dgmlib.backbones.weights import load_backbone
 
 
 def _downsample(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -46,20 +43,20 @@ class Exchange(nn.Module):
         steps = [_downsample(widths[source], widths[source]) for _ in range(target - source - 1)]
         return nn.Sequential(*steps, conv_bn(widths[source], widths[target], kernel=3, stride=2))
 
-    def forward(self, maps: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Map the branches' features to as many of the same shapes."""
+    def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
+        """Map the branches' features (B, widths[i], H_i, W_i), finest first, to as many of the same shapes."""
         maps = [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
-        return [self.relu(sum(self._arrivals(maps, target))) for target in range(len(maps))]
-
-    def _arrivals(self, maps: Sequence[torch.Tensor], target: int) -> list[torch.Tensor]:
-        arrivals = []
-        for source, x in enumerate(maps):
-            if source != target:
-                x = self.fuse_layers[target][source](x)
-            if source > target:
-                x = F.interpolate(x, maps[target].shape[-2:], mode="bilinear", align_corners=False)
-            arrivals.append(x)
-        return arrivals
+        fused = []
+        for target, paths in enumerate(self.fuse_layers):
+            total = 0
+            for source, (path, x) in enumerate(zip(paths, maps, strict=True)):
+                if source != target:
+                    x = path(x)
+                if source > target:
+                    x = F.interpolate(x, maps[target].shape[-2:], mode="bilinear", align_corners=False)
+                total = total + x
+            fused.append(self.relu(total))
+        return fused
 
 
 class HRNet(nn.Module):
@@ -70,20 +67,10 @@ class HRNet(nn.Module):
         modules: number of exchange modules in stages 2 to 4.
         blocks: residual blocks per branch and module.
         stem_width: width of the stem's convolutions; 64 in every published network.
-        pretrained: path of the authors' weights, or None.
-
-    Attributes:
-        channels: widths of the four maps that ``forward`` returns, finest first.
-        strides: their strides with respect to the image.
     """
 
     def __init__(
-        self,
-        width: int = 48,
-        modules: tuple[int, int, int] = (1, 4, 3),
-        blocks: int = 4,
-        stem_width: int = 64,
-        pretrained: str | os.PathLike | None = None,
+        self, width: int = 48, modules: tuple[int, int, int] = (1, 4, 3), blocks: int = 4, stem_width: int = 64
     ):
         super().__init__()
         self.channels = tuple(width * 2**branch for branch in range(4))
@@ -105,8 +92,6 @@ class HRNet(nn.Module):
             for branches, count in zip((2, 3, 4), modules, strict=True)
         )
         initialise_backbone(self)
-        if pretrained is not None:
-            load_backbone(self, pretrained)
 
     @classmethod
     def from_name(cls, name: str) -> "HRNet":
@@ -119,12 +104,8 @@ class HRNet(nn.Module):
             raise ValueError(f"Backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
         return cls(**_NETWORKS[name])
 
-    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """Map normalised images (B, 3, H, W) to the four branches' features, finest first.
-
-        Returns:
-            Four tensors (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])).
-        """
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalised images (B, 3, H, W) -> (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])) by branch."""
         x = self.relu(self.bn1(self.conv1(images)))
         x = self.layer1(self.relu(self.bn2(self.conv2(x))))
         maps = self.stage2([transition(x) for transition in self.transition1])

@@ -4,13 +4,9 @@ Parameters carry torchvision's names, and the deep stem's those of CSAIL's scene
 published ImageNet weights load as they are.
 """
 
-import os
 from typing import Literal
 
-import torch
-from torch import nn
-
-from dgmlib.backbones.weights import load_backbone, load_imagenet
+from torch import Tensor, nn
 
 
 def conv_bn(in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
@@ -38,14 +34,12 @@ class BasicBlock(nn.Module):
 
     def __init__(self, in_channels: int, width: int, stride: int = 1, dilation: int = 1):
         super().__init__()
-        self.conv1 = conv3x3(in_channels, width, stride, dilation)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = conv3x3(width, width, dilation=dilation)
-        self.bn2 = nn.BatchNorm2d(width)
+        self.conv1, self.bn1 = conv3x3(in_channels, width, stride, dilation), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = conv3x3(width, width, dilation=dilation), nn.BatchNorm2d(width)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, width, stride)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, H, W) to (B, width, H / stride, W / stride)."""
         skip = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
@@ -60,16 +54,13 @@ class Bottleneck(nn.Module):
     def __init__(self, in_channels: int, width: int, stride: int = 1, dilation: int = 1):
         super().__init__()
         out_channels = width * self.expansion
-        self.conv1 = nn.Conv2d(in_channels, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = conv3x3(width, width, stride, dilation)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, out_channels, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(out_channels)
+        self.conv1, self.bn1 = nn.Conv2d(in_channels, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = conv3x3(width, width, stride, dilation), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = nn.Conv2d(width, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels)
         self.relu = nn.ReLU(inplace=True)
         self.downsample = _shortcut(in_channels, out_channels, stride)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Map (B, in_channels, H, W) to (B, 4 * width, H / stride, W / stride)."""
         skip = x if self.downsample is None else self.downsample(x)
         x = self.relu(self.bn1(self.conv1(x)))
@@ -78,12 +69,7 @@ class Bottleneck(nn.Module):
 
 
 def make_stage(
-    block: type[BasicBlock] | type[Bottleneck],
-    in_channels: int,
-    width: int,
-    blocks: int,
-    stride: int = 1,
-    dilation: int = 1,
+    block: type[BasicBlock | Bottleneck], in_channels: int, width: int, blocks: int, stride: int = 1, dilation: int = 1
 ) -> nn.Sequential:
     """Stack residual blocks, the first of which changes width and resolution.
 
@@ -104,10 +90,6 @@ class ResNet(nn.Module):
         stem: ``"7x7"`` (torchvision) or ``"deep"``, CSAIL's three 3x3 convolutions.
         output_stride: of the last map, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
         width: width of the first stage's 3x3 convolutions; 64 in every published network.
-
-    Attributes:
-        channels: widths of the four maps that ``forward`` returns, finest first.
-        strides: their strides with respect to the image.
     """
 
     def __init__(
@@ -121,11 +103,8 @@ class ResNet(nn.Module):
         super().__init__()
         if stem not in ("7x7", "deep"):
             raise ValueError(f'stem is {stem!r}; it must be "7x7" or "deep".')
-        if output_stride not in (8, 16, 32):
-            raise ValueError(f"output_stride is {output_stride}; it must be 8, 16 or 32.")
-        self.stem = stem
+        self.stem, self.strides = stem, strides_of(output_stride)
         self.channels = tuple(width * 2**stage * block.expansion for stage in range(4))
-        self.strides = tuple(min(stride, output_stride) for stride in (4, 8, 16, 32))
 
         if stem == "deep":
             self.conv1, self.bn1 = conv3x3(3, width, stride=2), nn.BatchNorm2d(width)
@@ -147,40 +126,21 @@ class ResNet(nn.Module):
 
     @classmethod
     def from_name(
-        cls,
-        name: str,
-        stem: Literal["7x7", "deep"] = "7x7",
-        output_stride: int = 32,
-        width: int = 64,
-        pretrained: str | os.PathLike | None = None,
+        cls, name: str, stem: Literal["7x7", "deep"] = "7x7", output_stride: int = 32, width: int = 64
     ) -> "ResNet":
-        """Build a published network.
+        """Build ``"resnet18"``, ``"resnet34"``, ``"resnet50"`` or ``"resnet101"`` with random weights.
 
-        Args:
-            name: ``"resnet18"``, ``"resnet34"``, ``"resnet50"`` or ``"resnet101"``.
-            stem: see the class.
-            output_stride: see the class.
-            width: see the class.
-            pretrained: ``"imagenet"`` for torchvision's weights (7x7 stem), or the path of a file.
+        Published ones are loaded by `dgmlib.backbones.weights`; the other arguments are those of the class.
 
         Raises:
-            ValueError: for an unknown name, or if the weights cannot be had or do not fit.
+            ValueError: for an unknown name, stem or stride.
         """
         if name not in _NETWORKS:
             raise ValueError(f"Backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
-        network = cls(*_NETWORKS[name], stem=stem, output_stride=output_stride, width=width)
-        if pretrained == "imagenet":
-            load_imagenet(network, name)
-        elif pretrained is not None:
-            load_backbone(network, pretrained)
-        return network
+        return cls(*_NETWORKS[name], stem=stem, output_stride=output_stride, width=width)
 
-    def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
-        """Map normalised images (B, 3, H, W) to the four stages' features, finest first.
-
-        Returns:
-            C2 to C5: four tensors (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])).
-        """
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Normalised images (B, 3, H, W) -> C2 to C5, (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i]))."""
         x = self.relu(self.bn1(self.conv1(images)))
         if self.stem == "deep":
             x = self.relu(self.bn2(self.conv2(x)))
@@ -189,6 +149,17 @@ class ResNet(nn.Module):
         for stage in (self.layer2, self.layer3, self.layer4):
             features.append(stage(features[-1]))
         return features
+
+
+def strides_of(output_stride: int) -> tuple[int, ...]:
+    """Strides of the four maps of a network whose last one has ``output_stride``.
+
+    Raises:
+        ValueError: for another one than 8, 16 or 32.
+    """
+    if output_stride not in (8, 16, 32):
+        raise ValueError(f"output_stride is {output_stride}; it must be 8, 16 or 32.")
+    return tuple(min(stride, output_stride) for stride in (4, 8, 16, 32))
 
 
 def initialise_backbone(network: nn.Module) -> None:

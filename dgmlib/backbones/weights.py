@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 
 # torchvision's first ImageNet weights; a file's name ends with the start of its SHA-256, which is checked.
 _IMAGENET_URLS = {
@@ -23,14 +23,11 @@ _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # 
 _CSAIL_MEAN = (102.9801, 115.9465, 122.7717)  # BGR in [0, 255]
 
 
-def read_state_dict(path: str | os.PathLike) -> dict[str, torch.Tensor]:
+def read_state_dict(path: str | os.PathLike) -> dict[str, Tensor]:
     """Read a state dict from a ``.safetensors`` file or a PyTorch checkpoint, without running any pickled code.
 
     Checkpoints that wrap it (``{"state_dict": ...}``) are unwrapped, and the prefixes ``module.`` of data-parallel
     training and ``model.`` of the HRNet authors' training are dropped.
-
-    Args:
-        path: the file.
 
     Raises:
         ValueError: if the file is missing or holds no state dict.
@@ -52,16 +49,11 @@ def read_state_dict(path: str | os.PathLike) -> dict[str, torch.Tensor]:
     return {name.removeprefix("module.").removeprefix("model."): tensor for name, tensor in state.items()}
 
 
-def check_fit(module: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
-    """Check that every name and shape of a state dict fits a module.
-
-    Args:
-        module: the network.
-        state: parameters and buffers; ``num_batches_tracked`` may be missing, as in old checkpoints.
-        source: where the state dict comes from, for the error message.
+def check_fit(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+    """Check that every name and shape of a state dict fits; ``num_batches_tracked`` may be missing (old checkpoints).
 
     Raises:
-        ValueError: listing what is missing, unexpected or of another shape.
+        ValueError: naming ``source``, and listing what is missing, unexpected or of another shape.
     """
     expected = module.state_dict()
     problems = [f"missing {n}" for n in expected if n not in state and not n.endswith("num_batches_tracked")]
@@ -76,7 +68,7 @@ def check_fit(module: nn.Module, state: Mapping[str, torch.Tensor], source: str)
         raise ValueError(f"{source} does not fit {type(module).__name__}: {listed}.")
 
 
-def load_checked(module: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
+def load_checked(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Load a state dict after `check_fit`, so that nothing is left half-loaded; arguments and errors as there."""
     check_fit(module, state, source)
     module.load_state_dict(state, strict=False)
@@ -85,13 +77,10 @@ def load_checked(module: nn.Module, state: Mapping[str, torch.Tensor], source: s
 def load_backbone(backbone: nn.Module, path: str | os.PathLike, bgr: bool = False) -> None:
     """Load a backbone's published weights; classification layers in the file are passed over.
 
-    Fits torchvision's ResNets (7x7 stem), CSAIL's (deep stem) and the HRNet authors' state dicts.
-
     Args:
         backbone: ``ResNet`` or ``HRNet``.
-        path: ``.safetensors`` file or PyTorch checkpoint.
-        bgr: whether the weights were trained on CSAIL's BGR images in 0..255; their first layer is then rewritten
-            for our input, see `fold_input`.
+        path: torchvision's ResNet (7x7 stem), CSAIL's (deep stem) or the HRNet authors' file, see `read_state_dict`.
+        bgr: whether the weights were trained on CSAIL's images, for which `fold_input` changes them.
 
     Raises:
         ValueError: if the file cannot be read or does not fit.
@@ -102,11 +91,7 @@ def load_backbone(backbone: nn.Module, path: str | os.PathLike, bgr: bool = Fals
 
 
 def load_imagenet(backbone: nn.Module, name: str) -> None:
-    """Download torchvision's ImageNet weights, check their hash and load them.
-
-    Args:
-        backbone: a ``ResNet`` with the 7x7 stem and the published width.
-        name: ``"resnet18"``, ``"resnet34"``, ``"resnet50"`` or ``"resnet101"``.
+    """Download torchvision's ImageNet weights, check their hash and load them into a ``ResNet`` of that name.
 
     Raises:
         ValueError: if no such file is published, it does not fit, or can neither be found nor downloaded.
@@ -128,13 +113,10 @@ def load_imagenet(backbone: nn.Module, name: str) -> None:
 
 
 def load_unified_parser(model: nn.Module, encoder: str | os.PathLike, decoder: str | os.PathLike) -> None:
-    """Load the official UPerNet for Broden+: its encoder and decoder checkpoints, names mapped, input folded.
+    """Load the official UPerNet for Broden+: the authors' ``encoder_epoch_*.pth`` and ``decoder_epoch_*.pth``.
 
-    Args:
-        model: ``PerceptualParser`` of a deep-stem ``ResNet`` and ``UPerNet`` with Broden+'s vocabulary. A texture head
-            and a Deep Grouping Model, which the checkpoints do not have, keep their weights.
-        encoder: the authors' ``encoder_epoch_*.pth``.
-        decoder: the authors' ``decoder_epoch_*.pth``.
+    ``model`` is a ``PerceptualParser`` of a deep-stem ``ResNet`` and ``UPerNet`` with Broden+'s vocabulary. A texture
+    head and a Deep Grouping Model, which the checkpoints do not have, keep their weights. `fold_input` is applied.
 
     Raises:
         ValueError: if a file cannot be read or the two do not fit.
@@ -159,10 +141,7 @@ def fold_input(backbone: nn.Module) -> None:
     Per channel, CSAIL's value is 255 (std x + mean) - csail_mean for our x: the channels are reversed, the weights
     scaled, and the constant goes into the running mean of the normalisation that follows. This is exact inside
     the image. On its outermost pixels zero padding now stands for ImageNet's mean colour instead of CSAIL's,
-    which is less than one grey level away.
-
-    Args:
-        backbone: network whose ``conv1`` (without bias) is followed by ``bn1``; changed in place.
+    which is less than one grey level away. The network's ``conv1`` and ``bn1`` are changed in place.
     """
     weight = backbone.conv1.weight.flip(1)  # BGR -> RGB
     mean, std = weight.new_tensor(_IMAGENET_MEAN), weight.new_tensor(_IMAGENET_STD)
@@ -171,7 +150,7 @@ def fold_input(backbone: nn.Module) -> None:
     backbone.conv1.weight.copy_(weight * (255 * std).view(1, 3, 1, 1))
 
 
-def _load_backbone(backbone: nn.Module, state: Mapping[str, torch.Tensor], source: str) -> None:
+def _load_backbone(backbone: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     load_checked(backbone, {n: t for n, t in state.items() if not n.startswith(_NOT_BACKBONE)}, source)
 
 

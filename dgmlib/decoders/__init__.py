@@ -2,14 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from dgmlib.decoders.apcnet import APCNet
-from dgmlib.decoders.ccnet import CCNet
-from dgmlib.decoders.deeplabv3 import DeepLabV3
-from dgmlib.decoders.gcu import GCU
-from dgmlib.decoders.hrnet import HRNetHead
+from dgmlib.decoders.context import GCU, APCNet, BaseOCNet, CCNet, DeepLabV3, OCNet
 from dgmlib.decoders.layers import Decoder
-from dgmlib.decoders.ocnet import BaseOCNet, OCNet
-from dgmlib.decoders.upernet import UPerNet
+from dgmlib.decoders.pyramids import HRNetHead, UPerNet
 
 __all__ = ["DECODERS", "GCU", "APCNet", "BaseOCNet", "CCNet", "Decoder", "DeepLabV3", "HRNetHead", "OCNet", "UPerNet"]
 

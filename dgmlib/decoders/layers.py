@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 
@@ -14,7 +14,7 @@ class BatchNorm2d(nn.BatchNorm2d):
     occurs wherever a decoder pools the whole image.
     """
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Normalise (B, C, H, W)."""
         if self.training and x[:, 0].numel() == 1:
             return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
@@ -22,44 +22,25 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 
 def conv_bn_relu(
-    in_channels: int,
-    out_channels: int,
-    kernel: int = 1,
-    dilation: int = 1,
-    bias: bool = False,
-    slope: float = 0.0,
+    in_channels: int, out_channels: int, kernel: int = 1, dilation: int = 1, bias: bool = False, slope: float = 0.0
 ) -> nn.Sequential:
-    """Convolution that keeps the size (index 0), batch normalisation (1) and (leaky) ReLU.
+    """Convolution that keeps the size (index 0; the kernel's side is odd), batch normalisation (1) and activation.
 
-    Args:
-        in_channels: channels of the input.
-        out_channels: channels of the output.
-        kernel: odd side of the kernel.
-        dilation: distance of the kernel's taps.
-        bias: whether the convolution has a bias; normalisation makes it redundant, but OCNet counts it.
-        slope: slope of the activation for negative values; 0 is ReLU.
+    Normalisation makes a ``bias`` redundant, but OCNet counts it. ``slope`` is of negative values; 0 is ReLU.
     """
     conv = nn.Conv2d(in_channels, out_channels, kernel, 1, dilation * (kernel // 2), dilation, bias=bias)
     activation = nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
     return nn.Sequential(conv, BatchNorm2d(out_channels), activation)
 
 
-def atrous_pyramid(
-    in_channels: int, out_channels: int, dilations: Sequence[int] = (12, 24, 36), slope: float = 0.0
-) -> nn.ModuleList:
-    """Parallel views of one map, most local first: a 1x1 convolution, then a 3x3 one for each dilation."""
-    local = conv_bn_relu(in_channels, out_channels, slope=slope)
-    return nn.ModuleList([local, *(conv_bn_relu(in_channels, out_channels, 3, d, slope=slope) for d in dilations)])
-
-
-def resize(x: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
+def resize(x: Tensor, size: Sequence[int]) -> Tensor:
     """Resize maps (B, C, H, W) to ``size`` bilinearly, corners unaligned."""
     if x.shape[-2:] == tuple(size):
         return x
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
 
 
-def concatenate(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+def concatenate(maps: Sequence[Tensor]) -> Tensor:
     """Concatenate maps along channels at the size of the first (B, C_1 + ... + C_L, H_1, W_1)."""
     return torch.cat([resize(m, maps[0].shape[-2:]) for m in maps], dim=1)
 
@@ -69,6 +50,9 @@ class Decoder(nn.Module):
 
     Every system of Tables 1 and 2 ends by concatenating several maps. Those are its levels: ``levels`` gives
     them, finest (or most local) first, DeepGrouping adds a residual to each, and ``fuse`` concatenates them.
+
+    A decoder takes ``in_channels``, the widths of the backbone's maps, finest first, and ``dim``, by default the one
+    of its paper, which is the width of the fused map and of the levels that it computes.
 
     Attributes:
         channels: widths of the levels, finest first.
@@ -83,15 +67,15 @@ class Decoder(nn.Module):
     out_channels: int
     project: nn.Module
 
-    def levels(self, features: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def levels(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Return the levels F^1 ... F^L (B, channels[l], H_l, W_l) for a backbone's four maps."""
         raise NotImplementedError
 
-    def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    def fuse(self, maps: Sequence[Tensor]) -> Tensor:
         """Concatenate the levels and project them to one map (B, out_channels, H_1, W_1)."""
         return self.project(concatenate(maps))
 
-    def forward(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Return the fused map of a backbone's features, without grouping."""
         return self.fuse(self.levels(features))
 

@@ -11,8 +11,8 @@ superpixels' own, w_i / sqrt((M M^T)_ii (M M^T)_ss): the cosine of their rows of
 exactly one, nothing weighs more, and a large group does not count for less because the columns of P sum to one. At
 level 1, M is the identity and a click selects its superpixel alone.
 
-Coming down by Ptilde (Eq. 8) in place of M^T selected less well on training images, as did other normalisations; the
-threshold of 0.5 was chosen on them as well, none of the images that `dgmlib.measure.clicks` reports.
+On training images, coming down by Ptilde as Eq. 8 prints it in place of M^T selected less well, as did other
+normalisations. The threshold of 0.5 was chosen on them as well, on none that `dgmlib.measure.clicks` reports.
 """
 
 import io
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Click:
-    """One click: column and row in pixels of the photograph, what it says, and the level it climbs to."""
+    """One click: column and row in pixels of the photograph, whether these belong, and the level it climbs to."""
 
     x: int
     y: int
@@ -70,13 +70,7 @@ class ClickSession:
         self._memberships = [unit_memberships(grouping, level) for level in range(1, self.levels + 1)]
 
     def click(self, x: int, y: int, positive: bool = True, level: int = 2) -> np.ndarray:
-        """Add a click and return the new `mask`.
-
-        Args:
-            x: column, in pixels of the photograph.
-            y: row, likewise.
-            positive: whether the pixel belongs to what is wanted.
-            level: how far the click climbs, from 1 (its superpixel alone) to L.
+        """Add a `Click`, which climbs to a level from 1 (its superpixel alone) to L, and return the new `mask`.
 
         Raises:
             ValueError: for a click outside the photograph, or a level that the model does not have.
@@ -110,8 +104,7 @@ class ClickSession:
                 f"the click ({click.x}, {click.y}) is outside the photograph; "
                 f"x must be 0 to {width - 1} and y 0 to {height - 1}."
             )
-        if not 1 <= click.level <= self.levels:
-            raise ValueError(f"level must be 1 (superpixels) to {self.levels}, not {click.level}.")
+        check_level(click.level, self.levels)
         memberships, chosen = self._memberships[click.level - 1], self.regions[click.y, click.x]
         weights = np.clip(memberships @ memberships[chosen], 0, 1)
         weights[chosen] = 1  # also where its row of M is zero: a node that no group holds
@@ -167,6 +160,12 @@ class ClickSession:
             for sign in (True, False)
         )
         return np.where(positive > negative, positive, 0)
+
+
+def check_level(level: int, levels: int) -> None:
+    """Raise a ValueError for a level that a model of so many does not have."""
+    if not 1 <= level <= levels:
+        raise ValueError(f"level must be 1 (superpixels) to {levels}, not {level}.")
 
 
 def unit_memberships(grouping: Grouping, level: int, image: int = 0) -> np.ndarray:

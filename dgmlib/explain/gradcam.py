@@ -9,16 +9,17 @@ and the same on a feature map, whose cells are its nodes, is the Grad-CAM of Sel
 
 The paper says little; inferred are:
 
-- **For a scene, V^l are the nodes of the way up** (Eq. 6), before message passing. After it, V^1 reaches the scene
-  logit by no path at all, and V^2 and V^3 through the weights Ptilde alone; before it, every level reaches it.
+- **For a scene, V^l are the nodes of the way up** (Eq. 6), before message passing. The scene logit reads F^L and R, the
+  mean of V^L on the way up (Eq. 7): every level reaches it before message passing, and none by any path after it.
 - **From nodes to superpixels**: a superpixel takes the mean of the nodes it is part of, weighted by its row of
   P^1 ... P^{l-1} (`Grouping.membership`). Rows are normalised, so that a large group, whose column is spread over many
   superpixels, does not count for less. Pixels copy their superpixel.
 - **Labels of pixels** (beyond the paper): y is the mean logit over the pixels predicted as the class, as in Vinogradova
   et al. (AAAI 2020), or over a mask; for a texture, that of the whole image. In place of V^l stands Uhat^l of Eq. 11,
-  a node for every superpixel at every level: what those logits read of the graph. V^l reaches them only through it,
-  and on training images pointed no better than chance. Uhat^l holds the level's pooled features U^l too, so part of
-  what it points at, the CNN has found.
+  a node for every superpixel at every level: all that those logits read of the graph. It is made of U^l, the level's
+  pooled features, and of V^l, which the top-down edges Ptilde^1 ... Ptilde^{l-1} hand down. So part of what it points
+  at, the CNN has found. (V^l by itself pointed no better than chance on training images, where Ptilde was read as
+  Eq. 8 prints it, `dgmlib.reading.AS_PRINTED`.)
 
 Where EMGP back-propagates through its last iteration only (`em_gradient`), so does Grad-CAM.
 """
@@ -92,8 +93,9 @@ def gradcam(
     model.eval()
     try:
         with torch.enable_grad(), _record(model, task) as (levels, maps):
+            tasks = ("object", "part") if task == "part" else (task,)  # a part is looked for in its predicted object
             # Gradients are wanted also of a network whose parameters are frozen.
-            parsed = model(images.detach().requires_grad_(), regions, tasks=_needed(task))
+            parsed = model(images.detach().requires_grad_(), regions, tasks=tasks)
             logit = class_score(parsed, model.vocabulary, task, target, mask)
             features = [*levels, maps[-1]]
             gradients = torch.autograd.grad(logit.sum(), features, allow_unused=True, materialize_grads=True)
@@ -101,26 +103,19 @@ def gradcam(
         model.train(was_training)
     with torch.no_grad():
         grouping, grid = parsed.grouping, maps[-1]
-        masks = grouping.masks if task == "scene" else [grouping.masks[0]] * len(levels)
-        nodes = [node_cam(*level) for level in zip(levels, gradients[:-1], masks, strict=True)]
-        superpixels = nodes
-        if task == "scene":
-            superpixels = [to_superpixels(cam, grouping, level) for level, cam in enumerate(nodes, 1)]
+        of_scene = task == "scene"  # else there is a node for every superpixel
+        masks = grouping.masks if of_scene else [grouping.masks[0]] * len(levels)
+        nodes = [node_cam(*level) for level in zip(levels, gradients[:-1], masks, strict=True)]  # (B, N_l) each
+        superpixels = [to_superpixels(cam, grouping, level) if of_scene else cam for level, cam in enumerate(nodes, 1)]
         pixels = [to_pixels(cam, regions) for cam in superpixels]
-        cells = node_cam(grid.flatten(2).mT, gradients[-1].flatten(2).mT)  # (B, h w)
+        cells = node_cam(grid.flatten(2).mT, gradients[-1].flatten(2).mT)  # (B, h_L w_L)
     return GraphCAM(logit.detach(), nodes, superpixels, pixels, cells.unflatten(1, grid.shape[2:]))
 
 
 def node_cam(nodes: Tensor, gradients: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Grad-CAM of any set of feature vectors: nodes of a graph, or the cells of a feature map.
+    """Grad-CAM of nodes, or of a map's cells, V and dy / dV (B, N, D) -> (B, N), not negative, zero in padding.
 
-    Args:
-        nodes: V, (B, N, D).
-        gradients: dy / dV, (B, N, D).
-        mask: (B, N), False for padding; all real by default.
-
-    Returns:
-        (B, N), not negative, zero in padding.
+    ``mask`` (B, N) is False for padding; by default there is none.
     """
     mask = nodes.new_ones(nodes.shape[:2]) if mask is None else mask.to(nodes.dtype)
     alpha = (gradients * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)  # (B, D)
@@ -151,15 +146,10 @@ def class_score(
     mask: Tensor | None = None,
     probability: bool = False,
 ) -> Tensor:
-    """What `gradcam` explains: the logit of a label, (B,), or its softmax probability.
+    """What `gradcam` explains, with its arguments: the logit of a label, (B,), or its softmax ``probability``.
 
-    Args:
-        parsed: what the model returned; for parts, with "object".
-        vocabulary: the model's.
-        task: see `gradcam`.
-        target: see `gradcam`.
-        mask: see `gradcam`.
-        probability: whether to take the softmax over the classes (of a part: over its object's parts) first.
+    ``parsed`` is what the model returned, for parts with "object". A probability is among the classes, of a part among
+    those of its object.
 
     Raises:
         ValueError: for a target or mask that the task does not have.
@@ -202,11 +192,6 @@ def _group(
     if target is not None and not 0 <= target < logits.shape[1]:
         raise ValueError(f"target must be 0 to {logits.shape[1] - 1} for task {task!r}, not {target}.")
     return logits, target
-
-
-def _needed(task: str) -> tuple[str, ...]:
-    """A part is looked for within its predicted object."""
-    return ("object", "part") if task == "part" else (task,)
 
 
 @contextmanager

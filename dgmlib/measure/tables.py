@@ -21,7 +21,7 @@ from torch import nn
 from dgmlib import experiments, paths, presets
 from dgmlib.data import data_name, data_root
 from dgmlib.decoders import CCNet
-from dgmlib.decoders.ccnet import CrissCrossAttention
+from dgmlib.decoders.context import CrissCrossAttention
 from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
 from dgmlib.measure.study import markdown, publish
 

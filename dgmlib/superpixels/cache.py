@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ..paths import write_atomic
 from ..pictures import SUFFIXES, find_pictures, read_picture
-from .segmentation import segment
+from .merge import segment
 
 _NOTE = "dgmlib superpixels"  # the PNG's text chunk that says what the map was made of
 _DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on a damaged file
@@ -64,12 +64,7 @@ class RegionMaps:
         return regions if note == self._note(image, regions) else None
 
     def __call__(self, key: str, image: np.ndarray) -> np.ndarray:
-        """Give the superpixels of an image, (H, W) int32 labels 0..n-1.
-
-        Args:
-            key: the image's name within the folder, a relative path.
-            image: as `segment` takes it.
-        """
+        """Give the superpixels of an image, (H, W) int32 labels 0..n-1, by its name, a path within the folder."""
         regions = self.read(key, image)
         if regions is None:
             regions = segment(image, self.max_regions)
@@ -115,18 +110,15 @@ def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_region
     names = [name for name in names if "/superpixels-" not in f"/{name.rpartition('/')[0]}"]
     if not names:
         raise ValueError(f"{folder} has no images ({', '.join(SUFFIXES)}); pass a folder that has.")
-    lines, failed = [], {}
-    size = 4 * effective_n_jobs(workers)
+    made, size = {}, 4 * effective_n_jobs(workers)
     # In batches, because not every joblib backend hands results over one by one.
     with tqdm(total=len(names), unit="image", desc="superpixels", disable=None) as bar, Parallel(workers) as pool:
         for start in range(0, len(names), size):
             batch = names[start : start + size]
-            for name, made in zip(batch, pool(delayed(_make)(maps, folder, name) for name in batch), strict=True):
-                if isinstance(made, str):
-                    failed[name] = made
-                else:
-                    lines.append(json.dumps({"image": name, **made}) + "\n")
+            made |= zip(batch, pool(delayed(_make)(maps, folder, name) for name in batch), strict=True)
             bar.update(len(batch))
+    failed = {name: reason for name, reason in made.items() if isinstance(reason, str)}
+    lines = [json.dumps({"image": name, **made[name]}) + "\n" for name in names if name not in failed]
     with write_atomic(maps.folder / "manifest.jsonl") as temporary:
         temporary.write_text("".join(lines))
     print(f"{len(lines)} superpixel maps in {maps.folder}")

@@ -9,19 +9,8 @@ from scipy.io import loadmat
 from skimage.io import imread
 from tqdm import tqdm
 
-from .merge import cut, merge_order, pair_features, region_graph
+from .merge import FEATURES, cut, merge_order, pair_features, region_graph
 from .partition import fine_partition, lab_image
-
-#: What the weights multiply, in their order.
-FEATURES = (
-    "bias",
-    "colour distance",
-    "chroma distance",
-    "larger area",
-    "boundary length",
-    "fine contrast",
-    "coarse contrast",
-)
 
 #: Where merging starts to learn from: different colours, different things.
 START = (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
@@ -65,7 +54,7 @@ def fit(data: Path, rounds: int = 2, workers: int = 1) -> dict[str, float]:
     met there which share of its smaller region a merge would put on the wrong side of a human boundary.
 
     Args:
-        data: folder with ``images/train/*.jpg`` and ``groundTruth/train/*.mat``.
+        data: folder of BSDS500, see `HumanSegmentations`.
         rounds: how often to merge and regress.
         workers: processes.
 

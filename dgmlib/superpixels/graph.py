@@ -66,13 +66,18 @@ def to_pyg(image: np.ndarray, labels: np.ndarray) -> "Data":
     )
 
 
-def _boundaries(labels):
+def touching(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values (H, W) of all pairs of pixels that share a side, (P,) each: first those side by side, then the others."""
+    first = np.concatenate([values[:, :-1].ravel(), values[:-1].ravel()])
+    return first, np.concatenate([values[:, 1:].ravel(), values[1:].ravel()])
+
+
+def _boundaries(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Directed edges (2, E) and the number of pixel sides that each pair shares (E,)."""
     labels = np.asarray(labels)
     if labels.ndim != 2 or labels.size == 0 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(f"Labels are {labels.dtype} of shape {labels.shape}; pass an (H, W) integer map.")
-    first = np.concatenate([labels[:, :-1].ravel(), labels[:-1].ravel()]).astype(np.int64)
-    second = np.concatenate([labels[:, 1:].ravel(), labels[1:].ravel()]).astype(np.int64)
+    first, second = touching(labels.astype(np.int64))
     keep = (first != second) & (first >= 0) & (second >= 0)
     first, second = first[keep], second[keep]
     n = int(labels.max()) + 1

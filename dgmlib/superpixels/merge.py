@@ -1,4 +1,4 @@
-"""Fine partition -> region graph -> merge order -> label maps with any number of regions.
+"""Image -> fine partition -> region graph -> merge order -> label maps with any number of regions.
 
 Merging two regions costs ``P * (min(area) + BOUNDARY * length)``, where P is the learned probability that people see
 two things there: the pixels that would end up on the wrong side of a human boundary, plus the boundary that would be
@@ -7,14 +7,14 @@ lost. The cheapest pair merges first, so that a cut of the merge order anywhere 
 
 import heapq
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from .partition import smooth
+from ..pictures import Picture
+from .partition import fine_partition, join, lab_image, smooth
 
 #: Smoothing, in pixels, of the two contrasts that are measured across every boundary.
 CUE_SIGMAS = (0.5, 5.0)
@@ -23,16 +23,12 @@ CUE_SIGMAS = (0.5, 5.0)
 #: boundary recall; this and the smoothings were chosen on training images that the weights were not fitted to.
 BOUNDARY = 2.5
 
-#: Logistic weights of P, as ``dgmlib superpixels fit`` prints them.
-WEIGHTS = (
-    -6.730,  # bias
-    0.539,  # log colour distance of the two means, in Lab units
-    0.297,  # log chroma part of it
-    0.455,  # log area of the larger region, in pixels
-    -0.272,  # log length of the shared boundary, in pixel sides
-    0.386,  # log mean contrast across the boundary, finely smoothed
-    0.699,  # the same, coarsely smoothed
-)
+#: What the logistic weights of P multiply, all but the bias as logarithms (see `_features`), and the weights as
+#: ``dgmlib superpixels fit`` prints them.
+FEATURES = (
+    "bias", "colour distance", "chroma distance", "larger area", "boundary length", "fine contrast", "coarse contrast",
+)  # fmt: skip
+WEIGHTS = (-6.730, 0.539, 0.297, 0.455, -0.272, 0.386, 0.699)
 
 
 class RegionGraph(NamedTuple):
@@ -77,11 +73,11 @@ def _features(regions, i, j, sides, k):
     length = sides[k, 0]
     return (
         1.0,
-        math.log(math.sqrt(lightness * lightness + chroma) + 0.01),
+        math.log(math.sqrt(lightness * lightness + chroma) + 0.01),  # of the two means, in Lab units
         math.log(math.sqrt(chroma) + 0.01),
-        math.log(max(area_i, area_j)),
-        math.log(length),
-        math.log(sides[k, 1] / length + 0.01),
+        math.log(max(area_i, area_j)),  # in pixels
+        math.log(length),  # in pixel sides
+        math.log(sides[k, 1] / length + 0.01),  # mean contrasts across the boundary
         math.log(sides[k, 2] / length + 0.01),
     )
 
@@ -197,13 +193,44 @@ def merge_order(graph: RegionGraph, until: int = 1, weights=WEIGHTS, boundary: f
     return _merge(regions.copy(), pairs.astype(np.int32), sides.copy(), until, np.asarray(weights), boundary)
 
 
-def components(merges: np.ndarray, n: int, count: int) -> np.ndarray:
-    """Apply merges until ``count`` regions are left: (n,) int32 new label of every fine region."""
-    first, second = merges[: max(n - count, 0)].T
-    joined = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(n, n))
-    return connected_components(joined, directed=False)[1]
-
-
 def cut(fine: np.ndarray, merges: np.ndarray, count: int) -> np.ndarray:
-    """Give the label map with ``min(count, available)`` regions, (H, W) int32 in reading order as ``fine`` is."""
-    return components(merges, int(fine.max()) + 1, count)[fine]
+    """Apply merges until ``count`` regions are left: a label map (H, W) int32 in reading order, as ``fine`` is.
+
+    Raises:
+        ValueError: for a count below 1.
+    """
+    if count < 1:
+        raise ValueError(f"max_regions is {count}; ask for at least one region.")
+    available = int(fine.max()) + 1
+    first, second = merges[: max(available - count, 0)].T
+    return join(first, second, available)[fine]
+
+
+def segment(image: Picture, max_regions: int = 512) -> np.ndarray:
+    """Partition an image into exactly ``min(max_regions, available)`` 4-connected regions.
+
+    Args:
+        image: array, PIL picture or path, see `dgmlib.pictures.read_picture`. It is partitioned in 8 bits, so that one
+            picture has the same regions in whatever it is held.
+        max_regions: the most regions wanted, at least 1. A flat image offers fewer and gets them all.
+
+    Returns:
+        (H, W) int32 labels 0..n-1, numbered in the order their first pixels are read. Deterministic.
+
+    Raises:
+        ValueError: for an image that cannot be read, and for a cap below 1.
+    """
+    return segment_hierarchy(image, (max_regions,))[0]
+
+
+def segment_hierarchy(
+    image: Picture, counts: Sequence[int] = (512, 256, 128, 64), weights: Sequence[float] = WEIGHTS
+) -> list[np.ndarray]:
+    """Nested label maps: every region of a coarser map is a union of finer ones.
+
+    Map k equals ``segment(image, counts[k])``; ``weights`` are those of the merge cost, in the order of `FEATURES`.
+    """
+    lab = lab_image(image)
+    fine = fine_partition(lab)
+    merges = merge_order(region_graph(fine, lab), min(counts), weights)
+    return [cut(fine, merges, count) for count in counts]

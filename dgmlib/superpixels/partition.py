@@ -36,21 +36,22 @@ def fine_partition(lab: np.ndarray) -> np.ndarray:
     edged = np.pad(smooth(lab, FINE_SIGMA), ((1, 1), (1, 1), (0, 0)), mode="edge")
     down = edged[2:, 1:-1] - edged[:-2, 1:-1]
     right = edged[1:-1, 2:] - edged[1:-1, :-2]
-    return _basins((down**2 + right**2).sum(2))
-
-
-def _basins(height: np.ndarray) -> np.ndarray:
-    rows, columns = height.shape
-    walled = np.pad(height, 1, constant_values=np.inf)
-    around = np.stack([height, walled[:-2, 1:-1], walled[2:, 1:-1], walled[1:-1, :-2], walled[1:-1, 2:]])
+    slope = (down**2 + right**2).sum(2)
+    walled = np.pad(slope, 1, constant_values=np.inf)
+    around = np.stack([slope, walled[:-2, 1:-1], walled[2:, 1:-1], walled[1:-1, :-2], walled[1:-1, 2:]])
     choice = around.argmin(0)  # 0 where no neighbour is strictly lower
-    pixel = np.arange(height.size, dtype=np.int32).reshape(rows, columns)
-    source, target = [pixel.ravel()], [(pixel + np.array([0, -columns, columns, -1, 1], np.int32)[choice]).ravel()]
+    width = slope.shape[1]
+    pixel = np.arange(slope.size, dtype=np.int32).reshape(slope.shape)
+    source, target = [pixel.ravel()], [(pixel + np.array([0, -width, width, -1, 1], np.int32)[choice]).ravel()]
     # A plateau has no way down inside: its pixels join each other, and through its rim whatever lies below.
     for a, b in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
-        level = (height[a] == height[b]) & ((choice[a] == 0) | (choice[b] == 0))
+        level = (slope[a] == slope[b]) & ((choice[a] == 0) | (choice[b] == 0))
         source.append(pixel[a][level])
         target.append(pixel[b][level])
-    source, target = np.concatenate(source), np.concatenate(target)
-    joined = coo_array((np.ones(len(source), np.int8), (source, target)), shape=(height.size,) * 2)
-    return connected_components(joined, directed=False)[1].reshape(rows, columns)
+    return join(np.concatenate(source), np.concatenate(target), slope.size).reshape(slope.shape)
+
+
+def join(first: np.ndarray, second: np.ndarray, n: int) -> np.ndarray:
+    """Number the sets that pairs make of n things, in the order of each one's first thing: (n,) int32."""
+    pairs = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(n, n))
+    return connected_components(pairs, directed=False)[1]

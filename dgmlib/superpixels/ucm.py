@@ -4,11 +4,11 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from numba import njit
 from scipy.io import loadmat
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import minimum_spanning_tree
 
+from .graph import touching
 from .merge import cut
 
 
@@ -27,45 +27,22 @@ def labels_from_ucm(path: str | Path, max_regions: int = 512) -> np.ndarray:
         (H, W) int32 labels 0..n-1 in reading order, 4-connected.
 
     Raises:
-        ValueError: naming the file and what is wrong with it.
+        FileNotFoundError: for a path where nothing is.
+        ValueError: naming the file and what is wrong with it, and for a cap below 1.
     """
-    if max_regions < 1:
-        raise ValueError(f"max_regions is {max_regions}; ask for at least one region.")
     ucm = _read(Path(path))
-    right, down = ucm[1::2, 2:-1:2], ucm[2:-1:2, 1::2]
+    contour = np.concatenate([ucm[1::2, 2:-1:2].ravel(), ucm[2:-1:2, 1::2].ravel()])  # in the order of `touching`
     pixel = np.arange((ucm.shape[0] // 2) * (ucm.shape[1] // 2)).reshape(ucm.shape[0] // 2, -1)
-    value = np.concatenate([right.ravel(), down.ravel()])
-    first = np.concatenate([pixel[:, :-1].ravel(), pixel[:-1].ravel()])
-    second = np.concatenate([pixel[:, 1:].ravel(), pixel[1:].ravel()])
-    free = value == 0
-    joined = coo_array((np.ones(free.sum(), np.int8), (first[free], second[free])), shape=(pixel.size,) * 2)
-    n, fine = connected_components(joined, directed=False)
-    order = np.argsort(value, kind="stable")[free.sum() :]
-    merges = _kruskal(fine[first[order]], fine[second[order]], n)
-    return cut(fine.reshape(pixel.shape), merges, max_regions)
+    rank = np.empty(len(contour))
+    rank[np.argsort(contour, kind="stable")] = np.arange(1, len(contour) + 1)  # all differ: one spanning tree
+    tree = minimum_spanning_tree(coo_array((rank, touching(pixel)), shape=(pixel.size, pixel.size))).tocoo()
+    merges = np.stack([tree.row, tree.col], 1)[np.argsort(tree.data)]
+    available = pixel.size - np.count_nonzero(tree.data <= np.count_nonzero(contour == 0))
+    return cut(pixel, merges, min(max_regions, available))
 
 
-@njit(cache=True)
-def _kruskal(first, second, n):
-    parent = np.arange(n)
-    merges = np.empty((n - 1, 2), np.int64)
-    done = 0
-    for k in range(len(first)):
-        a, b = first[k], second[k]
-        while parent[a] != a:
-            parent[a] = parent[parent[a]]
-            a = parent[a]
-        while parent[b] != b:
-            parent[b] = parent[parent[b]]
-            b = parent[b]
-        if a != b:
-            parent[b] = a
-            merges[done] = a, b
-            done += 1
-    return merges[:done]
-
-
-def _read(path):
+def _read(path: Path) -> np.ndarray:
+    """The ``ucm2`` of a file, (2H + 1, 2W + 1) float64."""
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not a file; pass a contour map as MCG or gPb-OWT-UCM saves it.")
     try:

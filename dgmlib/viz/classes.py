@@ -1,6 +1,9 @@
-"""Label maps whose ids are classes, with legends, and beside the truth."""
+"""Label maps whose ids are classes, with legends, and beside the truth.
 
-from collections.abc import Mapping, Sequence
+Maps are of any resolution; ``names`` are class names by id, of which "-" is none, and grey.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,11 +11,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
-from skimage.color import rgb2gray
-from skimage.util import img_as_float
 
-from dgmlib.viz.grouping import draw_groups
-from dgmlib.viz.style import GREY, NONE, colours_of, legend_under, panels
+from dgmlib.viz.groups import draw_groups
+from dgmlib.viz.style import GREY, NONE, colours_of, floats, greyed, legend_under, panels
 
 #: Names that are no classes, and their greys.
 OTHERS = "others"
@@ -21,21 +22,11 @@ WRONG = "#ff0090"  # in no palette
 
 
 def segmentation(photo: ArrayLike, maps: Mapping[str, ArrayLike], names: Sequence[str]) -> Figure:
-    """Label maps of one task beside the photograph, with one legend of the classes that occur.
-
-    Args:
-        photo: (H, W, 3).
-        maps: title -> (h, w) class ids, of any resolution.
-        names: class names by id; "-" is none, and grey.
-    """
-    photo = np.asarray(photo)
-    figure, axes = panels({"image": photo, **maps}, photo.shape)
-    axes[0].imshow(photo)
-    colours = class_colours(np.unique(np.concatenate([np.unique(ids) for ids in maps.values()])), names)
-    for axis, ids in zip(axes[1:], maps.values(), strict=True):
-        paint(axis, np.asarray(ids), colours, photo.shape)
+    """Label maps of one task beside the photograph, with one legend of the classes that occur."""
+    figure, axes = panels(["image", *maps], np.shape(photo))
+    colours = _draw_beside(axes, photo, maps.values(), names)
     style = {"loc": "outside right center", "frameon": False, "fontsize": 9, "handlelength": 1.2}
-    figure.legend(handles=handles(colours, names), ncols=-(-len(colours) // 10), columnspacing=1, **style)
+    figure.legend(handles=_handles(colours, names), ncols=-(-len(colours) // 10), columnspacing=1, **style)
     return figure
 
 
@@ -47,12 +38,8 @@ def parsing(
 ) -> Figure:
     """One label map per task beside the photograph, each with the legend of its own classes below, see `largest`.
 
-    Args:
-        photo: (H, W, 3).
-        maps: title -> ((h, w) class ids, class names by id); "-" is none, and grey.
-        groups: title -> (H, W) groups, finest first, which stand beside the photograph as in `dgmlib.viz.hierarchy`,
-            and the label maps below.
-        title: of the photograph.
+    ``maps`` are title -> (ids, names). ``groups`` of several levels, finest first, stand beside the photograph as in
+    `dgmlib.viz.hierarchy`, and the label maps below.
     """
     groups, legend = groups or {}, 1.3  # inches
     columns = 1 + len(groups) if groups else 4
@@ -70,34 +57,23 @@ def comparison(
 ) -> Figure:
     """Fig. 4: image, truth and predictions side by side; below every prediction its difference to the truth.
 
-    Titles below say how many of the labelled pixels are right, those labelled "no part" aside; unlabelled ones are
-    pale. The legend names the classes that occur.
-
-    Args:
-        photo: (H, W, 3).
-        truth: (H, W) class ids, 0 where nothing is labelled.
-        predictions: title -> (H, W) class ids.
-        names: class names by id; "-" is none, and grey.
-        title: of the figure.
+    Titles below say how many of the labelled pixels are right, those labelled "no part" aside; unlabelled ones, which
+    have the id 0, are pale. The legend names the classes that occur. All maps are (H, W).
     """
-    photo, truth = img_as_float(np.asarray(photo)), np.asarray(truth)
-    maps = [np.asarray(ids) for ids in predictions.values()]
+    truth, maps = np.asarray(truth), [np.asarray(ids) for ids in predictions.values()]
     named = ~np.isin(truth, [i for i, name in enumerate(names) if name in GREYS])
     right = [f"{(ids == truth)[named].mean():.0%} right" for ids in maps]
-    figure, axes = panels(
-        ["image", "truth", *predictions, "", "", *right], photo.shape, columns=2 + len(maps), width=2.1
-    )
-    colours = class_colours(np.unique(np.concatenate([ids.ravel() for ids in (truth, *maps)])), names)
-    axes[0].imshow(photo)
-    for axis, ids in zip(axes[1:], (truth, *maps), strict=False):
-        paint(axis, ids, colours, photo.shape)
-    grey = 0.45 + 0.5 * rgb2gray(photo)[..., None]
-    for axis, ids in zip(axes[4 + len(maps) :], maps, strict=True):
+    titles = ["image", "truth", *predictions, "", "", *right]
+    figure, axes = panels(titles, truth.shape, columns=2 + len(maps), width=2.1)
+    above, (corner, _, *below) = axes[: 2 + len(maps)], axes[2 + len(maps) :]
+    colours = _draw_beside(above, photo, (truth, *maps), names)
+    grey = greyed(photo, 0.45, 0.95)
+    for axis, ids in zip(below, maps, strict=True):
         labelled, wrong = (truth > 0)[..., None], (ids != truth)[..., None]
         axis.imshow(np.where(labelled, np.where(wrong, to_rgb(WRONG), grey), 0.8 + 0.2 * grey))
-    shown = [*handles(colours, names), Patch(color=WRONG, label="differs from the truth")]
+    shown = [*_handles(colours, names), Patch(color=WRONG, label="differs from the truth")]
     style = {"loc": "upper left", "bbox_to_anchor": (0, 1), "borderaxespad": 0, "frameon": False, "fontsize": 8}
-    legend = axes[2 + len(maps)].legend(handles=shown, ncols=-(-len(shown) // 8), handlelength=1.2, **style)
+    legend = corner.legend(handles=shown, ncols=-(-len(shown) // 8), handlelength=1.2, **style)
     legend.set_in_layout(False)  # it may reach into the empty cell beside it
     figure.suptitle(title, fontsize=11)
     return figure
@@ -107,8 +83,8 @@ def parse(axis: Axes, ids: ArrayLike, names: Sequence[str], shape: Sequence[int]
     """Draw the `largest` classes of a map over the extent of the photograph, and their legend below."""
     ids, names, order = largest(ids, names)
     colours = class_colours(order, names)
-    paint(axis, ids, colours, shape)
-    legend_under(axis, handles(colours, names), fontsize)
+    _paint(axis, ids, colours, shape)
+    legend_under(axis, _handles(colours, names), fontsize)
 
 
 def largest(ids: ArrayLike, names: Sequence[str], count: int = 7) -> tuple[np.ndarray, Sequence[str], list[int]]:
@@ -134,13 +110,25 @@ def class_colours(ids: Sequence[int], names: Sequence[str]) -> dict[int, str]:
     return {int(i): colours.get(int(i)) or GREYS[names[i]] for i in ids}
 
 
-def paint(axis: Axes, ids: np.ndarray, colours: Mapping[int, str], shape: Sequence[int]) -> None:
+def _draw_beside(
+    axes: Sequence[Axes], photo: ArrayLike, maps: Iterable[ArrayLike], names: Sequence[str]
+) -> dict[int, str]:
+    """Draw a photograph and label maps of one task; returns the colours of the classes that occur in any of them."""
+    maps = [np.asarray(ids) for ids in maps]
+    colours = class_colours(np.unique(np.concatenate([ids.ravel() for ids in maps])), names)
+    axes[0].imshow(floats(photo))
+    for axis, ids in zip(axes[1:], maps, strict=True):
+        _paint(axis, ids, colours, np.shape(photo))
+    return colours
+
+
+def _paint(axis: Axes, ids: np.ndarray, colours: Mapping[int, str], shape: Sequence[int]) -> None:
     """Draw a map of class ids over the extent of the photograph."""
     present, inverse = np.unique(ids, return_inverse=True)
     picture = np.array([to_rgb(colours[i]) for i in present.tolist()])[inverse.reshape(ids.shape)]
     axis.imshow(picture, extent=(0, shape[1], shape[0], 0), interpolation="nearest")
 
 
-def handles(colours: Mapping[int, str], names: Sequence[str]) -> list[Patch]:
+def _handles(colours: Mapping[int, str], names: Sequence[str]) -> list[Patch]:
     """Legend entries of the classes that occur."""
     return [Patch(color=c, label="none" if names[i] == "-" else names[i]) for i, c in colours.items()]

@@ -1,7 +1,7 @@
-"""Losses as training goes."""
+"""A run's log, its ``log.jsonl`` or the records of it: losses as training goes, and how well the graph is heard."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -11,45 +11,28 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dgmlib.viz.style import PALETTE, row
+from dgmlib.viz.style import GREY, PALETTE, bars_and_points, colours_of, legend, plots
 from dgmlib.vocabulary import TASKS
 
 PHASES = {0: "all tasks but texture", 1: "texture head, the rest frozen"}
+#: How well the graph is heard: what is drawn, and the percentage below which a level counts as not heard.
+SHARES = {
+    "residual share": ("residual's share of F + Fhat", 10),
+    "graph share": ("graph's share of what Re-projection reads", 5),
+}
 
 
 def training_curve(log: str | Path | Sequence[Mapping]) -> Figure:
-    """The weighted losses of Eq. 12: a point per record that has the task, a line through their running mean.
-
-    Args:
-        log: the ``log.jsonl`` of a run, or its records.
-    """
-    table = records(log)
+    """The weighted losses of Eq. 12: a point per record that has the task, a line through their running mean."""
+    table = _records(log)
     losses = table.melt(["phase", "iteration"], [task for task in TASKS if task in table], "task", "weighted loss")
     phases = losses.dropna().groupby("phase")
-    figure, axes = row(len(phases), width=8.4 / len(phases), height=3.1)
+    figure, (axes,) = plots(len(phases), width=8.4 / len(phases), height=3.1)
     for axis, (phase, rows) in zip(axes, phases, strict=True):
-        running_mean(axis, rows, "weighted loss", "task", dict(zip(TASKS, PALETTE, strict=False)))
+        _running_mean(axis, rows, "weighted loss", "task", dict(zip(TASKS, PALETTE, strict=False)))
         axis.set(title=PHASES[phase], ylim=(0, None))
         axis.legend(frameon=False, fontsize=9)
     return figure
-
-
-def records(log: str | Path | Sequence[Mapping]) -> pd.DataFrame:
-    """A run's log, a row per record, from ``log.jsonl`` or the records themselves."""
-    if isinstance(log, str | Path):
-        log = [json.loads(line) for line in Path(log).read_text().splitlines()]
-    return pd.DataFrame(log)
-
-
-def running_mean(axis: Axes, rows: pd.DataFrame, y: str, hue: str, colours: Mapping[str, str]) -> None:
-    """Draw pale points by "iteration", and for every colour a line through their mean over an eighth of them."""
-    mean = rows.groupby(hue, sort=False)[y].transform(
-        lambda values: values.rolling(max(len(values) // 8, 3), min_periods=1, center=True).mean()
-    )
-    what = {"x": "iteration", "hue": hue, "palette": colours, "ax": axis}
-    sns.scatterplot(rows, y=y, **what, s=12, alpha=0.35, linewidth=0, legend=False)
-    sns.lineplot(rows.assign(mean=mean), y="mean", **what, estimator=None)
-    axis.set(ylabel=y)
 
 
 class LiveCurve:
@@ -65,3 +48,61 @@ class LiveCurve:
             self._shown.update(training_curve(self.records))
         elif hasattr(get_ipython(), "kernel"):
             self._shown = display(training_curve(self.records), display_id=True)
+
+
+def heard(table: pd.DataFrame) -> Figure:
+    """Both shares by level, a colour per model, a point per row and a bar at their mean. Dashed: what is asked for.
+
+    Args:
+        table: columns "model", "level", "name" ("residual share" or "graph share", other rows are left out) and
+            "value", a fraction; a row per seed, say.
+    """
+    colours = colours_of(table.loc[table["name"].isin(SHARES), "model"])
+    return _panels(lambda axis, rows: bars_and_points(axis, rows, "level", colours), table, 1 + len(colours) // 2)
+
+
+def heard_in_training(log: str | Path | Sequence[Mapping]) -> Figure:
+    """Both shares as the first phase of training goes, a colour per level, as `training_curve` draws losses.
+
+    Raises:
+        ValueError: if the log has no shares.
+    """
+    table = _records(log).reindex(columns=["phase", "iteration", *SHARES]).dropna()
+    if table.empty:
+        raise ValueError("the log has no residual share and graph share; train a network with a Deep Grouping Model.")
+    table = table[table["phase"] == table["phase"].min()].explode(list(SHARES))
+    table["level"] = (table.groupby(level=0).cumcount() + 1).map("level {}".format)
+    tidy = table.melt(["iteration", "level"], list(SHARES), "name").astype({"value": float})
+    return _panels(lambda axis, rows: _running_mean(axis, rows, "percent", "level", colours_of(rows["level"])), tidy, 1)
+
+
+def _panels(draw: Callable[[Axes, pd.DataFrame], None], table: pd.DataFrame, rows: int) -> Figure:
+    """A plot per share, with room for a legend of some rows below."""
+    figure, (axes,) = plots(2, width=4.2, height=2.8 + 0.2 * rows, sharey=True)
+    for axis, (name, (title, least)) in zip(axes, SHARES.items(), strict=True):
+        draw(axis, table[table["name"] == name].assign(percent=lambda shares: 100 * shares["value"]))
+        axis.axhline(least, color=GREY, linestyle="--", linewidth=0.8, label="asked for")
+        axis.set_title(title, fontsize=10)
+    # After all is drawn, since on another scale than a linear one seaborn takes another mean.
+    axes[0].set_yscale("symlog", linthresh=0.01, linscale=0.4)
+    axes[0].set(ylim=(0, 100))
+    axes[0].yaxis.set_major_formatter("{x:g}")
+    legend(figure, columns=2 if rows > 1 else None, fontsize=9)
+    return figure
+
+
+def _records(log: str | Path | Sequence[Mapping]) -> pd.DataFrame:
+    if isinstance(log, str | Path):
+        log = [json.loads(line) for line in Path(log).read_text().splitlines()]
+    return pd.DataFrame(log)
+
+
+def _running_mean(axis: Axes, rows: pd.DataFrame, y: str, hue: str, colours: Mapping[str, str]) -> None:
+    """Draw pale points by "iteration", and for every colour a line through their mean over an eighth of them."""
+    mean = rows.groupby(hue, sort=False)[y].transform(
+        lambda values: values.rolling(max(len(values) // 8, 3), min_periods=1, center=True).mean()
+    )
+    what = {"x": "iteration", "hue": hue, "palette": colours, "ax": axis}
+    sns.scatterplot(rows, y=y, **what, s=12, alpha=0.35, linewidth=0, legend=False)
+    sns.lineplot(rows.assign(mean=mean), y="mean", **what, estimator=None)
+    axis.set(ylabel=y)

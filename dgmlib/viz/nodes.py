@@ -1,30 +1,34 @@
-"""Nodes and edges of the grouping: features, centres, affinities."""
+"""Nodes and superpixels: their features, and what they weigh: affinities, Grad-CAM, masks that clicks select."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
-from scipy import ndimage
-from skimage.color import rgb2gray
-from skimage.util import img_as_float
+from skimage.transform import resize
 
-from dgmlib.viz.style import PALETTE, outlined, panels, row
+from dgmlib.viz.style import PALETTE, floats, greyed, outlined, panels, plots
+
+if TYPE_CHECKING:
+    from dgmlib.explain import Click
+
+COLOURS = colormaps["RdYlBu_r"].resampled(12)  # steps: between two superpixels of one step there is no outline
 
 
 def centres(nodes: ArrayLike, steps: Mapping[str, ArrayLike], colours: ArrayLike) -> Figure:
-    """EMGP's mean shift: centres Vbar = P^T V among the nodes, in the plane of the nodes' two principal components.
+    """EMGP's mean shift: centres Vbar = P^T V among the nodes V (N, D), in the plane of their two principal components.
 
-    Args:
-        nodes: V, (N, D).
-        steps: title -> P after that many iterations, (N, M), columns summing to one.
-        colours: (N, 3) RGB in [0, 1] of the nodes, e.g. `region_colours`.
+    ``steps`` hold P after so many iterations, (N, M) with columns that sum to one; ``colours`` (N, 3) are the nodes',
+    RGB in [0, 1], for example their `region_colours`.
     """
     nodes = np.asarray(nodes)
     plane = principal_components(nodes, 2)
-    figure, axes = row(len(steps), width=3.0, height=3.1, sharex=True, sharey=True)
+    figure, (axes,) = plots(len(steps), width=3.0, height=3.1, sharex=True, sharey=True)
     trail = []
     for axis, (title, affinity) in zip(axes, steps.items(), strict=True):
         trail.append(np.asarray(affinity).T @ plane)  # (M, 2)
@@ -37,57 +41,108 @@ def centres(nodes: ArrayLike, steps: Mapping[str, ArrayLike], colours: ArrayLike
     return figure
 
 
-def region_colours(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
-    """Mean colour of every region, (N, 3) RGB in [0, 1]."""
-    photo, labels = img_as_float(np.asarray(photo)), np.asarray(labels)
-    index = np.arange(labels.max() + 1)
-    return np.stack([ndimage.mean(photo[..., channel], labels, index) for channel in range(3)], axis=1)
+def false_colours(photo: ArrayLike, labels: ArrayLike, nodes: Mapping[str, ArrayLike]) -> Figure:
+    """Features of superpixels (N, D) as colours: three principal components of all panels as red, green and blue."""
+    labels = np.asarray(labels)
+    components = principal_components(np.concatenate([np.asarray(v) for v in nodes.values()]), 3)
+    low, high = np.percentile(components, (2, 98), axis=0)
+    colours = np.clip((components - low) / np.maximum(high - low, 1e-9), 0, 1)
+    figure, axes = panels(["image", *nodes], labels.shape)
+    axes[0].imshow(floats(photo))
+    for axis, own in zip(axes[1:], np.split(colours, len(nodes)), strict=True):
+        axis.imshow(outlined(own[labels], labels, strength=0.35))
+    return figure
 
 
 def affinities(
     photo: ArrayLike, labels: ArrayLike, weights: Mapping[str, ArrayLike], mark: int | None = None
 ) -> Figure:
-    """Weights of the superpixels over a photograph, every panel scaled to its own largest weight.
+    """Weights of the superpixels, (N,) and not negative, every panel scaled to its own largest weight.
 
-    Args:
-        photo: (H, W, 3).
-        labels: (H, W) superpixels, -1 for none.
-        weights: title -> (N,) weights, not negative.
-        mark: a superpixel to outline.
+    Superpixel ``mark`` is outlined.
     """
-    grey, labels = rgb2gray(img_as_float(np.asarray(photo))), np.asarray(labels)
+    labels, grey = np.asarray(labels), greyed(photo, 0.25, 0.85)
     figure, axes = panels(weights, grey.shape)
     colours = colormaps["inferno"].resampled(10)  # steps survive the palette of a small PNG
-    for axis, values in zip(axes, weights.values(), strict=True):
-        values = np.asarray(values, dtype=float)
-        largest = values.max()
-        share = np.append(values / (largest or 1), 0)[labels]  # label -1 reads the appended zero
+    for axis, values in zip(axes, map(np.asarray, weights.values()), strict=True):
+        share = _share(values, labels)
         cover = 0.9 * np.sqrt(share)[..., None]
-        axis.imshow((1 - cover) * (0.25 + 0.6 * grey[..., None]) + cover * colours(share)[..., :3])
-        axis.set_title(f"{axis.get_title()}, largest {largest:.2g}", fontsize=10)
+        axis.imshow((1 - cover) * grey + cover * colours(share)[..., :3])
+        axis.set_title(f"{axis.get_title()}, largest {values.max():.2g}", fontsize=10)
         if mark is not None:
             axis.contour(labels == mark, levels=[0.5], colors="#00e5ff", linewidths=1.4)
-    figure.colorbar(ScalarMappable(cmap=colours), ax=list(axes), shrink=0.7, pad=0.01, label="share of the largest")
+    _colour_bar(figure, axes, colours)
     return figure
 
 
-def false_colours(photo: ArrayLike, labels: ArrayLike, nodes: Mapping[str, ArrayLike]) -> Figure:
-    """Node features as colours: three principal components, the same for all panels, as red, green and blue.
+def heat_maps(photo: ArrayLike, labels: ArrayLike, maps: Mapping[str, ArrayLike]) -> Figure:
+    """Fig. 7: Grad-CAM over a photograph, from blue (nothing) to red (the panel's largest value).
 
-    Args:
-        photo: (H, W, 3), shown first.
-        labels: (H, W) superpixels.
-        nodes: title -> (N, D) features of the superpixels.
+    Titles say how large a panel's largest value is beside that of the strongest panel, or that there is nothing.
+    ``maps`` hold values that are not negative: (N,) of the superpixels or (H, W) of the pixels, drawn sharply and
+    outlined where the colour changes, or (h, w) of a feature map's cells, drawn smoothly.
     """
-    photo, labels = img_as_float(np.asarray(photo)), np.asarray(labels)
-    components = principal_components(np.concatenate([np.asarray(v) for v in nodes.values()]), 3)
-    low, high = np.percentile(components, (2, 98), axis=0)
-    colours = np.clip((components - low) / np.maximum(high - low, 1e-9), 0, 1)
-    figure, axes = panels({"image": photo, **nodes}, photo.shape)
-    axes[0].imshow(photo)
-    for axis, own in zip(axes[1:], np.split(colours, len(nodes)), strict=True):
-        axis.imshow(outlined(own[labels], labels, strength=0.35))
+    largest = {title: float(np.max(np.asarray(values))) for title, values in maps.items()}
+    strongest = max(largest.values()) or 1
+    figure, axes = panels(maps, np.shape(photo))
+    for axis, (title, values) in zip(axes, maps.items(), strict=True):
+        heat(axis, photo, labels, values)
+        share = largest[title] / strongest
+        times = "under 0.1%" if share < 0.001 else f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
+        said = ": zero everywhere" if share == 0 else f", {times} as strong" if share < 1 else ", the strongest"
+        axis.set_title(title + (said if len(maps) > 1 or share == 0 else ""), fontsize=10)
+    _colour_bar(figure, axes, COLOURS)
     return figure
+
+
+def heat(axis: Axes, photo: ArrayLike, labels: ArrayLike, values: ArrayLike) -> None:
+    """Draw one map, see `heat_maps`."""
+    grey, share = greyed(photo, 0, 0.4), _share(values, np.asarray(labels))
+    if share.shape == grey.shape[:2]:
+        steps = np.minimum((share * COLOURS.N).astype(int), COLOURS.N - 1)
+        axis.imshow(outlined(grey + 0.6 * COLOURS(share)[..., :3], steps, strength=0.5, width=480))
+    else:
+        share = resize(share, grey.shape[:2], order=1, mode="edge")
+        axis.imshow(grey + 0.6 * COLOURS(share)[..., :3])
+
+
+def click_masks(
+    photo: ArrayLike,
+    clicks: Sequence["Click"],
+    masks: Mapping[str, ArrayLike],
+    drawn: Sequence[Sequence["Click"]] | None = None,
+) -> Figure:
+    """Clicks on the photograph, then masks on its grey version: the more blue, the more selected.
+
+    A positive click is a blue circle with a plus, a negative one an orange square with a minus. ``masks`` are (H, W)
+    bool, or weights in [0, 1], of which one half and more is outlined. ``drawn`` are the clicks to draw on every mask,
+    by default all on each.
+    """
+    figure, axes = panels(["clicks", *masks], np.shape(photo))
+    axes[0].imshow(floats(photo))
+    for axis, mask in zip(axes[1:], masks.values(), strict=True):
+        draw_mask(axis, photo, mask)
+    for axis, shown in zip(axes, [clicks, *(drawn or [clicks] * len(masks))], strict=True):
+        draw_clicks(axis, shown)
+    return figure
+
+
+def draw_mask(axis: Axes, photo: ArrayLike, mask: ArrayLike) -> None:
+    """Draw a mask, or weights, over the grey photograph."""
+    mask = np.asarray(mask, dtype=float)
+    cover = 0.75 * mask[..., None]
+    axis.imshow((1 - cover) * greyed(photo, 0.25, 0.85) + cover * np.array(to_rgb(PALETTE[0])))
+    if mask.min() < 0.5 <= mask.max():
+        axis.contour((mask >= 0.5).astype(float), levels=[0.5], colors=PALETTE[6], linewidths=1.2)
+
+
+def draw_clicks(axis: Axes, clicks: Sequence["Click"]) -> None:
+    """Draw clicks, told apart by shape, sign and colour."""
+    for positive, shape, sign, colour in ((True, "o", "+", PALETTE[0]), (False, "s", "_", PALETTE[5])):
+        places = [(click.x, click.y) for click in clicks if click.positive == positive]
+        if places:
+            axis.scatter(*zip(*places, strict=True), s=70, marker=shape, c=colour, edgecolors="white", zorder=3)
+            axis.scatter(*zip(*places, strict=True), s=30, marker=sign, c="white", linewidths=1.5, zorder=4)
 
 
 def principal_components(features: np.ndarray, count: int) -> np.ndarray:
@@ -97,3 +152,14 @@ def principal_components(features: np.ndarray, count: int) -> np.ndarray:
     directions = np.pad(directions, ((0, max(count - len(directions), 0)), (0, 0)))[:count]
     largest = directions[np.arange(count), np.abs(directions).argmax(1)]
     return centred @ (directions * np.where(largest < 0, -1, 1)[:, None]).T
+
+
+def _share(values: ArrayLike, labels: np.ndarray) -> np.ndarray:
+    """Values over the largest of them: of superpixels (N,) -> (H, W), where label -1 has none; others as they are."""
+    values = np.asarray(values, dtype=float)
+    share = values / (values.max() or 1)
+    return np.append(share, 0)[labels] if share.ndim == 1 else share
+
+
+def _colour_bar(figure: Figure, axes: Sequence[Axes], colours: Colormap) -> None:
+    figure.colorbar(ScalarMappable(cmap=colours), ax=list(axes), shrink=0.7, pad=0.01, label="share of the largest")

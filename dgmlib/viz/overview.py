@@ -3,22 +3,20 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
-from skimage.util import img_as_float
 
 from dgmlib.viz.classes import parse
-from dgmlib.viz.clicks import draw_clicks, draw_mask
-from dgmlib.viz.gradcam import COLOURS, heat
-from dgmlib.viz.grouping import draw_groups
-from dgmlib.viz.style import DPI, PALETTE, NotebookFigure, legend_under
+from dgmlib.viz.groups import draw_groups
+from dgmlib.viz.nodes import COLOURS, draw_clicks, draw_mask, heat
+from dgmlib.viz.style import PALETTE, NotebookFigure, legend_under
 
 if TYPE_CHECKING:
     from dgmlib.explain import ClickSession
 
+WIDTH = 14  # inches
 TEXT = 13  # points: legible where a page shows the picture at three quarters of its size
 
 
@@ -29,7 +27,6 @@ def overview(
     groups: Mapping[str, ArrayLike],
     classes: Mapping[str, tuple[ArrayLike, Sequence[str]]],
     heats: Mapping[str, ArrayLike],
-    width: float = 14.0,
 ) -> Figure:
     """A photograph, its groups and what clicks select; below it a scene, its groups, its classes and Grad-CAM.
 
@@ -39,33 +36,31 @@ def overview(
         scene: its clicks are not drawn.
         groups: title -> (h, w) groups of the scene.
         classes: title -> ((h, w) class ids, names by id) predicted in the scene.
-        heats: title -> (N,) Grad-CAM of the scene's superpixels.
-        width: of the figure, in inches.
+        heats: title -> Grad-CAM of the scene, see `dgmlib.viz.heat_maps`.
     """
     above = ["a photograph", *levels, "selected by clicks"]
     below = ["a drawn scene", *groups, *classes, *heats]
     tall = [
-        width / len(row) * session.photograph.shape[0] / session.photograph.shape[1] + legend
+        WIDTH / len(row) * session.photograph.shape[0] / session.photograph.shape[1] + legend
         for row, session, legend in ((above, photograph, 0.8), (below, scene, 1.5))
     ]
-    figure = NotebookFigure(figsize=(width, sum(tall)), dpi=DPI, layout="constrained")
+    figure = NotebookFigure(WIDTH, sum(tall))
     strips = figure.subfigures(2, 1, height_ratios=tall)
     top, bottom = (list(strip.subplots(1, len(row))) for strip, row in zip(strips, (above, below), strict=True))
     for axis, name in zip([*top, *bottom], [*above, *below], strict=True):
         axis.set_title(name, fontsize=TEXT).axes.set_axis_off()
     draw_groups(top, photograph.photograph, levels)
     draw_groups(bottom, scene.photograph, groups)
-    draw_mask(top[-1], img_as_float(photograph.photograph), photograph.mask)
+    draw_mask(top[-1], photograph.photograph, photograph.mask)
     draw_clicks(top[-1], photograph.clicks)
     marks = (("o", PALETTE[0], "+ belongs"), ("s", PALETTE[5], "− does not"))
-    legend_under(
-        top[-1], [Line2D([], [], marker=m, color=c, ls="", ms=9, label=name) for m, c, name in marks], TEXT - 1
-    )
+    handles = [Line2D([], [], marker=shape, color=colour, ls="", ms=9, label=name) for shape, colour, name in marks]
+    legend_under(top[-1], handles, TEXT - 1)
     rest = bottom[1 + len(groups) :]
     for axis, (ids, names) in zip(rest, classes.values(), strict=False):
         parse(axis, ids, names, scene.photograph.shape, TEXT - 1)
     for axis, values in zip(rest[len(classes) :], heats.values(), strict=True):
-        heat(axis, scene.photograph, scene.regions, np.asarray(values, dtype=float))
+        heat(axis, scene.photograph, scene.regions, values)
         ends = [Patch(color=COLOURS(0.0), label="nothing"), Patch(color=COLOURS(1.0), label="most")]
         legend_under(axis, ends, TEXT - 1)
     return figure

@@ -17,8 +17,11 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from PIL import Image
+from skimage.color import rgb2gray
 from skimage.segmentation import find_boundaries
+from skimage.util import img_as_float
 
 from dgmlib import paths
 
@@ -33,7 +36,10 @@ GREY = "#8a8a8a"  # what is beside the matter: printed numbers, bounds, others
 
 
 class NotebookFigure(Figure):
-    """A figure that Jupyter stores as `png` renders it."""
+    """A figure of some inches that Jupyter stores as `png` renders it."""
+
+    def __init__(self, width: float, height: float):
+        super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def png(figure: Figure) -> bytes:
@@ -60,13 +66,26 @@ def save(figure: Figure, path: str | Path) -> None:
         temporary.write_bytes(png(figure))
 
 
-def row(count: int, width: float, height: float, **kwargs) -> tuple[Figure, np.ndarray]:
-    """Plots side by side, each ``width`` x ``height`` inches. Made without pyplot, which would show them once more."""
-    figure = NotebookFigure(figsize=(width * count, height), dpi=DPI, layout="constrained")
-    axes = figure.subplots(1, count, squeeze=False, **kwargs)[0]
-    for axis in axes:
+def plots(columns: int, width: float, height: float, rows: int = 1, **kwargs) -> tuple[Figure, np.ndarray]:
+    """Axes for plots, (rows, columns), each ``width`` x ``height`` inches; keywords as for ``Figure.subplots``."""
+    figure = NotebookFigure(width * columns, height * rows)
+    axes = figure.subplots(rows, columns, squeeze=False, **kwargs)
+    for axis in axes.flat:
         axis.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def panels(
+    titles: Collection[str], shape: Sequence[int], below: float = 0.0, columns: int = 4, width: float = 3.0
+) -> tuple[Figure, list[Axes]]:
+    """Axes for pictures of one shape, ``width`` inches wide, with ``below`` inches of room under each."""
+    columns = min(columns, len(titles))
+    rows = -(-len(titles) // columns)
+    figure = NotebookFigure(width * columns, (width * shape[0] / shape[1] + 0.4 + below) * rows)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis, title in zip_longest(axes, titles, fillvalue=""):  # the last row may have room left
+        axis.set_title(title, fontsize=10).axes.set_axis_off()
+    return figure, axes[: len(titles)]
 
 
 def colours_of(names: Iterable[Hashable]) -> dict[Hashable, str]:
@@ -75,13 +94,6 @@ def colours_of(names: Iterable[Hashable]) -> dict[Hashable, str]:
     rainbow = [to_hex(colour) for colour in colormaps["turbo"].resampled(max(len(names), 1)).colors]
     palette = next((few for few in (PALETTE, EIGHTEEN) if len(names) <= len(few)), rainbow)
     return dict(zip(names, palette, strict=False))
-
-
-def bars_and_points(axis: Axes, rows: pd.DataFrame, x: str, colours: Mapping[str, str]) -> None:
-    """Draw "percent" by ``x``, a colour per "model": a bar at the mean of rows, and a point for each of them."""
-    what = {"x": x, "y": "percent", "hue": "model", "palette": colours, "hue_order": colours, "ax": axis}
-    sns.barplot(rows, **what, errorbar=None, gap=0.06, alpha=0.55, saturation=1)
-    sns.stripplot(rows, **what, dodge=True, jitter=False, size=4.5, legend=False)
 
 
 def legend(figure: Figure, loc: str = "outside lower center", columns: int | None = None, **style) -> None:
@@ -100,26 +112,36 @@ def legend_under(axis: Axes, handles: Sequence[Artist], fontsize: float) -> None
     axis.legend(handles=handles, ncols=2, columnspacing=1, handlelength=1.2, **style)
 
 
-def within_error(table: pd.DataFrame, value: str) -> pd.DataFrame:
-    """Three rows for one: a value less its "error", as it is, and with its "error".
+def bars_and_points(axis: Axes, rows: pd.DataFrame, x: str, colours: Mapping[str, str]) -> None:
+    """Draw "percent" by ``x``, a colour per "model": a bar at the mean of rows, and a point for each of them."""
+    what = {"x": x, "y": "percent", "hue": "model", "palette": colours, "hue_order": colours, "ax": axis}
+    sns.barplot(rows, **what, errorbar=None, gap=0.06, alpha=0.55, saturation=1)
+    sns.stripplot(rows, **what, dodge=True, jitter=False, size=4.5, legend=False)
 
-    Of these seaborn draws the mean, which is the value, and with ``errorbar=("pi", 100)`` their range.
-    """
-    return pd.concat([table.assign(**{value: table[value] + sign * table["error"]}) for sign in (-1, 0, 1)])
+
+def lines_with_error(axis: Axes, rows: pd.DataFrame, x: str, y: str, **style) -> None:
+    """Draw ``y`` by ``x``, and from every value less to every value with its column "error"; style as for seaborn."""
+    # Of three rows for one seaborn draws the mean, which is the value, and their range.
+    three = pd.concat([rows.assign(**{y: rows[y] + sign * rows["error"]}) for sign in (-1, 0, 1)])
+    sns.lineplot(three, x=x, y=y, errorbar=("pi", 100), **style, ax=axis)
 
 
-def panels(
-    titles: Collection[str], shape: Sequence[int], below: float = 0.0, columns: int = 4, width: float = 3.0
-) -> tuple[Figure, list[Axes]]:
-    """Axes for pictures of one shape, ``width`` inches wide, with ``below`` inches of room under each."""
-    columns = min(columns, len(titles))
-    rows = -(-len(titles) // columns)
-    size = (width * columns, (width * shape[0] / shape[1] + 0.4 + below) * rows)
-    figure = NotebookFigure(figsize=size, dpi=DPI, layout="constrained")
-    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axis, title in zip_longest(axes, titles, fillvalue=""):  # the last row may have room left
-        axis.set_title(title, fontsize=10).axes.set_axis_off()
-    return figure, axes[: len(titles)]
+def floats(photo: ArrayLike) -> np.ndarray:
+    """(H, W, 3) bytes or floats, an array or a tensor -> floats in [0, 1]."""
+    return img_as_float(np.asarray(photo))
+
+
+def greyed(photo: ArrayLike, dark: float, light: float) -> np.ndarray:
+    """Show a photograph without colours, black as ``dark`` and white as ``light``: (H, W, 1)."""
+    return dark + (light - dark) * rgb2gray(floats(photo))[..., None]
+
+
+def region_colours(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """Mean colour of every region, (N, 3) RGB in [0, 1]; black for a number that no pixel has."""
+    labels = np.asarray(labels)
+    inside = labels >= 0
+    area = np.maximum(np.bincount(labels[inside]), 1)
+    return np.stack([np.bincount(labels[inside], channel) / area for channel in floats(photo)[inside].T], 1)
 
 
 def enlarged(*arrays: np.ndarray, width: int = 480) -> list[np.ndarray]:

@@ -1,30 +1,19 @@
-"""UPerNet (Xiao et al., "Unified Perceptual Parsing for Scene Understanding", ECCV 2018).
-
-A feature pyramid network whose top level comes from a pyramid pooling module with Precise RoI pooling.
-Parameters carry the names of the authors' decoder, so that their checkpoints load.
-"""
+"""Decoders of maps at four scales: UPerNet's feature pyramid, and the head of HRNetV2."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from dgmlib.decoders.layers import Decoder, concatenate, conv_bn_relu, initialise, resize
 
 
-def interpolation_integrals(size: int, bins: int, like: torch.Tensor) -> torch.Tensor:
-    """Weights that average a linearly interpolated signal over equal bins of [0, size].
+def interpolation_integrals(size: int, bins: int, like: Tensor) -> Tensor:
+    """Weights (bins, size) that average a linearly interpolated signal over equal bins of [0, size].
 
-    The signal has its i-th value at coordinate i, runs linearly between them and to 0 at -1 and ``size``, so
-    each value spreads by a hat function. A weight is the hat's integral over the bin over the bin's length.
-
-    Args:
-        size: number of values.
-        bins: number of bins.
-        like: tensor whose dtype and device the weights take.
-
-    Returns:
-        Weights (bins, size).
+    The signal has its i-th value at coordinate i, runs linearly between them and to 0 at -1 and ``size``, so each
+    value spreads by a hat function. A weight is the hat's integral over the bin over the bin's length. They take the
+    dtype and device of ``like``.
     """
     edges = torch.linspace(0, size, bins + 1, dtype=torch.float64, device=like.device)
     position = torch.arange(size, dtype=torch.float64, device=like.device)
@@ -33,33 +22,21 @@ def interpolation_integrals(size: int, bins: int, like: torch.Tensor) -> torch.T
     return (integral.diff(dim=0) * (bins / size)).to(like.dtype)
 
 
-def precise_roi_pool(x: torch.Tensor, bins: int) -> torch.Tensor:
-    """Average the bilinearly interpolated map exactly over ``bins`` x ``bins`` equal cells of the whole map.
+def precise_roi_pool(x: Tensor, bins: int) -> Tensor:
+    """Average the bilinearly interpolated map exactly over equal cells of it, (B, C, H, W) -> (B, C, bins, bins).
 
     Precise RoI pooling (Jiang et al., ECCV 2018) with the whole map, [0, W] x [0, H], as its region. It is
     separable: a product with one small matrix per axis, which runs on any device and has exact gradients.
-
-    Args:
-        x: feature maps (B, C, H, W).
-        bins: cells along each side.
-
-    Returns:
-        Pooled maps (B, C, bins, bins).
     """
-    rows = interpolation_integrals(x.shape[-2], bins, x)
-    columns = interpolation_integrals(x.shape[-1], bins, x)
+    rows, columns = (interpolation_integrals(size, bins, x) for size in x.shape[-2:])
     return rows @ x @ columns.T
 
 
 class UPerNet(Decoder):
-    """Pyramid pooling on C5, a feature pyramid down to C2, and their fusion.
+    """Pyramid pooling on C5, a feature pyramid down to C2, and their fusion (Xiao et al., ECCV 2018).
 
-    Levels are the pyramid's P2 to P5.
-
-    Args:
-        in_channels: widths of the backbone's four maps, finest first.
-        dim: width of the pyramid; 512 in UPerNet, 256 in its lite version.
-        scales: cells along each side of the pooling pyramid.
+    Parameters carry the names of the authors' decoder, so that their checkpoints load; their lite version has a ``dim``
+    of 256. ``scales`` are the cells along each side of the pooling pyramid.
     """
 
     is_pyramid = True
@@ -76,7 +53,7 @@ class UPerNet(Decoder):
         self.conv_fusion = conv_bn_relu(len(in_channels) * dim, dim, kernel=3)
         initialise(self)
 
-    def pyramid_pooling(self, c5: torch.Tensor) -> torch.Tensor:
+    def pyramid_pooling(self, c5: Tensor) -> Tensor:
         """Pool C5 (B, C, H, W) at every scale and merge the scales into P5 (B, dim, H, W)."""
         context = [c5]
         for bins, (conv, norm, relu) in zip(self.scales, self.ppm_conv, strict=True):
@@ -85,7 +62,7 @@ class UPerNet(Decoder):
             context.append(relu(norm(resize(conv(precise_roi_pool(c5, bins)), c5.shape[-2:]))))
         return self.ppm_last_conv(concatenate(context))
 
-    def levels(self, features: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def levels(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Return P2 to P5 (B, dim, H_l, W_l) for C2 to C5."""
         *fine, c5 = features
         merged = self.pyramid_pooling(c5)
@@ -95,6 +72,25 @@ class UPerNet(Decoder):
             pyramid.insert(0, out(merged))
         return pyramid
 
-    def fuse(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    def fuse(self, maps: Sequence[Tensor]) -> Tensor:
         """Fuse P2 to P5 at the size of P2 (B, dim, H_1, W_1)."""
         return self.conv_fusion(concatenate(maps))
+
+
+class HRNetHead(Decoder):
+    """One 3x3 convolution of all branches of HRNetV2 to a quarter of their width, or to ``dim``.
+
+    CSAIL's ``hrnetv2`` + ``c1``, whose result Table 2 of the DGM paper quotes.
+    """
+
+    is_pyramid = True
+
+    def __init__(self, in_channels: Sequence[int], dim: int | None = None):
+        super().__init__()
+        self.channels, self.out_channels = tuple(in_channels), dim or sum(in_channels) // 4
+        self.project = conv_bn_relu(sum(in_channels), self.out_channels, kernel=3)
+        initialise(self)
+
+    def levels(self, features: Sequence[Tensor]) -> list[Tensor]:
+        """Return the branches of HRNetV2 as they are."""
+        return list(features)

@@ -1,4 +1,4 @@
-"""Groups over a photograph: their colours, outlines and areas."""
+"""Superpixels and groups over a photograph: their colours, outlines, neighbours and areas."""
 
 import matplotlib
 import numpy as np
@@ -6,10 +6,12 @@ import pytest
 import torch
 from shown import PHOTO, QUARTERS, picture, titles
 
-from dgmlib import viz
+from dgmlib import superpixels, viz
+
+BYTES = (255 * PHOTO).astype(np.uint8)
 
 
-@pytest.mark.parametrize("photo", [PHOTO, (255 * PHOTO).astype(np.uint8), torch.tensor(PHOTO)])
+@pytest.mark.parametrize("photo", [PHOTO, BYTES, torch.tensor(PHOTO)])
 def test_groups_take_the_mean_colour_of_their_pixels(photo):
     halves = QUARTERS % 2
     figure = viz.grouping_levels(photo, {"fine": QUARTERS, "coarse": torch.tensor(halves)})
@@ -19,7 +21,7 @@ def test_groups_take_the_mean_colour_of_their_pixels(photo):
 
 
 def test_a_region_that_is_not_merged_keeps_its_colour_and_a_merged_one_lies_between():
-    merged = np.where(QUARTERS == 3, 2, QUARTERS)
+    merged = np.where(QUARTERS == 3, 2, QUARTERS) * 3  # groups' numbers have gaps
     fine, coarse = map(picture, viz.grouping_levels(PHOTO, {"a": QUARTERS, "b": merged}).axes)
     np.testing.assert_array_equal(fine[5, 5], coarse[5, 5])
     low, high = np.minimum(fine[35, 5], fine[35, 55]), np.maximum(fine[35, 5], fine[35, 55])
@@ -114,3 +116,27 @@ def test_few_groups_have_white_outlines_and_many_dark_ones():
     few, lots = (picture(axis) for axis in viz.hierarchy(PHOTO, {"few": QUARTERS, "many": many}).axes[1:3])
     assert (few[:, 239:241] == 1).all(-1).mean() > 0.9
     assert lots.mean() < few.mean()
+
+
+def test_regions_have_their_mean_colours_and_dark_outlines():
+    figure = viz.partitions(
+        {"photograph": (BYTES, None), "4 regions": (BYTES, QUARTERS), "of another": (BYTES, torch.tensor(QUARTERS))}
+    )
+    assert [axis.get_title() for axis in figure.axes] == ["photograph", "4 regions", "of another", ""]
+    plain, shown = (np.asarray(axis.images[0].get_array()) for axis in figure.axes[:2])
+    np.testing.assert_allclose(plain, BYTES / 255)
+    inside = shown[8::16, 8::16]  # the middles of pixels, sixteen times as large
+    np.testing.assert_allclose(inside[:10, :15], np.broadcast_to(BYTES[:10, :15].mean((0, 1)) / 255, (10, 15, 3)))
+    assert (shown[10, 239] < 0.4 * shown[10, 8]).all()  # the border between left and right
+    assert figure.axes[0].get_subplotspec().get_gridspec().get_geometry() == (2, 2)
+
+
+def test_every_pair_that_touches_is_joined_once():
+    figure = viz.adjacency_graph(superpixels.to_pyg(BYTES, QUARTERS))
+    (axis,) = figure.axes
+    lines, dots = axis.collections
+    ends = {tuple(map(tuple, np.round(segment, 6).tolist())) for segment in lines.get_segments()}
+    corners = [(7.0, 4.5), (22.0, 4.5), (7.0, 14.5), (22.0, 14.5)]
+    assert ends == {(corners[a], corners[b]) for a, b in ((0, 1), (0, 2), (1, 3), (2, 3))}
+    np.testing.assert_allclose(dots.get_offsets(), corners, atol=1e-4)
+    assert axis.get_title() == "4 regions and their adjacency graph"

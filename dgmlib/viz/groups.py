@@ -1,40 +1,68 @@
-"""The hierarchy over a photograph, level by level."""
+"""Superpixels and groups over a photograph: their outlines, neighbours, levels and colours."""
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 from scipy import ndimage
-from skimage.color import lab2rgb, label2rgb, rgb2gray, rgb2lab
+from skimage.color import lab2rgb, rgb2lab
 from skimage.metrics import contingency_table
 from skimage.segmentation import find_boundaries
-from skimage.util import img_as_float
 
-from dgmlib.viz.style import PALETTE, enlarged, outlined, panels
+from dgmlib.viz.style import PALETTE, enlarged, floats, greyed, outlined, panels, region_colours
+
+if TYPE_CHECKING:
+    from torch_geometric.data import Data
 
 GOLDEN = np.pi * (3 - np.sqrt(5))  # steps of this angle never come back to the same hue
+
+
+def partitions(pictures: Mapping[str, tuple[ArrayLike, ArrayLike | None]]) -> Figure:
+    """Regions of photographs in the mean colours of their pixels, outlined, two in a row and large.
+
+    ``pictures`` are title -> (photo, labels), or (photo, None) for the photograph as it is, all of about one shape.
+    """
+    first, _ = next(iter(pictures.values()))
+    figure, axes = panels(pictures, np.shape(first), columns=2, width=3.1)
+    for axis, (photo, labels) in zip(axes, pictures.values(), strict=True):
+        if labels is None:
+            axis.imshow(floats(photo))
+            continue
+        labels = np.asarray(labels)
+        axis.imshow(outlined(region_colours(photo, labels)[labels], labels, strength=0.65, width=480))
+    return figure
+
+
+def adjacency_graph(graph: "Data") -> Figure:
+    """Regions of a photograph, as `dgmlib.superpixels.to_pyg` gives them, with lines between those that touch."""
+    picture = graph.x[graph.pixel_index].view(graph.height, graph.width, 3).numpy()
+    places = graph.pos.numpy()
+    figure, (axis,) = panels([f"{len(places)} regions and their adjacency graph"], picture.shape, width=4.2)
+    axis.imshow(0.25 + 0.75 * picture)
+    source, target = graph.edge_index.numpy()
+    once = source < target  # edges stand in both directions
+    ends = places[np.stack([source[once], target[once]], axis=1)]  # (E / 2, 2, 2)
+    axis.add_collection(LineCollection(ends, colors="black", linewidths=0.8, alpha=0.8))
+    axis.scatter(*places.T, s=14, color=PALETTE[1], edgecolors="black", linewidths=0.8, zorder=2)
+    return figure
 
 
 def grouping_levels(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
     """Label maps over a photograph: every group in the mean colour of its pixels, outlined.
 
-    A region that no level merges keeps its colour from panel to panel; one that is merged takes the mixture's.
-
-    Args:
-        photo: (H, W, 3).
-        levels: title -> (H, W) labels, e.g. ``grouping.label_map(level)[0]``; -1 shows the photograph, pale and grey.
+    A region that no level merges keeps its colour from panel to panel; one that is merged takes the mixture's. Where
+    there is no label, the photograph is pale and grey. ``levels``: title -> ``grouping.label_map(level)[0]``, say.
     """
-    photo = img_as_float(np.asarray(photo))
-    pale = 0.65 + 0.3 * rgb2gray(photo)[..., None]
-    figure, axes = panels(levels, photo.shape)
-    for axis, labels in zip(axes, levels.values(), strict=True):
-        labels = np.asarray(labels)
-        means = label2rgb(labels, photo, kind="avg", bg_label=-1)
-        axis.imshow(outlined(np.where(labels[..., None] < 0, pale, means), labels))
+    pale = greyed(photo, 0.65, 0.95)
+    figure, axes = panels(levels, pale.shape)
+    for axis, labels in zip(axes, map(np.asarray, levels.values()), strict=True):
+        axis.imshow(outlined(np.where(labels[..., None] < 0, pale, region_colours(photo, labels)[labels]), labels))
     return figure
 
 
@@ -42,24 +70,20 @@ def hierarchy(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
     """Fig. 5: the image, every level as coloured regions over it, and how much of the image each group takes.
 
     Colours follow a group from level to level, see `following_colours`. The last panel has a bar per level, finest on
-    top: a group's width is its share of the image, and it stands above the group that it becomes.
-
-    Args:
-        photo: (H, W, 3).
-        levels: title -> (H, W) labels, finest first; -1 is left as the photograph.
+    top: a group's width is its share of the image, and it stands above the group that it becomes. ``levels`` are
+    title -> labels, finest first; where there are none, the photograph stays as it is.
     """
     maps, shape = [np.asarray(labels) for labels in levels.values()], np.shape(photo)
     titles = ["image", *levels, f"levels 1-{len(maps)}: groups by area"]
     figure, axes = panels(titles, shape, columns=3, width=2.7)
-    colours = draw_groups(axes, photo, levels)
-    _icicle(axes[-1], maps, colours, _parents(maps))
+    _icicle(axes[-1], maps, draw_groups(axes, photo, levels))
     axes[-1].set_box_aspect(shape[0] / shape[1])  # titles at one height
     return figure
 
 
 def draw_groups(axes: Sequence[Axes], photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> list[np.ndarray]:
     """Draw a photograph, and its groups beside it, see `hierarchy`; returns their `following_colours`."""
-    photo, maps = img_as_float(np.asarray(photo)), [np.asarray(labels) for labels in levels.values()]
+    photo, maps = floats(photo), [np.asarray(labels) for labels in levels.values()]
     axes[0].imshow(*enlarged(photo))
     colours = following_colours(maps) if maps else []
     for axis, labels, theirs in zip(axes[1:], maps, colours, strict=False):
@@ -80,7 +104,7 @@ def following_colours(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
     Returns:
         (largest label + 1, 3) RGB in [0, 1] for every level.
     """
-    areas = [np.bincount(labels[labels >= 0]) for labels in levels]
+    areas = [_areas(labels) for labels in levels]
     parents = _parents(levels)
     several = [level for level, area in enumerate(areas) if np.count_nonzero(area) > 1]
     start = several[-1] if several else 0
@@ -100,16 +124,9 @@ def following_colours(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def tinted(photo: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Colour the groups over an enlarged photograph, outlined in black, and in white where they are large.
-
-    Args:
-        photo: (H, W, 3) floats in [0, 1].
-        labels: (H, W), -1 is none.
-        colours: (largest label + 1, 3).
-    """
-    grey = rgb2gray(photo)[..., None]
+    """Give groups their ``colours`` (largest label + 1, 3) over an enlarged photograph of floats, and outlines."""
     cover = np.where((labels >= 0)[..., None], 0.72, 0)
-    shaded = np.clip(colours[labels] * (0.55 + 0.75 * grey), 0, 1)  # the photograph's light and shade stay visible
+    shaded = np.clip(colours[labels] * greyed(photo, 0.55, 1.3), 0, 1)  # its light and shade stay visible
     picture = photo * (1 - cover) + shaded * cover
     picture, labels = enlarged(picture, labels)
     thick = find_boundaries(labels, mode="thick", background=-1)
@@ -119,6 +136,11 @@ def tinted(photo: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> np.nda
     else:
         picture[find_boundaries(labels, mode="inner", background=-1)] *= 0.2
     return picture
+
+
+def _areas(labels: np.ndarray) -> np.ndarray:
+    """Pixels of every label from 0."""
+    return np.bincount(labels[labels >= 0])
 
 
 def _parents(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -133,15 +155,14 @@ def _parents(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 def _distinct(areas: np.ndarray) -> np.ndarray:
     """Colours of the groups that the others are shades of, the largest first; (G, 3) CIE Lab."""
-    order = np.argsort(-areas, kind="stable")
-    count = np.count_nonzero(areas)
-    lab = np.zeros((len(areas), 3))
-    if count < len(PALETTE):  # all but black
-        lab[order[:count]] = rgb2lab(np.array([to_rgb(c) for c in PALETTE[:count]]))
+    steps = np.arange(np.count_nonzero(areas))
+    if len(steps) < len(PALETTE):  # all but black
+        colours = rgb2lab(np.array([to_rgb(c) for c in PALETTE[: len(steps)]]))
     else:
-        steps = np.arange(count)
         light = np.array((62, 80, 46))[steps % 3]
-        lab[order[:count]] = np.stack([light, 52 * np.cos(GOLDEN * steps), 52 * np.sin(GOLDEN * steps)], 1)
+        colours = np.stack([light, 52 * np.cos(GOLDEN * steps), 52 * np.sin(GOLDEN * steps)], 1)
+    lab = np.zeros((len(areas), 3))
+    lab[np.argsort(-areas, kind="stable")[: len(steps)]] = colours
     return lab
 
 
@@ -159,21 +180,18 @@ def _displayable(lab: np.ndarray) -> np.ndarray:
     return np.clip(lab2rgb(np.stack([light, a, np.minimum(b, 1.6 * (light + 16))], 1)), 0, 1)  # Z stays positive
 
 
-def _icicle(axis: Axes, levels: Sequence[np.ndarray], colours: Sequence, parents: Sequence) -> None:
+def _icicle(axis: Axes, levels: Sequence[np.ndarray], colours: Sequence[np.ndarray]) -> None:
     """Bars of the groups' areas, a row per level, every group above the one that it becomes."""
-    order = None
-    for level in reversed(range(len(levels))):
-        area = np.bincount(levels[level][levels[level] >= 0])
-        real = np.flatnonzero(area)
-        if order is None:
-            order = real[np.argsort(-area[real], kind="stable")]
-        else:
-            rank = np.empty(order.max() + 1)
-            rank[order] = np.arange(len(order))
-            order = real[np.lexsort((-area[real], rank[parents[level][real]]))]
+    parents, place = [*_parents(levels), None], None  # place: of every group in the row below
+    for level, (labels, theirs, above) in reversed(list(enumerate(zip(levels, colours, parents, strict=True), 1))):
+        area = _areas(labels)
+        order = np.flatnonzero(area)
+        keys = (-area[order],) if place is None else (-area[order], place[above[order]])
+        order = order[np.lexsort(keys)]
+        place = np.empty(len(area))
+        place[order] = np.arange(len(order))
         share = area[order] / area.sum()
-        left = np.cumsum(share) - share
         edge = {"edgecolor": "white", "linewidth": 0.5 if len(order) <= 60 else 0}
-        axis.barh(level + 1, share, 0.9, left, color=colours[level][order], **edge)
-        axis.text(-0.02, level + 1, level + 1, ha="right", va="center")
+        axis.barh(level, share, 0.9, np.cumsum(share) - share, color=theirs[order], **edge)
+        axis.text(-0.02, level, level, ha="right", va="center")
     axis.set(xlim=(-0.1, 1), ylim=(len(levels) + 0.5, 0.5))
