@@ -96,7 +96,7 @@ class Grouping:
         """One image as a PyG graph: nodes "level1" ... "levelL", edges "adjacent" within, "grouped" between levels.
 
         Nodes carry ``x`` (N_l, D), "adjacent" edges ``edge_weight`` of E^l, "grouped" edges ``p`` and ``p_down`` of
-        Eq. 2 and 8. Level 1 keeps the superpixels' numbers as long as these are contiguous.
+        Eq. 1 and 8. Level 1 keeps the superpixels' numbers as long as these are contiguous.
         """
         # Imported here: torch-geometric takes longer to import than torch, and only this method needs it.
         from torch_geometric.data import HeteroData

@@ -115,7 +115,7 @@ class OCNet(Decoder):
 
 
 class AdaptiveContext(nn.Module):
-    """Every pixel collects the regions of an s x s grid (``size``) by affinities of its own (Sec. 3.2)."""
+    """Every pixel collects the regions of an s x s grid (``size``) by affinities of its own (APCNet, Sec. 3.2)."""
 
     def __init__(self, in_channels: int, dim: int, size: int):
         super().__init__()
@@ -158,7 +158,7 @@ class APCNet(Decoder):
 
 
 class CrissCrossAttention(nn.Module):
-    """Every pixel attends to the pixels of its row and of its column (Sec. 3.2), by keys of an eighth of the width."""
+    """Every pixel attends to the pixels of its row and of its column (CCNet, Sec. 3.2), by keys of an eighth of the width."""
 
     def __init__(self, channels: int):
         super().__init__()

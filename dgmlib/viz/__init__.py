@@ -2,7 +2,7 @@
 
 ============  ==============================================================================================
 ``groups``    superpixels and groups over a photograph: `partitions`, `grouping_levels`, `hierarchy` (Fig. 5)
-``nodes``     their features: `centres` (Eq. 3), `false_colours`; what they weigh: `affinities` (Eq. 2 and 8),
+``nodes``     their features: `centres` (Eq. 2), `false_colours`; what they weigh: `affinities` (Eq. 1 and 8),
               `click_masks` (Fig. 6), `heat_maps` (Fig. 7)
 ``classes``   label maps with legends: `segmentation`, `comparison` (Fig. 4), `parsing`
 ``overview``  all of it in one picture
