@@ -1,4 +1,4 @@
-"""What the package says of the paper: equations, sections, figures and tables are cited by the numbers printed there."""
+"""What the package says of the paper: equations, sections, figures and tables bear the numbers printed there."""
 
 import json
 import re

@@ -9,7 +9,7 @@ from skimage import data
 
 from dgmlib import superpixels
 from dgmlib.pictures import read_picture
-from dgmlib.superpixels import RegionMaps, cache, precompute
+from dgmlib.superpixels import RegionMaps, cache, merge, precompute
 
 
 @pytest.fixture
@@ -224,3 +224,23 @@ def test_precompute_tells_what_it_cannot_do(tmp_path):
         precompute(tmp_path, tmp_path / "maps")
     with pytest.raises(ValueError, match="1 to 65535"):
         precompute(tmp_path, tmp_path / "maps", max_regions=70000)
+
+
+def test_where_nothing_may_be_written_superpixels_are_computed_each_time(tmp_path, calls, image):
+    (tmp_path / "data").write_text("")  # a file where a folder is needed stops root, too
+    maps = RegionMaps(tmp_path / "data", 9)
+    with pytest.warns(UserWarning, match=r"superpixels cannot be kept in .*data.superpixels-9 \(.*\).* as cache="):
+        first = maps("train/a", image)
+    with pytest.warns(UserWarning, match="cannot be kept"):
+        np.testing.assert_array_equal(maps("train/a", image), first)
+    assert len(calls["caps"]) == 2
+
+
+def test_superpixels_are_compiled_where_nothing_may_be_kept(monkeypatch):
+    def nowhere(function, **options):
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return function
+
+    monkeypatch.setattr(merge, "njit", nowhere)
+    assert merge._compiled(len) is len

@@ -158,7 +158,7 @@ class APCNet(Decoder):
 
 
 class CrissCrossAttention(nn.Module):
-    """Every pixel attends to the pixels of its row and of its column (CCNet, Sec. 3.2), by keys of an eighth of the width."""
+    """Every pixel attends to its row and its column (CCNet, Sec. 3.2), by keys of an eighth of the width."""
 
     def __init__(self, channels: int):
         super().__init__()

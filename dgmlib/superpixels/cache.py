@@ -7,6 +7,7 @@ made anew.
 
 import hashlib
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,15 @@ class RegionMaps:
             regions = segment(image, self.max_regions)
             texts = PngImagePlugin.PngInfo()
             texts.add_text(_NOTE, self._note(image, regions))
-            with write_atomic(self.path(key)) as temporary:
-                Image.fromarray(regions.astype(np.uint16)).save(temporary, pnginfo=texts)
+            try:
+                with write_atomic(self.path(key)) as temporary:
+                    Image.fromarray(regions.astype(np.uint16)).save(temporary, pnginfo=texts)
+            except OSError as error:  # a read-only mount, a full disk
+                warnings.warn(
+                    f"superpixels cannot be kept in {self.folder} ({error.strerror}), which costs time; pass "
+                    "the data set another folder as cache=.",
+                    stacklevel=2,
+                )
         return regions
 
     def _note(self, image: np.ndarray, regions: np.ndarray) -> str:

@@ -7,7 +7,7 @@ lost. The cheapest pair merges first, so that a cut of the merge order anywhere 
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -63,7 +63,15 @@ def region_graph(labels: np.ndarray, lab: np.ndarray) -> RegionGraph:
     return RegionGraph(regions.astype(np.float64), np.stack([keys // n, keys % n], 1), sides.astype(np.float64))
 
 
-@njit(cache=True)
+def _compiled(function: Callable) -> Callable:
+    """Compile by numba, and keep the result for later processes where a folder may be written to."""
+    try:
+        return njit(function, cache=True)
+    except RuntimeError:  # neither the package's folder nor the user's may be
+        return njit(function)
+
+
+@_compiled
 def _features(regions, i, j, sides, k):
     area_i, area_j = regions[i, 0], regions[j, 0]
     lightness = regions[i, 1] / area_i - regions[j, 1] / area_j
@@ -82,7 +90,7 @@ def _features(regions, i, j, sides, k):
     )
 
 
-@njit(cache=True)
+@_compiled
 def pair_features(regions: np.ndarray, pairs: np.ndarray, sides: np.ndarray) -> np.ndarray:
     """Compute what ``WEIGHTS`` multiplies, for every pair of a `RegionGraph`: (E, 7) float64."""
     out = np.empty((len(pairs), 7))
@@ -91,7 +99,7 @@ def pair_features(regions: np.ndarray, pairs: np.ndarray, sides: np.ndarray) -> 
     return out
 
 
-@njit(cache=True)
+@_compiled
 def _offer(regions, i, j, sides, k, weights, boundary):
     z = 0.0
     for weight, feature in zip(weights, _features(regions, i, j, sides, k)):  # noqa: B905 (numba has no strict=)
@@ -101,7 +109,7 @@ def _offer(regions, i, j, sides, k, weights, boundary):
     return (np.int64(np.float32(cost).view(np.int32)) << 32) | k
 
 
-@njit(cache=True)
+@_compiled
 def _unlink(half, node, head, after, before):
     if before[half] >= 0:
         after[before[half]] = after[half]
@@ -111,7 +119,7 @@ def _unlink(half, node, head, after, before):
         before[after[half]] = before[half]
 
 
-@njit(cache=True)
+@_compiled
 def _link(half, node, head, after, before):
     before[half], after[half] = -1, head[node]
     if head[node] >= 0:
@@ -119,7 +127,7 @@ def _link(half, node, head, after, before):
     head[node] = half
 
 
-@njit(cache=True)
+@_compiled
 def _merge(regions, ends, sides, until, weights, boundary):
     n, e = len(regions), len(ends)
     # Every region keeps a doubly linked list of its pairs: half 2k belongs to ends[k, 0], half 2k + 1 to ends[k, 1].
