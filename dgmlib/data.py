@@ -81,13 +81,13 @@ def content(root: Path) -> str:
     """Digest what a data set holds, wherever it lies; of Broden-mini, which is drawn, the manifest says it all.
 
     Returns:
-        32 hexadecimal digits that change with any class name, list, image or label map.
+        32 hexadecimal digits that change with any class name, list, image, label map or contour map.
     """
     read, sized = FILES[_layout(root)]
     if (root / mini.MANIFEST).is_file():
         read, sized = (mini.MANIFEST,), ()
     digest = hashlib.blake2b(digest_size=16)
-    for patterns, is_read in ((read, True), (sized, False)):
+    for patterns, is_read in ((read, True), ((*sized, "ucm2/**/*"), False)):
         for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
             if path.is_file() and not path.name.startswith("."):
                 digest.update(f"{path.relative_to(root).as_posix()} {path.stat().st_size}\n".encode())

@@ -1,12 +1,20 @@
 """Official contour maps."""
 
+import itertools
+
 import h5py
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 from scipy.io import savemat
 from skimage import data
 
 from dgmlib import superpixels
+from dgmlib.broden import BrodenError, train_loader
+from dgmlib.data import content, open_data
+from dgmlib.evaluation import evaluate
+from dgmlib.superpixels import RegionMaps
 
 
 def contour_map(levels):
@@ -110,3 +118,55 @@ def test_damaged_contour_map_is_named(tmp_path, levels):
         superpixels.labels_from_ucm(path)
     with pytest.raises(FileNotFoundError):
         superpixels.labels_from_ucm(tmp_path / "none.mat")
+
+
+@pytest.fixture
+def folder(tmp_path, levels):
+    """Two labelled photographs with contour maps beside them."""
+    labels = np.repeat([0, 1], 20)[:, None].repeat(50, 1).astype(np.uint8)
+    for split, name in itertools.product(("train", "val"), "ab"):
+        for kind, pixels in (("images", data.astronaut()[100:140, 150:200]), ("labels", labels)):
+            path = tmp_path / split / kind / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+        (tmp_path / "ucm2" / split).mkdir(parents=True, exist_ok=True)
+        save(tmp_path / "ucm2" / split / f"{name}.mat", contour_map(levels), "5")
+    (tmp_path / "names.txt").write_text("road\ncar")
+    return tmp_path
+
+
+def test_contour_maps_beside_the_photographs_are_used_in_training_and_evaluation(folder, levels):
+    seen = []
+
+    class Recorder(torch.nn.Module):
+        def forward(self, images, regions, tasks):
+            seen.append(regions)
+            return {"object": torch.zeros(1, 3, 2, 2)}
+
+    (batch,) = train_loader(open_data(folder, "train", ("object",)), ("object",), 2, (40,), 1, 0, max_regions=20)
+    evaluate(Recorder(), open_data(folder, "val", ("object",)), ("object",), 40, 20, progress=False)
+    expected = levels[1]
+    assert [len(regions[regions >= 0].unique()) for regions in (*batch["regions"], *seen)] == [20] * 4
+    np.testing.assert_array_equal(RegionMaps(folder, 20)("train/a", data.astronaut()[100:140, 150:200]), expected)
+
+
+def test_a_contour_map_that_is_missing_or_of_another_image_is_named(folder, levels):
+    before = content(folder)
+    (folder / "ucm2" / "train" / "a.mat").unlink()
+    assert content(folder) != before
+    for workers in (0, 1):
+        loader = train_loader(
+            open_data(folder, "train", ("object",)), ("object",), 2, (40,), 1, 0, max_regions=20, workers=workers
+        )
+        with pytest.raises(BrodenError, match=r"ucm2/train/a\.mat is not a file; pass a contour map as MCG"):
+            list(loader)
+    with pytest.raises(ValueError, match=r"b\.mat is of \(40, 50\) pixels and its image of \(40, 49\); make it anew"):
+        RegionMaps(folder, 20)("train/b", data.astronaut()[100:140, 150:199])
+
+
+def test_a_contour_map_that_was_replaced_is_cut_anew(folder, levels):
+    image, maps = data.astronaut()[100:140, 150:200], RegionMaps(folder, 5)
+    assert maps("train/a", image).max() == 4
+    save(folder / "ucm2" / "train" / "a.mat", contour_map(levels[2:]), "7.3")
+    assert maps.read("train/a", image) is None
+    np.testing.assert_array_equal(maps("train/a", image), levels[2])

@@ -43,6 +43,8 @@ class Reader(Dataset):
             return self.load(index, *how)
         except BrodenError as error:
             return error  # raised by the loader, without a worker's traceback around its one sentence
+        except FileNotFoundError as error:
+            return BrodenError(str(error))
         except Exception as error:
             error.add_note(f"while reading {self.key(index)}")
             raise

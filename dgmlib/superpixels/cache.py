@@ -18,6 +18,7 @@ from tqdm import tqdm
 from ..paths import write_atomic
 from ..pictures import SUFFIXES, find_pictures, read_picture
 from .merge import segment
+from .ucm import labels_from_ucm
 
 _NOTE = "dgmlib superpixels"  # the PNG's text chunk that says what the map was made of
 _DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on a damaged file
@@ -26,7 +27,8 @@ _DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # w
 class RegionMaps:
     """The superpixel maps below a folder: read where they are there and sound, computed and kept where not.
 
-    Maps are written whole or not at all, so several processes may share the folder.
+    Maps are written whole or not at all, so several processes may share the folder. Where it holds ``ucm2/<key>.mat``,
+    contour maps as MCG saves them (the paper's superpixels, Sec. 5.2), they are cut in place of `segment`.
 
     Args:
         folder: where ``superpixels-<max_regions>`` is kept. Data sets with the same keys need a folder each, or one's
@@ -41,18 +43,21 @@ class RegionMaps:
         if not 1 <= max_regions <= 65535:
             raise ValueError(f"max_regions is {max_regions}; superpixel maps hold 1 to 65535 regions.")
         self.folder = Path(folder) / f"superpixels-{max_regions}"
-        self.max_regions = max_regions
+        self.max_regions, self.contours = max_regions, Path(folder) / "ucm2"
         # What the method makes of a fixed picture stands for its version.
         probe = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
-        self.method = _digest(segment(probe, 16))
+        self.method = "ucm2" if self.contours.is_dir() else _digest(segment(probe, 16))
 
     def path(self, key: str) -> Path:
         """Locate an image's map."""
         return self.folder / f"{key}.png"
 
-    def facts(self, image: np.ndarray) -> dict[str, str | int]:
-        """Say what an image's map is made of: a digest of its pixels, the cap, and a digest of the method."""
-        return {"pixels": _digest(image), "max_regions": self.max_regions, "method": self.method}
+    def facts(self, key: str, image: np.ndarray) -> dict[str, str | int]:
+        """Say what an image's map is made of: digests of its pixels and of the method or contour map, and the cap."""
+        method = self.method
+        if self.contours.is_dir() and (path := self._contour(key)).is_file():
+            method = _digest(np.frombuffer(path.read_bytes(), np.uint8))
+        return {"pixels": _digest(image), "max_regions": self.max_regions, "method": method}
 
     def read(self, key: str, image: np.ndarray) -> np.ndarray | None:
         """Read an image's map, (H, W) int32; None where there is no sound one of this very image."""
@@ -62,15 +67,15 @@ class RegionMaps:
                 note = file.info.get(_NOTE)
         except _DAMAGED:
             return None
-        return regions if note == self._note(image, regions) else None
+        return regions if note == self._note(key, image, regions) else None
 
     def __call__(self, key: str, image: np.ndarray) -> np.ndarray:
         """Give the superpixels of an image, (H, W) int32 labels 0..n-1, by its name, a path within the folder."""
         regions = self.read(key, image)
         if regions is None:
-            regions = segment(image, self.max_regions)
+            regions = self._compute(key, image)
             texts = PngImagePlugin.PngInfo()
-            texts.add_text(_NOTE, self._note(image, regions))
+            texts.add_text(_NOTE, self._note(key, image, regions))
             try:
                 with write_atomic(self.path(key)) as temporary:
                     Image.fromarray(regions.astype(np.uint16)).save(temporary, pnginfo=texts)
@@ -82,8 +87,24 @@ class RegionMaps:
                 )
         return regions
 
-    def _note(self, image: np.ndarray, regions: np.ndarray) -> str:
-        return json.dumps({**self.facts(image), "regions": _digest(regions)})  # Pillow checks no sums of its pixels
+    def _contour(self, key: str) -> Path:
+        return self.contours / f"{key}.mat"
+
+    def _compute(self, key: str, image: np.ndarray) -> np.ndarray:
+        if not self.contours.is_dir():
+            return segment(image, self.max_regions)
+        path = self._contour(key)
+        regions = labels_from_ucm(path, self.max_regions)
+        if regions.shape != image.shape[:2]:
+            raise ValueError(
+                f"'ucm2' in {path} is of {regions.shape} pixels and its image of {image.shape[:2]}; make it anew."
+            )
+        return regions
+
+    def _note(self, key: str, image: np.ndarray, regions: np.ndarray) -> str:
+        return json.dumps(
+            {**self.facts(key, image), "regions": _digest(regions)}
+        )  # Pillow checks no sums of its pixels
 
 
 def _digest(array: np.ndarray) -> str:
@@ -142,4 +163,4 @@ def _make(maps: RegionMaps, folder: Path, name: str) -> dict | str:
     except (OSError, ValueError) as error:
         return str(error).removeprefix(f"{folder / name} ")
     maps(name, image)
-    return maps.facts(image)
+    return maps.facts(name, image)
