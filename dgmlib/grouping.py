@@ -13,9 +13,7 @@ DeepGrouping   Fig. 2     all of it
 Shapes: ``B`` images, ``L`` levels, ``C_l`` channels of feature map ``F^l`` (``h_l x w_l`` cells), ``N`` superpixels,
 ``N_l`` nodes of level l (``N_1 = N``, ``N_{l+1} = ceil(N_l / 2)``), ``D`` node width, ``K`` EM iterations. Images
 differ in the number of their nodes: every node tensor is padded to the largest and carries a mask, True for real nodes.
-
-What the paper leaves open is settled by a `Reading`, the parameter split by `DeepGrouping`, the index in Eq. 11 by
-`Reprojection`, and how starting vertices are drawn at test time by `EMGP`.
+What the paper leaves open is settled by a `Reading`, and by the classes that say so.
 """
 
 from collections.abc import Sequence
@@ -65,8 +63,7 @@ class Residual(nn.Module):
     def forward(self, nodes: Tensor, mask: Tensor) -> Tensor:
         """(B, N, D), (B, N) -> (B, N, C)."""
         real = self.linear(nodes[mask])  # (nodes of the batch, C)
-        if len(real) == 1 and type(self.norm) is nn.BatchNorm1d:
-            # A single vector has no variance: the running statistics stand in for it.
+        if len(real) == 1 and type(self.norm) is nn.BatchNorm1d:  # no variance: the running statistics stand in
             norm = self.norm
             real = F.batch_norm(real, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
         else:
@@ -83,7 +80,7 @@ class EMGP(nn.Module):
     *upper* nodes j says how a lower node is shared among its parents.
 
     Only Gram products are iterated: with G = V V^T and Vbar = P^T V, the kernel needs G P and the diagonals of G and
-    P^T G P alone, so Vbar is formed once, at the end. The numbers are those of the plain iteration.
+    P^T G P alone, so Vbar is formed once, at the end.
 
     Args:
         iterations: K while training.
@@ -128,6 +125,8 @@ class EMGP(nn.Module):
             with torch.set_grad_enabled(torch.is_grad_enabled() and learning):
                 kernel = self._log_kernel(gram, affinity, start) / sigma2
                 affinity = kernel.masked_fill(~mask[:, :, None], -torch.inf).softmax(1)  # P, Eq. 1
+        if self.reading.merge:
+            new_mask = new_mask & ~self._repeated(gram, affinity, new_mask, self.reading.merge * sigma2)
         affinity = affinity * new_mask[:, None]
         shares = kernel.masked_fill(~new_mask[:, None], -torch.inf).softmax(2) * mask[:, :, None]
         return affinity.mT @ nodes, affinity, shares, new_mask
@@ -141,6 +140,14 @@ class EMGP(nn.Module):
             gram_p = gram @ affinity
             centres = (affinity * gram_p).sum(1)
         return 2 * gram_p - gram.diagonal(dim1=1, dim2=2)[:, :, None] - centres[:, None]
+
+    @staticmethod
+    def _repeated(gram: Tensor, affinity: Tensor, mask: Tensor, least: Tensor | float) -> Tensor:
+        """Which centres (B, N_{l+1}) lie within a squared distance of an earlier one."""
+        products = affinity.mT @ gram @ affinity  # (B, N_{l+1}, N_{l+1})
+        squares = products.diagonal(dim1=1, dim2=2)
+        distances = (squares[:, :, None] + squares[:, None] - 2 * products).masked_fill(~mask[:, None], torch.inf)
+        return (distances < least).tril(-1).any(2)
 
     def _starting_vertices(self, mask: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
         """Indices (B, N_{l+1}) of the starting vertices among the *real* nodes, and which of them are real."""
@@ -230,12 +237,10 @@ class Reprojection(nn.Module):
 class DeepGrouping(nn.Module):
     """The Deep Grouping Model as an add-on for any list of feature maps (Fig. 2).
 
-    With ``in_channels=(512,) * 4`` it has 4,467,712 parameters, and 3,417,088 without top-down: the 4.468M and
-    3.417M of Table 3. The split is inferred: those two numbers leave exactly one total, 13 layers of 512 x 512. We read
-    them as 8 GConv (three Projections, four Re-projections, one on the readout; "neighbours" has that one on level 1)
-    and 5 residual layers with BatchNorm (four after the Re-projections, one on the readout). Combined by "concat" they
-    are three GConv and five of twice the input with BatchNorm. Top-down adds 4 GConv. Where a map is not D wide, a
-    linear layer brings its pooled features to D.
+    With ``in_channels=(512,) * 4`` it has 4,467,712 parameters, and 13 x 512^2 + 18 x 512 = 3,417,088 without top-down:
+    4.468M and 3.417M in Table 3. The split is inferred: three Projections, and five layers of twice the input with
+    BatchNorm, four Re-projections and one on the readout ("sum": 8 GConv, 5 residual layers with BatchNorm). Top-down
+    adds 4 GConv. Where a map is not D wide, a linear layer brings it to D.
 
     Args:
         in_channels: C_l of every feature map, finest first; its length is L.
@@ -332,16 +337,11 @@ class DeepGrouping(nn.Module):
         return self.scene(pooled, R[:, None], one)[:, 0]
 
     def _check(self, feature_maps: Sequence[Tensor], regions: Tensor) -> None:
-        widths = tuple(f.shape[1] for f in feature_maps)
-        if widths != self.in_channels:
+        widths, images = tuple(f.shape[1] for f in feature_maps), [len(f) for f in feature_maps]
+        if widths != self.in_channels or set(images) != {len(regions)}:
             raise ValueError(
                 f"feature_maps must have {len(self.in_channels)} maps of {self.in_channels} channels, finest first, "
-                f"not {len(widths)} of {widths}; in_channels of DeepGrouping says what it expects."
-            )
-        if any(len(f) != len(regions) for f in feature_maps):
-            raise ValueError(
-                f"feature_maps are of {[len(f) for f in feature_maps]} images and regions of {len(regions)}; "
-                "pass a region map for every image."
+                f"for {len(regions)} images (regions), not {widths} for {images}; see in_channels of DeepGrouping."
             )
 
 

@@ -593,3 +593,32 @@ def _z_order(side: int, size: int) -> list[int]:
             y, x = size * r + size // 2 - 1, size * c + size // 2 - 1
             key[r * side + c] = sum(((y >> b & 1) << (2 * b + 1)) | ((x >> b & 1) << (2 * b)) for b in range(7))
     return sorted(key, key=key.get)
+
+
+class TestDynamicNumberOfNodes:
+    def test_centres_that_climbed_to_one_mode_become_one_node(self):
+        blobs = torch.tensor([[0.0, 0], [9, 0], [0, 9]], dtype=torch.float64)
+        noise = 0.01 * torch.randn(24, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+        nodes = blobs.repeat_interleave(8, 0) + noise
+        mask, order = torch.ones(1, 24, dtype=torch.bool), torch.arange(24)[None]
+        _, _, _, half = pooling(10, FIXED).double().eval()(nodes[None], mask, order)
+        vbar, affinity, shares, kept = (
+            pooling(10, Reading(sigma2=0.5, merge=0.01)).double().eval()(nodes[None], mask, order)
+        )
+        assert (half.sum(), kept.sum()) == (12, 3)
+        expected = nodes.view(3, 8, 2).mean(1)
+        torch.testing.assert_close(vbar[kept], expected, atol=1e-3, rtol=0)
+        assert (vbar[~kept] == 0).all()
+        torch.testing.assert_close(affinity.sum(1), kept.double())
+        torch.testing.assert_close(shares.sum(2), torch.ones(1, 24, dtype=torch.float64))
+        assert (shares[:, :, ~kept[0]] == 0).all()
+
+    def test_a_uniform_image_is_represented_by_one_node_a_level(self):
+        dgm = DeepGrouping((8, 8, 8), dim=8, reading=Reading(merge=0.01)).eval()
+        maps = [torch.ones(2, 8, side, side) for side in (8, 4, 2)]
+        maps[0][1] = torch.randn(8, 8, 8)
+        residuals, grouping = dgm(maps, blocks(32, 32, 8)[None].repeat(2, 1, 1))
+        assert [mask.sum(1).tolist()[0] for mask in grouping.masks] == [16, 1, 1]
+        assert grouping.masks[1].sum(1)[1] > 1
+        assert all(residual.isfinite().all() for residual in residuals)
+        assert grouping.label_map(3)[0].unique().numel() == 1
