@@ -59,7 +59,7 @@ def load_model(
     """Load a model from ``path.safetensors`` and ``path.json``, ready for evaluation.
 
     Args:
-        path: what `save_model` was given, e.g. "results/checkpoints/mini-dgm".
+        path: what `save_model` was given, e.g. "results/checkpoints/demo-dgm".
         device: where to put it.
         network: what to load the weights into; built from the recipe where it came from a preset. A network that was
             put together by its constructor has to be put together again by the caller.

@@ -4,7 +4,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -14,6 +14,8 @@ ROOT = _CHECKOUT if (_CHECKOUT / "notebooks").is_dir() else Path.cwd()
 DATA = ROOT / "data"
 RUNS = ROOT / "runs"
 RESULTS = ROOT / "results"
+#: What a reproduction makes, which git does not see.
+YOURS = RESULTS / "yours"
 FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"
 #: The models that come with dgmlib; a wheel carries them inside the package.
@@ -34,11 +36,14 @@ def write_atomic(path: str | os.PathLike) -> Iterator[Path]:
         if time.time() - left.stat().st_mtime > ABANDONED:
             left.unlink(missing_ok=True)
     # The suffix is kept, because libraries choose the file format by it. Opened, not made by `tempfile`, the file has
-    # the mode that the umask says.
+    # the mode that the umask says; a library that replaces it has other ideas.
     temporary = path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
     try:
         temporary.open("x").close()
+        mode = temporary.stat().st_mode
         yield temporary
+        with suppress(PermissionError):  # a share that knows no modes
+            temporary.chmod(mode)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -38,8 +38,8 @@ from dgmlib.pictures import Picture, read_picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: The small DGM that comes with the project.
-CHECKPOINT = paths.RESULTS / "checkpoints" / "mini-dgm"
+#: The DGM that comes with the project, trained on thousands of drawn scenes (preset demo).
+CHECKPOINT = paths.MODELS / "demo-dgm"
 SHOWN = 1000  # longest side of what `Scene.plot` draws, in pixels
 AT_ONCE = 2**26  # class scores that are held at the photograph's size, to spare memory
 

@@ -2,15 +2,17 @@
 
 Every notebook has one cell tagged ``parameters`` whose values are small ("smoke") and whose results go to a temporary
 folder. `reproduce` executes them through papermill with a profile's values; so does papermill's own command line.
-Either way `begin`, the call below the parameters, refuses a parameter that the notebook does not have.
+Either way `begin`, the call below the parameters, refuses a parameter that the notebook does not have. What is made
+goes to ``results/yours``, and a report sets it beside the committed results.
 """
 
+import ast
 import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
@@ -22,10 +24,7 @@ from dgmlib import paths, presets
 from dgmlib.checkpoints import save_model
 from dgmlib.data import data_root
 from dgmlib.experiments import Cell
-from dgmlib.measure import tables
-
-#: Of the DGM that preset mini trains for the notebooks.
-SHOWN_ITERATIONS = 1000
+from dgmlib.measure import compare, tables
 
 
 class NotebookError(ValueError):
@@ -48,6 +47,11 @@ class Session:
     results: Path
     figures: Path
 
+    def stored(self, name: str) -> Path:
+        """Locate a result to show: what this profile made where it did (smoke's means nothing), else the committed."""
+        made = self.results / name
+        return made if made.exists() and self.preset.name != "smoke" else paths.RESULTS / name
+
 
 def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
     """Check a notebook's parameters and choose its folders; to be called as ``begin("05_...", globals())``.
@@ -55,28 +59,36 @@ def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
     Args:
         notebook: the notebook's name.
         namespace: the notebook's variables, among them ``profile`` and perhaps ``out``, the folder for its results.
-            Where that is empty, profile "smoke" writes to a temporary folder and every other one to the project's.
+            Where that is empty, profile "smoke" writes to a temporary folder and every other one to results/yours.
 
     Raises:
-        ValueError: for a variable that is none of the notebook's parameters (papermill only warns), or no preset.
+        ValueError: for an injected variable that is none of the notebook's parameters (papermill only warns), or no
+            such preset.
     """
-    given = {k for k, v in namespace.items() if isinstance(v, bool | int | float | str | list | dict)}
-    given = {name for name in given if not name.startswith("_") and name not in ("In", "Out")}
-    check_parameters(notebook, given)
-    preset = presets.get(namespace["profile"])
-    if namespace.get("out"):
-        root = Path(namespace["out"]).expanduser().resolve()
-    else:
-        root = Path(tempfile.mkdtemp(prefix="dgmlib-")) if preset.name == "smoke" else paths.ROOT
-    return Session(preset, *(root / folder.name for folder in (paths.RUNS, paths.RESULTS, paths.FIGURES)))
+    *_, declared, injected = ["", "", *namespace.get("In", [""])[:-1]]  # the cells before this one
+    if injected.startswith("# Parameters\n"):  # papermill's, below the cell that it overrides
+        known = _assigned(declared)
+        unknown = [name for name in _assigned(injected) if name not in known and not name.startswith("PAPERMILL_")]
+        if unknown:
+            raise ValueError(f"{notebook} has no parameter {', '.join(unknown)}; it takes {', '.join(known)}.")
+    preset, out = presets.get(namespace["profile"]), namespace.get("out")
+    if out or preset.name != "smoke":
+        root = Path(out).expanduser().resolve() if out else paths.YOURS
+        return Session(preset, paths.RUNS if root == paths.YOURS else root / paths.RUNS.name, *places(root))
+    root = Path(tempfile.mkdtemp(prefix="dgmlib-"))
+    return Session(preset, root / paths.RUNS.name, *places(root))
 
 
-def check_parameters(notebook: str, given: Sequence[str] | set[str]) -> None:
-    """Raise a ValueError if a name is not among the parameters of a notebook."""
-    known = papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{notebook}.ipynb"))
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise ValueError(f"{notebook} has no parameter {', '.join(unknown)}; it takes {', '.join(known)}.")
+def _assigned(source: str) -> list[str]:
+    """Names of the variables that a cell assigns."""
+    statements = [s for s in ast.parse(source).body if isinstance(s, ast.Assign | ast.AnnAssign)]
+    targets = [t for s in statements for t in (s.targets if isinstance(s, ast.Assign) else [s.target])]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def places(out: Path) -> tuple[Path, Path]:
+    """Folders of tables and of figures below ``out``; those of the project itself for its root."""
+    return (paths.RESULTS, paths.FIGURES) if out == paths.ROOT else (out, out / paths.FIGURES.name)
 
 
 def notebooks() -> list[str]:
@@ -92,9 +104,10 @@ def reproduce(
     workers: int = 2,
     pretrained: str = "",
     checkpoints: bool = False,
+    replace: bool = False,
     only: tuple[str, ...] = (),
 ) -> None:
-    """Regenerate the tables, the figures and the executed notebooks.
+    """Regenerate the tables, the figures and the executed notebooks in results/yours, and say what was reproduced.
 
     Finished runs and notebooks are kept; interrupt it whenever you like and start it again.
 
@@ -106,8 +119,9 @@ def reproduce(
         workers: processes that train side by side on a CPU.
         pretrained: ImageNet weights, which the paper starts from: a file, or a folder with one file for each backbone
             (resnet50.pth, ...); empty: random weights.
-        checkpoints: also train the DGM anew that comes with the project and that the notebooks show, longer than a cell
-            of Table 1. `dgmlib measure` measures its groups, clicks and heat maps again.
+        checkpoints: also train the DGM anew that comes with the project and that the notebooks show (preset demo), for
+            an hour. `dgmlib measure` measures its groups, clicks and heat maps again.
+        replace: for maintainers: write over the committed results, figures and the README's tables.
         only: names of notebooks to run, e.g. 05_table1_broden; all by default.
     """
     began = perf_counter()
@@ -122,21 +136,21 @@ def reproduce(
         raise ValueError(f"Table 2 of profile {profile!r} runs on {objects.data}: pass its folder as ade20k.")
     scenes = data_root(objects, ade20k, workers) if ade20k else root
     # Meaningless numbers never reach the project's results.
-    out = paths.RUNS / "smoke" if preset.name == "smoke" else paths.ROOT
-    runs, results = out / paths.RUNS.name, out / paths.RESULTS.name
-    places = {"runs": runs, "out": results, "workers": workers, "pretrained": pretrained, "report": True}
+    out = paths.RUNS / "smoke" if preset.name == "smoke" else paths.ROOT if replace else paths.YOURS
+    runs, results = out / paths.RUNS.name if preset.name == "smoke" else paths.RUNS, places(out)[0]
+    written = {"runs": runs, "out": results, "workers": workers, "pretrained": pretrained, "report": True}
     if "05_table1_broden" in chosen:
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
-        tables.table1(profile, seeds, root, **places)
+        tables.table1(profile, seeds, root, **written)
     if "06_table2_backbones" in chosen:
         _say(began, f"Table 2 on {objects.data}: training and evaluating")
-        tables.table2(profile, seeds, scenes, **places)
+        tables.table2(profile, seeds, scenes, **written)
     if "07_table3_overhead" in chosen:
         _say(began, "Table 3: counting")
         tables.table3(results)
     if checkpoints:
         _say(began, "training the DGM that the notebooks show")
-        _renew_checkpoint(preset, root, runs, results)
+        _renew_checkpoint(workers, runs, results)
     for name in chosen:
         values = {"profile": profile, "seeds": seeds, "data": str(root), "workers": workers, "out": str(out)}
         if name == "06_table2_backbones":
@@ -145,14 +159,15 @@ def reproduce(
         execute(name, {key: value for key, value in values.items() if key in known}, out, began)
     if out == paths.ROOT and not only:
         tables.refresh_readme()
-    _say(began, f"done: results/ (tables, executed notebooks) and figures/ in {out}")
+    _say(began, f"done: tables and executed notebooks in {results}, figures in {places(out)[1]}")
+    if out == paths.YOURS:
+        print(f"\n{compare.report(results, paths.RESULTS)}")
 
 
-def _renew_checkpoint(preset: presets.Preset, root: Path, runs: Path, results: Path) -> None:
+def _renew_checkpoint(workers: int, runs: Path, results: Path) -> None:
     """Train the model for ``results/checkpoints``; in half precision it is small enough to travel with the project."""
-    iterations = SHOWN_ITERATIONS if preset.name == "mini" else preset.training.iterations
-    longer = replace(preset, training=replace(preset.training, iterations=iterations))
-    cell = Cell(longer, "DGM", "O+P+S+M+T", 0, root, runs)
+    preset = presets.get("demo")
+    cell = Cell(preset, "DGM", *preset.settings, 0, data_root(preset, workers=workers), runs)
     cell.train()
     network = cell.model()
     facts = network.recipe["facts"] | {"setting": cell.setting}
@@ -160,7 +175,7 @@ def _renew_checkpoint(preset: presets.Preset, root: Path, runs: Path, results: P
 
 
 def execute(name: str, parameters: dict, out: Path, began: float) -> None:
-    """Execute a notebook into results/notebooks, unless the copy there came from the same inputs.
+    """Execute a notebook into the folder ``notebooks`` of the results, unless the copy there came from the same inputs.
 
     Its inputs are its source, its parameters, the files of results/ and figures/ whose names it quotes, and the version
     of dgmlib. Delete the copy to have it made anew.
@@ -168,13 +183,13 @@ def execute(name: str, parameters: dict, out: Path, began: float) -> None:
     Args:
         name: the notebook's name.
         parameters: what to fill in.
-        out: folder of results/ and figures/.
+        out: the root that it writes to, see `places`.
         began: when the driver began, for the time that is printed.
 
     Raises:
         NotebookError: if a cell fails; the last good copy stays.
     """
-    source, copy = paths.NOTEBOOKS / f"{name}.ipynb", out / paths.RESULTS.name / "notebooks" / f"{name}.ipynb"
+    source, copy = paths.NOTEBOOKS / f"{name}.ipynb", places(out)[0] / "notebooks" / f"{name}.ipynb"
     stamp = copy.with_suffix(".json")
     if copy.exists() and stamp.exists() and stamp.read_text() == _inputs(source, parameters, out):
         _say(began, f"{name}: unchanged")
@@ -200,10 +215,10 @@ def _inputs(notebook: Path, parameters: dict, out: Path) -> str:
     text = "\n".join("".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"])
     quoted = {Path(name).name for name in re.findall(r'"([^"\n]+)"', text)}
     digest = hashlib.sha256(text.encode())
-    for folder in dict.fromkeys((paths.RESULTS, out / paths.RESULTS.name, out / paths.FIGURES.name)):
+    for folder in dict.fromkeys((paths.RESULTS, *places(out))):
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             place = path.relative_to(folder)
-            if quoted & {path.name, path.stem, *place.parent.parts} and place.parts[0] != "notebooks":
+            if quoted & {path.name, path.stem, *place.parent.parts} and place.parts[0] not in ("notebooks", "yours"):
                 digest.update(f"{folder.name}/{place}".encode() + path.read_bytes())
     return json.dumps({"dgmlib": dgmlib.__version__, "parameters": parameters, "inputs": digest.hexdigest()})
 

@@ -90,7 +90,7 @@ def test_a_study_s_options_are_a_command_s_own(monkeypatch, capsys):
     assert capsys.readouterr().out == "runs/m/model A,B 3 5 64 2\n"
     with pytest.raises(SystemExit):
         cli.main(["measure", "clicks"])
-    assert capsys.readouterr().out.endswith("mini-dgm  40 20 None 2\n")
+    assert capsys.readouterr().out.endswith("demo-dgm  40 20 None 2\n")
 
 
 def measure(study: Study = Study(images=40), training_images: int = 20) -> str:

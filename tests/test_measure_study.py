@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import dgmlib
-from dgmlib import save_model
+from dgmlib import presets, save_model
 from dgmlib.measure.study import Study, markdown, publish, rows_of, untrained
 
 
@@ -66,10 +66,12 @@ def test_tables_keep_the_rows_of_other_data_and_models_and_replace_their_own(mod
     assert all(len(one["weights"]) == 16 and "commit" in one for one in facts.values())
 
 
-def test_the_short_side_is_the_profile_s_unless_one_is_given():
-    assert (Study(profile="smoke").side, Study(profile="mini").side, Study(short_side=99).side) == (64, 128, 99)
+def test_the_short_side_is_what_the_model_was_tested_at_or_the_profile_s(tmp_path):
+    assert (Study().side, Study(short_side=99).side) == (presets.get("demo").testing.short_side, 99)
+    other = tmp_path / "model"
+    assert (Study(other, profile="smoke").side, Study(other, profile="mini").side) == (64, 128)
     with pytest.raises(ValueError, match="there is no preset 'huge'"):
-        _ = Study(profile="huge").side
+        _ = Study(other, profile="huge").side
 
 
 def test_random_weights_are_other_weights_and_leave_the_random_state_alone(model):

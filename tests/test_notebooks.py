@@ -5,9 +5,10 @@ import json
 import re
 from pathlib import Path
 
+import papermill
 import pytest
 
-from dgmlib import presets, reproduce
+from dgmlib import paths, presets, reproduce
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
@@ -74,10 +75,13 @@ def test_begin_is_called_with_the_notebook_s_name_before_anything_else(name, cel
         assert all(isinstance(statement, ast.Import | ast.ImportFrom) for statement in ast.parse(plain(cell)).body)
 
 
-def test_papermill_knows_the_parameters(name):
-    reproduce.check_parameters(name, {"profile", "out"})
-    with pytest.raises(ValueError, match="has no parameter profil;"):
-        reproduce.check_parameters(name, {"profil"})
+def test_papermill_knows_the_parameters(name, cells):
+    known = papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{name}.ipynb"))
+    assert {"profile", "out"} <= set(known)
+    declared = next(source(cell) for cell in cells if "parameters" in tags(cell))
+    given = {"profile": "smoke", "out": "", "In": ["", declared, "# Parameters\nprofil = 'mini'\n", "begin()"]}
+    with pytest.raises(ValueError, match=rf"{name} has no parameter profil; it takes {', '.join(known)}"):
+        reproduce.begin(name, given)
 
 
 def test_cells_are_short_and_define_nothing(cells):

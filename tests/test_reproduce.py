@@ -1,7 +1,5 @@
 """The driver: parameters checked, notebooks executed when what they read has changed, the last good copy kept."""
 
-import json
-
 import nbformat
 import papermill
 import pytest
@@ -28,24 +26,56 @@ def notebook(tmp_path, monkeypatch):
     nbformat.write(notebook, tmp_path / "notebooks/01_tiny.ipynb")
     for name in ("NOTEBOOKS", "RESULTS", "FIGURES", "RUNS"):
         monkeypatch.setattr(paths, name, tmp_path / name.lower())
+    monkeypatch.setattr(paths, "YOURS", tmp_path / "results" / "yours")
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     return tmp_path
 
 
-def test_known_parameters_pass_and_a_misspelt_one_is_an_error(notebook):
-    reproduce.begin("01_tiny", {"profile": "smoke", "out": "", "_private": 1, "module": json})
+PARAMETERS = 'profile = "smoke"  # preset\nout = ""'
+
+
+def begin(*cells: str, **variables) -> reproduce.Session:
+    """Call `begin` as a kernel does after some cells."""
+    return reproduce.begin("01_tiny", {"profile": "smoke", "out": "", "In": ["", *cells, "begin()"]} | variables)
+
+
+@pytest.mark.parametrize("injected", ["profile = 'smoke'", "out: str = ''", "PAPERMILL_INPUT_PATH = 'a.ipynb'"])
+def test_what_papermill_injects_passes_where_the_notebook_declares_it(notebook, injected):
+    begin("import os", PARAMETERS, f"# Parameters\n{injected}\n")
+
+
+def test_a_misspelt_parameter_is_an_error(notebook):
     with pytest.raises(ValueError, match="01_tiny has no parameter profil; it takes profile, out"):
-        reproduce.begin("01_tiny", {"profile": "smoke", "out": "", "profil": "mini"})
+        begin("import os", PARAMETERS, "# Parameters\nprofil = 'mini'\n")
     with pytest.raises(ValueError, match="there is no preset 'huge'"):
-        reproduce.begin("01_tiny", {"profile": "huge", "out": ""})
+        begin(PARAMETERS, profile="huge")
 
 
-def test_smoke_writes_to_a_temporary_folder_and_others_to_the_project(notebook):
-    smoke = reproduce.begin("01_tiny", {"profile": "smoke", "out": ""})
+def test_what_a_notebook_computed_is_no_parameter(notebook):
+    """Run All as often as one likes, from any folder, without a checkout."""
+    begin("import os", PARAMETERS, "begin()", "count = 3", "import os", PARAMETERS, count=3)
+    (notebook / "notebooks" / "01_tiny.ipynb").unlink()
+    begin(PARAMETERS, "# Parameters\nout = ''\n")
+    reproduce.begin("01_tiny", {"profile": "smoke"})
+
+
+def test_smoke_writes_to_a_temporary_folder_and_others_to_results_yours(notebook):
+    smoke = begin()
     assert notebook not in smoke.results.parents
-    assert reproduce.begin("01_tiny", {"profile": "mini", "out": ""}).results == notebook / "results"
-    given = reproduce.begin("01_tiny", {"profile": "smoke", "out": str(notebook / "here")})
-    assert given.figures == notebook / "here" / "figures"
+    mini = begin(profile="mini")
+    assert (mini.results, mini.runs) == (notebook / "results" / "yours", notebook / "runs")
+    given = begin(out=str(notebook / "here"))
+    assert (given.results, given.figures) == (notebook / "here", notebook / "here" / "figures")
+    root = begin(out=str(notebook), profile="mini")
+    assert (root.results, root.figures) == (notebook / "results", notebook / "figures")
+
+
+def test_what_one_made_is_shown_in_place_of_what_is_committed_but_never_smoke_s(notebook):
+    for session, mine in ((begin(profile="mini"), True), (begin(), False)):
+        assert session.stored("table1.csv") == notebook / "results" / "table1.csv"
+        session.results.mkdir(parents=True, exist_ok=True)
+        (session.results / "table1.csv").write_text("made")
+        assert (session.stored("table1.csv") == session.results / "table1.csv") == mine
 
 
 @pytest.fixture
@@ -130,8 +160,8 @@ def test_a_failing_notebook_leaves_the_last_good_copy(notebook, monkeypatch):
 
 
 def test_a_notebooks_error_is_one_sentence(notebook):
-    with pytest.raises(reproduce.NotebookError, match=r"01_tiny failed in its code cell 2 with FileNotFoundError"):
-        reproduce.execute("01_tiny", {}, notebook, began=0)  # the kernel looks for it in the real project
+    with pytest.raises(reproduce.NotebookError, match="01_tiny failed in its code cell 3 with ValueError: there is no"):
+        reproduce.execute("01_tiny", {"profile": "huge"}, notebook, began=0)
     assert not (notebook / "results/notebooks/01_tiny.ipynb").exists()
 
 

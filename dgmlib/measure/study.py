@@ -24,7 +24,7 @@ from dgmlib.checkpoints import load_model
 from dgmlib.data import data_root
 from dgmlib.measure.provenance import provenance
 from dgmlib.parsing import PerceptualParser
-from dgmlib.paths import RESULTS, write_atomic
+from dgmlib.paths import MODELS, RESULTS, write_atomic
 
 
 def rows_of(
@@ -84,13 +84,13 @@ class Study:
         folders: image/label folders to measure on, see `FolderDataset`; by default the profile's data.
         profile: preset whose data and test settings are used.
         data: root of Broden+; of Broden-mini it is optional.
-        short_side: that images are scaled to, in pixels; by default the profile's.
+        short_side: that images are scaled to, in pixels; by default what the model was tested at, or the profile's.
         images: of every validation split, spread evenly.
         workers: processes.
         out: where the table goes.
     """
 
-    model: tyro.conf.Positional[Path] = RESULTS / "checkpoints" / "mini-dgm"
+    model: tyro.conf.Positional[Path] = MODELS / "demo-dgm"
     folders: tuple[Path, ...] = ()
     profile: str = "mini"
     data: Path | None = None
@@ -102,7 +102,9 @@ class Study:
     @property
     def side(self) -> int:
         """The short side of scaled images."""
-        return self.short_side or presets.get(self.profile).testing.short_side
+        recipe = self.model.with_name(f"{self.model.name}.json")
+        facts = json.loads(recipe.read_text())["facts"] if recipe.exists() else {}
+        return self.short_side or facts.get("short_side") or presets.get(self.profile).testing.short_side
 
     def load(self) -> PerceptualParser:
         """Load the model, in single precision."""
