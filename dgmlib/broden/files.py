@@ -1,6 +1,5 @@
 """Reading single files of a data set, with errors that name the file and the remedy."""
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,13 +58,6 @@ def require(path: str | Path, remedy: str) -> Path:
     return path
 
 
-def inside(root: str | Path, relative: str) -> Path:
-    """Join ``relative`` to ``root``; raise BrodenError where it would leave that folder."""
-    if Path(relative).is_absolute() or ".." in Path(relative).parts:
-        raise BrodenError(f"the path {relative!r} leaves the data folder {root}; correct the list that names it.")
-    return Path(root) / relative
-
-
 def read_csv(
     path: str | Path, columns: tuple[str, ...], labels: tuple[str, ...] = (), remedy: str = META
 ) -> pd.DataFrame:
@@ -83,16 +75,18 @@ def read_csv(
     return table
 
 
-def whole_numbers(texts: Iterable[str], path: str | Path, most: int | None = MAX_LABEL) -> list[int]:
-    """Read whole numbers out of the metadata file ``path``: labels, which end at ``most``, or others without an end."""
+def whole_numbers(texts: Iterable[str], path: str | Path) -> list[int]:
+    """Read labels out of the metadata file ``path``."""
     numbers = []
     for text in texts:
         try:
             numbers.append(int(text))
         except ValueError as error:
             raise BrodenError(f"{path} has {text!r} where a whole number is expected; copy it again.") from error
-        if most is not None and numbers[-1] > most:
-            raise LabelRangeError(f"{path} has the label {text}, but label maps hold {most} at most; copy it again.")
+        if numbers[-1] > MAX_LABEL:
+            raise LabelRangeError(
+                f"{path} has the label {text}, but label maps hold {MAX_LABEL} at most; copy it again."
+            )
     return numbers
 
 
@@ -108,20 +102,6 @@ def read_lines(path: str | Path) -> list[str]:
     """Read the lines of a text list, without blank ones."""
     lines = require(path, META).read_text(encoding="utf-8", errors="replace").splitlines()
     return [line.strip() for line in lines if line.strip()]
-
-
-def read_json_lines(path: str | Path) -> list[dict]:
-    """Read one JSON object per line."""
-    records = []
-    for number, line in enumerate(read_lines(path), start=1):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            record = None
-        if not isinstance(record, dict):
-            raise UnreadableFileError(f"{path}, line {number}, is not a JSON object; copy the list again.")
-        records.append(record)
-    return records
 
 
 def read_mat(path: str | Path, variable: str, remedy: str) -> Any:
@@ -165,11 +145,6 @@ def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = No
         raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
 
 
-def verify_photo(path: str | Path, remedy: str) -> None:
-    """Decode a photograph as far as it takes to see that it is whole: a JPEG at an eighth of its size."""
-    _decode(path, remedy, coarse=True, deep=True)
-
-
 def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:
     """Decode a label map that is coded in the channels of an 8-bit RGB image, to (H, W, 3) uint8."""
     image = _decode(path, remedy)
@@ -193,13 +168,11 @@ def read_label_pair(path: str | Path, remedy: str) -> np.ndarray:
     return np.array(_decode(path, remedy)).view("<u2")
 
 
-def _decode(path: str | Path, remedy: str, coarse: bool = False, deep: bool = False) -> Image.Image:
+def _decode(path: str | Path, remedy: str, deep: bool = False) -> Image.Image:
     """Open an image and decode all of it, so that a truncated file is told here."""
     with _opened(path, remedy) as image:
         if not deep and any(";16" in str(tile[3]) for tile in image.tile):
             raise ValueError("16 bits per channel where 8 are expected")  # Pillow would keep half of each
-        if coarse:
-            image.draft("L", (image.width // 8, image.height // 8))
         image.load()
     return image
 

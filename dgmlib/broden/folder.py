@@ -25,17 +25,18 @@ from .source import Record
 IGNORED = 255  # a label value that never counts, by common convention
 
 
-class PairDataset(Dataset):
-    """Photographs with one label picture each; samples as in `BrodenPlus`, with "object" alone.
+class FolderDataset(Dataset):
+    """Any folder of image/label pairs: ``root/<split>/images``, ``root/<split>/labels`` and ``root/names.txt``.
 
-    Pictures from a phone are held upright as their EXIF tag asks, unless their labels lie on the picture as stored.
+    Label pictures have one value per pixel and are named like their photographs. Samples are those of `BrodenPlus`,
+    with "object" alone. Pictures from a phone are held upright as their EXIF tag asks, unless their labels lie on the
+    picture as stored.
 
     Args:
         root: the data folder.
-        split: its name, for messages and keys.
-        images: folder of the photographs.
-        labels: folder of the label pictures (one value per pixel), named like their photographs.
-        names: name of every label value, by value; "-" marks values that do not count.
+        split: "train", "val", ...
+        names: name of every label value, by value, "-" for values that do not count; read from ``names.txt``, one
+            per line, where not given. The value 255 never counts.
         cache: where superpixel maps are kept, ``root`` by default.
 
     Raises:
@@ -45,9 +46,11 @@ class PairDataset(Dataset):
     tasks = ("object",)
 
     def __init__(
-        self, root: Path, split: str, images: Path, labels: Path, names: Sequence[str], cache: str | Path | None = None
+        self, root: str | Path, split: str, names: Sequence[str] | None = None, cache: str | Path | None = None
     ):
-        self.root, self.split, self.cache = root, split, Path(cache or root)
+        self.root, self.split, self.cache = Path(root), split, Path(cache or root)
+        images, labels = self.folders()
+        names = self.names() if names is None else names
         counted = [value for value, name in enumerate(names) if name != "-"]
         self.vocabulary = Vocabulary(objects=("-", *(names[value] for value in counted)))
         self.lookup = np.full(MAX_LABEL + 1, -1)  # label value -> object id; -1 is no known value
@@ -66,6 +69,25 @@ class PairDataset(Dataset):
         self.labels = [named.get(path.stem, labels / f"{path.stem}.png") for path in self.images]
         shapes = [image_shape(path, "remove or restore it") for path in self.images]
         self.records = [Record("folder", index, *shape) for index, shape in enumerate(shapes)]
+
+    def folders(self) -> tuple[Path, Path]:
+        """Locate the photographs and the label pictures."""
+        return self.root / self.split / "images", self.root / self.split / "labels"
+
+    def names(self) -> list[str]:
+        """Read one class name per line; a line's number is the label, so none of them may be blank."""
+        path = require(self.root / "names.txt", "write one class name per line there, the first for label 0")
+        try:
+            lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
+        except UnicodeDecodeError as error:
+            raise UnreadableFileError(f"{path} is not a text in UTF-8; save it in that encoding.") from error
+        names = [line.strip() for line in lines]
+        if "" in names:
+            blank = names.index("")
+            raise BrodenError(
+                f'{path}, line {blank + 1}, is blank; name the label {blank} there, "-" if it does not count.'
+            )
+        return names
 
     def __len__(self) -> int:
         return len(self.images)
@@ -96,47 +118,7 @@ class PairDataset(Dataset):
         return {"image": image, "key": self.key(index), "source": "folder", "object": objects}
 
 
-class FolderDataset(PairDataset):
-    """Any folder of image/label pairs: ``root/<split>/images``, ``root/<split>/labels`` and ``root/names.txt``.
-
-    Args:
-        root: the data folder.
-        split: "train", "val", ...
-        names: name of every label value, by value, "-" for values that do not count; read from ``names.txt``, one
-            per line, where not given. The value 255 never counts.
-        cache: where superpixel maps are kept, ``root`` by default.
-    """
-
-    def __init__(
-        self,
-        root: str | Path,
-        split: str,
-        names: Sequence[str] | None = None,
-        cache: str | Path | None = None,
-    ):
-        root = Path(root)
-        if names is None:
-            names = _read_names(root / "names.txt")
-        super().__init__(root, split, root / split / "images", root / split / "labels", names, cache)
-
-
-def _read_names(path: Path) -> list[str]:
-    """Read one class name per line; a line's number is the label, so none of them may be blank."""
-    require(path, "write one class name per line there, the first for label 0")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
-    except UnicodeDecodeError as error:
-        raise UnreadableFileError(f"{path} is not a text in UTF-8; save it in that encoding.") from error
-    names = [line.strip() for line in lines]
-    if "" in names:
-        raise BrodenError(
-            f"{path}, line {names.index('') + 1}, is blank; name the label {names.index('')} there, "
-            '"-" if it does not count.'
-        )
-    return names
-
-
-class SceneParse150(PairDataset):
+class SceneParse150(FolderDataset):
     """ADE20K's benchmark split of 150 classes, as ``ADEChallengeData2016.zip`` unpacks (Table 2 of the paper).
 
     Args:
@@ -146,11 +128,17 @@ class SceneParse150(PairDataset):
     """
 
     def __init__(self, root: str | Path, split: str, cache: str | Path | None = None):
-        root = Path(root)
-        archive = "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip"
         if split not in ("train", "val"):
             raise ValueError(f"there is no split {split!r}; choose train or val.")
-        folder = {"train": "training", "val": "validation"}[split]
-        lines = require(root / "objectInfo150.txt", f"unpack {archive}").read_text(encoding="utf-8").splitlines()
-        names = [line.split("\t")[-1].split(",")[0].strip() for line in lines[1:] if line.strip()]
-        super().__init__(root, split, root / "images" / folder, root / "annotations" / folder, ["-", *names], cache)
+        super().__init__(root, split, cache=cache)
+
+    def folders(self) -> tuple[Path, Path]:
+        """Locate the photographs and the label pictures."""
+        folder = {"train": "training", "val": "validation"}[self.split]
+        return self.root / "images" / folder, self.root / "annotations" / folder
+
+    def names(self) -> list[str]:
+        """Read the names of the labels 1 to 150; 0 does not count."""
+        archive = "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip"
+        lines = require(self.root / "objectInfo150.txt", f"unpack {archive}").read_text(encoding="utf-8").splitlines()
+        return ["-", *(line.split("\t")[-1].split(",")[0].strip() for line in lines[1:] if line.strip())]
