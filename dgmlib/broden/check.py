@@ -127,8 +127,8 @@ def check(
                     f"{SOURCES[name].misfit_hint}."
                 )
         for task in (task for task in TASKS if task in seen):
-            known = class_names(sources.vocabulary, task)
-            result.absent[task] = [name for name in known if name not in seen[task] | {"-", NO_PART}]
+            passed = seen[task] | {"-", NO_PART}
+            result.absent[task] = [name for name in class_names(sources.vocabulary, task) if name not in passed]
     if report is not None:
         table = pd.DataFrame(result.rows, columns=COLUMNS).astype({"record": "Int64"})
         with write_atomic(report) as temporary:

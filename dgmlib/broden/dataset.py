@@ -47,7 +47,6 @@ class BrodenPlus(Dataset):
             self.sources.open(SOURCES[name])
         for record in self.records:
             self.sources.check_index(record)
-        self._part_layers = PartLayers(self.vocabulary)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -68,7 +67,7 @@ class BrodenPlus(Dataset):
         record = self.records[index]
         labels = self.sources.maps(record) | self.sources.of(record).label(record)
         if "part" in labels:
-            labels["part"], labels["part_valid"] = self._part_layers.index(labels["object"], labels["part"])
+            labels["part"], labels["part_valid"] = part_layers(self.vocabulary, labels["object"], labels["part"])
         wanted = set(self.tasks)
         if "part" in wanted:
             wanted |= {"object", "part_valid"}  # the object map says which object a part index belongs to
@@ -76,32 +75,27 @@ class BrodenPlus(Dataset):
         return {"image": self.sources.image(record), "key": self.key(index), "source": record.source, **kept}
 
 
-class PartLayers:
-    """The part annotation of an image, object by object (unifiedparsing's rule of validity)."""
+def part_layers(vocabulary: Vocabulary, objects: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn part ids into positions within each pixel's object, by unifiedparsing's rule of validity.
 
-    def __init__(self, vocabulary: Vocabulary):
-        shape = (len(vocabulary.objects), len(vocabulary.parts))
-        self.objects = np.array(list(vocabulary.object_parts), dtype=np.int64)
-        self.position = np.zeros(shape, dtype=np.int64)  # (object, part) -> index in the object's list, else 0
-        self.allowed = np.zeros(shape, dtype=bool)
-        for thing, parts in vocabulary.object_parts.items():
-            self.position[thing, parts] = np.arange(len(parts))
-            self.allowed[thing, parts] = True
+    Args:
+        vocabulary: says which parts an object may have.
+        objects: (H, W) object ids.
+        parts: (H, W) part ids.
 
-    def index(self, objects: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Turn part ids into positions within each pixel's object.
-
-        Args:
-            objects: (H, W) object ids.
-            parts: (H, W) part ids.
-
-        Returns:
-            (H, W) int64 indices, and (number of objects with parts,) bool validity: at least two of the object's
-            listed ids are present, where id 0 also counts for the pixels outside the object.
-        """
-        pairs = objects * self.position.shape[1] + parts
-        counts = np.bincount(pairs.ravel(), minlength=self.position.size).reshape(self.position.shape)
-        present = counts > 0
-        present[:, 0] |= counts.sum(axis=1) < objects.size
-        valid = (present & self.allowed).sum(axis=1) >= 2
-        return self.position[objects, parts], valid[self.objects]
+    Returns:
+        (H, W) int64 indices, and (number of objects with parts,) bool validity: at least two of the object's listed ids
+        are present, where id 0 also counts for the pixels outside the object.
+    """
+    shape = len(vocabulary.objects), len(vocabulary.parts)
+    position = np.zeros(shape, dtype=np.int64)  # (object, part) -> index in the object's list, else 0
+    allowed = np.zeros(shape, dtype=bool)
+    for thing, listed in vocabulary.object_parts.items():
+        position[thing, listed] = np.arange(len(listed))
+        allowed[thing, listed] = True
+    pairs = objects * shape[1] + parts
+    counts = np.bincount(pairs.ravel(), minlength=position.size).reshape(shape)
+    present = counts > 0
+    present[:, 0] |= counts.sum(axis=1) < objects.size
+    valid = (present & allowed).sum(axis=1) >= 2
+    return position[objects, parts], valid[list(vocabulary.object_parts)]

@@ -119,12 +119,9 @@ class FolderDataset(Dataset):
 
 
 class SceneParse150(FolderDataset):
-    """ADE20K's benchmark split of 150 classes, as ``ADEChallengeData2016.zip`` unpacks (Table 2 of the paper).
+    """ADE20K's benchmark split of 150 classes (Table 2 of the paper), "train" or "val".
 
-    Args:
-        root: the folder ``ADEChallengeData2016``.
-        split: "train" or "val".
-        cache: where superpixel maps are kept, ``root`` by default.
+    ``root`` is the folder ``ADEChallengeData2016`` as its archive unpacks; samples are those of `FolderDataset`.
     """
 
     def __init__(self, root: str | Path, split: str, cache: str | Path | None = None):

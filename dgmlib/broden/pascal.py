@@ -7,7 +7,15 @@ import numpy as np
 
 from .ade20k import Ade20k
 from .assignment import LabelAssignment, translate
-from .files import BrodenError, MissingFileError, UnreadableFileError, WrongSizeError, largest_label, read_lines, read_mat
+from .files import (
+    BrodenError,
+    MissingFileError,
+    UnreadableFileError,
+    WrongSizeError,
+    largest_label,
+    read_lines,
+    read_mat,
+)
 from .records import all_records
 from .source import Record, Source
 

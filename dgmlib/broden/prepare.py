@@ -54,15 +54,10 @@ def prepare(
     sources with label maps: the maps in the vocabulary's ids, at the image's size, PASCAL-Part's masks merged.
     Originals are not touched. Run again, it makes only what is missing or whose original has changed.
 
-    Args:
-        root: the data folder, as for `BrodenPlus`.
-        workers: processes, -1 for one per core.
-        tasks: sources without any of these labels are left out.
-        cache: where ``prepared`` is made, ``root`` by default.
-        progress: False hides the bar; by default it shows in a terminal.
+    The arguments are those of `check`.
 
     Returns:
-        counts, and what could not be prepared; ``ok`` tells whether everything is ready.
+        counts, and what could not be prepared, to be printed; ``ok`` tells whether everything is ready.
 
     Raises:
         BrodenError: the vocabulary or the label assignment is missing or broken.
