@@ -4,10 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from broden_tree import (
-    assert_told,
-    write_tree,
-)
+from broden_tree import assert_told, write_tree
 
 from dgmlib.broden import BrodenError, BrodenPlus, read_vocabulary
 from dgmlib.broden.dataset import part_layers

@@ -6,16 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from broden_tree import (
-    ADE,
-    ADE_SHAPE,
-    SUBSTANCE,
-    encode,
-    photo,
-    picture,
-    record,
-    records,
-)
+from broden_tree import ADE, ADE_SHAPE, SUBSTANCE, encode, photo, picture, record, records
 
 from dgmlib.broden import BrodenPlus
 from dgmlib.broden.ade20k import Ade20k

@@ -15,12 +15,12 @@ import scipy.io
 
 from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, TrainBatches, read_vocabulary
 from dgmlib.broden.ade20k import Ade20k, read_index
-from dgmlib.broden.assignment import LabelAssignment
 from dgmlib.broden.files import image_shape
 from dgmlib.broden.pascal import Pascal, part_name
 from dgmlib.broden.prepare import prepare
 from dgmlib.broden.records import read_records
 from dgmlib.broden.sources import SOURCES, grouped
+from dgmlib.broden.vocabulary import LabelAssignment
 
 REAL = os.environ.get("DGM_REAL_DATA")
 pytestmark = pytest.mark.skipif(not REAL, reason="set DGM_REAL_DATA to the folder with Broden+'s official metadata")
@@ -151,10 +151,7 @@ def tree(tmp_path_factory):
         lines[-1]["nr_part"] = int(record.has_parts)
     for number, path in enumerate(sorted((SAMPLES / "pascal_part").glob("*.mat"))):
         shape = image_shape(path.with_suffix(".jpg"), "")
-        for folder, file in [
-            ("part/Annotations_Part", path),
-            ("VOC2010/JPEGImages", path.with_suffix(".jpg")),
-        ]:
+        for folder, file in [("part/Annotations_Part", path), ("VOC2010/JPEGImages", path.with_suffix(".jpg"))]:
             (root / "pascal" / folder).mkdir(parents=True, exist_ok=True)
             (root / "pascal" / folder / file.name).symlink_to(file)
         # PASCAL-Context's maps are not among the samples: stand-ins made of the objects of PASCAL-Part.

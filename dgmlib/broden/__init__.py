@@ -1,8 +1,7 @@
 """Broden+, the data of unified perceptual parsing: five tasks, and no image with every label.
 
 ==================  ====================================================================
-``vocabulary``      reads the classes of the five tasks and the object-part hierarchy
-``assignment``      what the raw labels of every source become
+``vocabulary``      the classes of the five tasks, and what the raw labels of every source become
 ``source``          what a source says of itself: `Source`, and its records
 ``ade20k`` ...      one class per source: `pascal`, `opensurfaces`, `dtd`
 ``sources``         their register, and the sources of one data folder behind one door

@@ -10,7 +10,7 @@ import pandas as pd
 import scipy.io
 from PIL import Image
 
-from dgmlib.pictures import orientation, to_rgb, upright
+from dgmlib.pictures import brief, orientation, to_rgb, upright
 
 META = "copy it from meta_file in https://github.com/CSAILVision/unifiedparsing"
 MAX_LABEL = 2**16 - 1  # label maps hold 16 bits
@@ -66,7 +66,7 @@ def read_csv(
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UnreadableFileError(f"{path} is not a readable csv table ({_brief(error)}); copy it again.") from error
+        raise UnreadableFileError(f"{path} is not a readable csv table ({brief(error)}); copy it again.") from error
     missing = [column for column in columns if column not in table]
     if missing:
         raise BrodenError(f"{path} lacks the column {missing[0]!r}; its header must be {','.join(columns)}.")
@@ -111,7 +111,7 @@ def read_mat(path: str | Path, variable: str, remedy: str) -> Any:
         content = scipy.io.loadmat(path, simplify_cells=True, variable_names=[variable])
     # scipy decodes the stream without guarding it: broken bytes surface as almost any exception.
     except Exception as error:
-        raise UnreadableFileError(f"{path} is not a readable .mat file ({_brief(error)}); {remedy}.") from error
+        raise UnreadableFileError(f"{path} is not a readable .mat file ({brief(error)}); {remedy}.") from error
     if variable not in content:
         raise UnreadableFileError(f"{path} has no variable {variable!r}; {remedy}.")
     return content[variable]
@@ -142,7 +142,7 @@ def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = No
     try:
         return to_rgb(chosen)
     except ValueError as error:
-        raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
+        raise UnreadableFileError(f"{path} cannot be decoded ({brief(error)}); {remedy}.") from error
 
 
 def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:
@@ -185,9 +185,4 @@ def _opened(path: str | Path, remedy: str) -> Iterator[Image.Image]:
         with Image.open(path) as image:
             yield image
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
-
-
-def _brief(error: Exception) -> str:
-    """First line of another library's message."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+        raise UnreadableFileError(f"{path} cannot be decoded ({brief(error)}); {remedy}.") from error

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .assignment import LabelAssignment, translate
 from .files import BrodenError, largest_label, read_csv, read_label_rgb
 from .source import Lists, Record, Source
+from .vocabulary import LabelAssignment, translate
 
 ARCHIVE = "http://labelmaterial.s3.amazonaws.com/release/opensurfaces-release-0.zip"
 

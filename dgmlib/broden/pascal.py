@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 
 from .ade20k import Ade20k
-from .assignment import LabelAssignment, translate
 from .files import (
     BrodenError,
     MissingFileError,
@@ -18,6 +17,7 @@ from .files import (
 )
 from .records import all_records
 from .source import Record, Source
+from .vocabulary import LabelAssignment, translate
 
 VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/VOCtrainval_03-May-2010.tar"
 PART = "http://www.stat.ucla.edu/~xianjie.chen/pascal_part_dataset/trainval.tar.gz"

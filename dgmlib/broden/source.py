@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from .assignment import LabelAssignment
 from .files import BrodenError
+from .vocabulary import LabelAssignment
 
 #: Tasks that are labelled pixel by pixel; the others are labelled image by image.
 MAP_TASKS = ("object", "part", "material")

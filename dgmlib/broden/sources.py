@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from .ade20k import Ade20k
-from .assignment import LabelAssignment
 from .dtd import Dtd
 from .files import BrodenError, NotResizedError, WrongSizeError, image_shape, read_photo
 from .opensurfaces import OpenSurfaces
 from .pascal import Pascal
 from .prepared import digest, read_maps, resized_shape, stamp
 from .source import Lists, Record, Source
-from .vocabulary import read_vocabulary
+from .vocabulary import LabelAssignment, read_vocabulary
 
 #: Every source by its name.
 SOURCES: dict[str, type[Source]] = {source.name: source for source in (Ade20k, Pascal, OpenSurfaces, Dtd)}
