@@ -48,8 +48,7 @@ def read_picture(picture: Picture) -> np.ndarray:
     except UnidentifiedImageError as error:
         raise ValueError(f"{picture} is no picture that Pillow can read; convert it to PNG or JPEG.") from error
     except Exception as error:  # broken bytes surface as almost any exception
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
-        raise ValueError(f"{picture} cannot be decoded ({reason}); restore the file.") from error
+        raise ValueError(f"{picture} cannot be decoded ({brief(error)}); restore the file.") from error
     try:
         return to_rgb(upright(image))
     except ValueError as error:
@@ -121,6 +120,11 @@ def upright(image: Image.Image) -> Image.Image:
     image.load()  # of a TIFF, Pillow turns the pixels itself, and takes the tag away
     turn = _TURNS.get(orientation(image))
     return image if turn is None else image.transpose(turn)
+
+
+def brief(error: Exception) -> str:
+    """Give the first line of another library's message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
 
 
 def find_pictures(folder: str | os.PathLike, outside: str | os.PathLike | None = None) -> list[Path]:

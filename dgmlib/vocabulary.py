@@ -34,16 +34,9 @@ class Vocabulary:
 
     def names(self, task: str) -> tuple[str, ...]:
         """Give the class names of a task, by id."""
-        names = {
-            "scene": self.scenes,
-            "object": self.objects,
-            "part": self.parts,
-            "material": self.materials,
-            "texture": self.textures,
-        }
-        if task not in names:
+        if task not in TASKS:
             raise ValueError(f"there is no task {task!r}; choose from {', '.join(TASKS)}.")
-        return names[task]
+        return getattr(self, f"{task}s")
 
     @cached_property
     def part_slices(self) -> dict[int, slice]:

@@ -152,18 +152,6 @@ def write_ade20k(root: Path) -> None:
 def write_pascal(root: Path) -> None:
     meta, folder = root / "meta_file" / "pascal", root / "pascal"
     write(meta / "context_labels.txt", "".join(f"{i}: {name}\n" for name, i in [("boat", 1), *CONTEXT.items()]))
-    table(
-        meta / "pascal_part_names.csv",
-        "object,key,comment",
-        [
-            ("car", "frontside", ""),
-            ("car", "wheel_1", "multiple wheels"),
-            ("car", "wheel_2", "multiple wheels"),
-            ("car", "window_1", ""),
-            ("person", "head", ""),
-            ("person", "llleg", "left lower leg"),
-        ],
-    )
     for seed, name in enumerate(["2008_000002", "2008_000009"]):
         shape = PASCAL_SHAPE
         photo(folder / "VOC2010" / "JPEGImages" / f"{name}.jpg", shape, 10 + seed)

@@ -4,13 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from broden_tree import (
-    assert_told,
-    write_tree,
-)
+from broden_tree import assert_told, write_tree
 
 from dgmlib.broden import BrodenError, BrodenPlus, read_vocabulary
-from dgmlib.broden.dataset import PartLayers
+from dgmlib.broden.dataset import part_layers
 
 
 def test_every_source_gives_its_own_labels(samples):
@@ -66,13 +63,12 @@ def literal_part_layers(vocabulary, objects, parts):
 
 def test_part_layers_follow_the_literal_rule(root):
     vocabulary = read_vocabulary(root / "meta_file" / "joint_dataset")
-    layers = PartLayers(vocabulary)
     rng = np.random.default_rng(0)
     covered = np.full((6, 7), 2)  # one object over the whole image, nothing but one part: one id, so not valid
     cases = [(covered, np.full((6, 7), 1)), (covered, rng.integers(1, 3, (6, 7))), (covered, np.full((6, 7), 4))]
     cases += [(rng.integers(0, 5, (6, 7)), rng.integers(0, 5, (6, 7))) for _ in range(20)]
     for objects, parts in cases:
-        index, valid = layers.index(objects, parts)
+        index, valid = part_layers(vocabulary, objects, parts)
         literal_index, literal_valid = literal_part_layers(vocabulary, objects, parts)
         assert valid.tolist() == literal_valid
         for thing, ok in zip(vocabulary.object_parts, valid, strict=True):

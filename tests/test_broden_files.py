@@ -62,7 +62,6 @@ def test_pictures_of_16_bits_per_channel(root):
         (f"{JOINT}/label_assignment.csv", "raw_label"),
         ("meta_file/opensurfaces/photos.csv", "photo_id"),
         ("meta_file/opensurfaces/label-substance-colors.csv", "red_color"),
-        ("meta_file/pascal/pascal_part_names.csv", "key"),
     ],
 )
 def test_metadata_without_a_column(root, path, column):

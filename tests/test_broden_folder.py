@@ -77,11 +77,7 @@ def test_folder_faults(tmp_path):
 def test_faulty_names(tmp_path, content, told):
     write_pairs(tmp_path, {"a": np.zeros((20, 24))})
     (tmp_path / "names.txt").write_bytes(b"road\r\ncar\r\n \r\n\r\n")
-    assert FolderDataset(tmp_path, "train").vocabulary.objects == (
-        "-",
-        "road",
-        "car",
-    )  # blank at the end is fine
+    assert FolderDataset(tmp_path, "train").vocabulary.objects == ("-", "road", "car")  # blank at the end is fine
     (tmp_path / "names.txt").write_bytes(content)
     with pytest.raises(BrodenError, match=told):
         FolderDataset(tmp_path, "train")

@@ -6,23 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from broden_tree import (
-    ADE,
-    ADE_SHAPE,
-    SUBSTANCE,
-    encode,
-    photo,
-    picture,
-    record,
-    records,
-)
+from broden_tree import ADE, ADE_SHAPE, PASCAL_SHAPE, SUBSTANCE, encode, photo, picture, record, records, turned
 
 from dgmlib.broden import BrodenPlus
 from dgmlib.broden.ade20k import Ade20k
 from dgmlib.broden.opensurfaces import OpenSurfaces
 from dgmlib.broden.pascal import Pascal
-from dgmlib.broden.prepare import prepare, resize_linear, resize_nearest
-from dgmlib.broden.prepared import resized_shape
+from dgmlib.broden.prepare import prepare
+from dgmlib.broden.prepared import resize_linear, resize_nearest, resized_shape
 
 SEG = "ade20k/ADE20K_2016_07_26/images/validation/m/misc/ADE_val_00000001"
 JOINT = "meta_file/joint_dataset"
@@ -176,3 +167,11 @@ def test_prepare_removes_what_an_interruption_left_half_written(root):
     left.write_bytes(b"half")
     prepare(root, workers=1, progress=False)
     assert not left.exists()
+
+
+def test_a_photograph_that_fits_its_record_only_as_stored_is_prepared(root):
+    upright = np.random.default_rng(0).integers(0, 256, (*PASCAL_SHAPE[::-1], 3), dtype=np.uint8)
+    turned(upright, 8, root / "turned.png")
+    (root / "turned.png").replace(root / "pascal/VOC2010/JPEGImages/2008_000002.jpg")
+    assert prepare(root, workers=1, progress=False).ok
+    assert BrodenPlus(root, "train", tasks=("part",))[2]["image"].shape[:2] == PASCAL_SHAPE

@@ -2,23 +2,25 @@
 
 import json
 import os
+import re
 from collections import Counter
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.io
 
 from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, TrainBatches, read_vocabulary
 from dgmlib.broden.ade20k import Ade20k, read_index
-from dgmlib.broden.assignment import LabelAssignment
 from dgmlib.broden.files import image_shape
-from dgmlib.broden.pascal import Pascal, read_part_names
+from dgmlib.broden.pascal import Pascal, part_name
 from dgmlib.broden.prepare import prepare
 from dgmlib.broden.records import read_records
 from dgmlib.broden.sources import SOURCES, grouped
+from dgmlib.broden.vocabulary import LabelAssignment
 
 REAL = os.environ.get("DGM_REAL_DATA")
 pytestmark = pytest.mark.skipif(not REAL, reason="set DGM_REAL_DATA to the folder with Broden+'s official metadata")
@@ -84,23 +86,44 @@ def test_label_assignment(assignment, vocabulary):
     assert vocabulary.objects[assignment.table("ade20k", "object", 3148)[2420]] == "sky"
 
 
-def test_raw_part_names_are_the_assignments(assignment):
+@pytest.fixture(scope="module")
+def part_names():
+    """PASCAL-Part's (object, short name) -> its name by unifiedparsing's rule: its comment without sides."""
+    removed = {"left", "right", "front", "back", "upper", "lower", "side"}
+    bare = {"roofside": "roof", **dict.fromkeys(("frontside", "backside", "leftside", "rightside"), "")}
+    bare |= dict.fromkeys(("leftmirror", "rightmirror"), "mirror") | dict.fromkeys(("fwheel", "bwheel"), "wheel")
+    bare |= dict.fromkeys(("lfho", "rfho", "lbho", "rbho"), "hoof")
+    names = {}
+    for row in pd.read_csv(META / "pascal" / "pascal_part_names.csv", keep_default_na=False).itertuples():
+        stem = re.sub(r"_\d+$", "", row.key)
+        name = row.comment if row.comment and not row.comment.startswith("multiple") else bare.get(stem, stem)
+        names[row.object, row.key] = " ".join(word for word in name.split() if word not in removed)
+    return names
+
+
+def test_part_names_are_those_of_the_literal_rule(part_names):
+    assert len(part_names) == 384
+    for (thing, key), name in part_names.items():
+        assert part_name(key) == name or (thing, name, part_name(key)) == ("bicycle", "handle bar", "handlebar")
+
+
+def test_raw_part_names_are_the_assignments(assignment, part_names):
     """The 44 raw names follow from PASCAL-Part's own list; their order in the csv is that of sorted keys by object."""
-    names = read_part_names(META / "pascal")
-    assert len(names) == 384
     raw = ["-"]
-    for thing in sorted({thing for thing, _ in names}):
+    for thing in sorted({thing for thing, _ in part_names}):
         if thing == "bottle":
             raw.append("silhouette")  # boat, before it, has nothing else
-        for key in sorted(key for other, key in names if other == thing):
-            if names[thing, key] not in raw:
-                raw.append(names[thing, key])
+        for key in sorted(key for other, key in part_names if other == thing):
+            if part_names[thing, key] not in raw:
+                raw.append(part_names[thing, key])
     assert len(raw) == 44
     rows = (META / "joint_dataset" / "label_assignment.csv").read_text().splitlines()
     listed = {int(row.split(",")[2]): row.split(",")[3] for row in rows if row.startswith("pascal,part,")}
     assert listed == {number: name for number, name in enumerate(raw) if number and name != "silhouette"}
     assert listed[20] == ""
-    assert set(names.values()) <= set(assignment.by_name("pascal", "part"))
+    known = assignment.by_name("pascal", "part")
+    assert set(part_names.values()) <= set(known)
+    assert known["handlebar"] == known["handle bar"]
 
 
 @pytest.fixture(scope="module")
@@ -128,10 +151,7 @@ def tree(tmp_path_factory):
         lines[-1]["nr_part"] = int(record.has_parts)
     for number, path in enumerate(sorted((SAMPLES / "pascal_part").glob("*.mat"))):
         shape = image_shape(path.with_suffix(".jpg"), "")
-        for folder, file in [
-            ("part/Annotations_Part", path),
-            ("VOC2010/JPEGImages", path.with_suffix(".jpg")),
-        ]:
+        for folder, file in [("part/Annotations_Part", path), ("VOC2010/JPEGImages", path.with_suffix(".jpg"))]:
             (root / "pascal" / folder).mkdir(parents=True, exist_ok=True)
             (root / "pascal" / folder / file.name).symlink_to(file)
         # PASCAL-Context's maps are not among the samples: stand-ins made of the objects of PASCAL-Part.
@@ -181,7 +201,7 @@ def test_object_maps_name_what_ade20k_names(tree, assignment):
     """Every object of the samples' own json carries the name its label picture's code stands for."""
     reader = Ade20k(tree, assignment)
     _, names = read_index(META / "ade20k" / "index_ade20k.mat")
-    assert len(reader) == 22210
+    assert len(reader.photos) == 22210
     checked = 0
     for path in sorted((SAMPLES / "ade20k").glob("*.json")):
         for thing in json.loads(path.read_text(encoding="latin-1"))["annotation"]["object"]:
@@ -191,7 +211,7 @@ def test_object_maps_name_what_ade20k_names(tree, assignment):
     assert checked > 100
 
 
-def test_part_masks_are_merged_as_the_literal_rule_says(tree, assignment, vocabulary):
+def test_part_masks_are_merged_as_the_literal_rule_says(tree, assignment, vocabulary, part_names):
     reader = Pascal(tree, assignment)
     empties = 0
     for path in sorted((SAMPLES / "pascal_part").glob("*.mat")):
@@ -201,7 +221,7 @@ def test_part_masks_are_merged_as_the_literal_rule_says(tree, assignment, vocabu
             thing = anno["objects"][0, i]
             for j in range(thing["parts"].shape[1]):
                 part = thing["parts"][0, j]
-                name = read_part_names(META / "pascal")[thing["class"][0], part["part_name"][0]]
+                name = part_names[thing["class"][0], part["part_name"][0]]
                 empties += name == ""
                 target = 0 if name == "" else vocabulary.parts.index(name.replace("handlebar", "handle bar"))
                 expected[part["mask"].astype(bool)] = target

@@ -1,13 +1,12 @@
 """Broden+, the data of unified perceptual parsing: five tasks, and no image with every label.
 
 ==================  ====================================================================
-``vocabulary``      reads the classes of the five tasks and the object-part hierarchy
-``assignment``      what the raw labels of every source become
+``vocabulary``      the classes of the five tasks, and what the raw labels of every source become
 ``source``          what a source says of itself: `Source`, and its records
 ``ade20k`` ...      one class per source: `pascal`, `opensurfaces`, `dtd`
 ``sources``         their register, and the sources of one data folder behind one door
 ``records``         the record lists, which define the splits
-``dataset``         `BrodenPlus`: records as samples;  ``parts``: their part labels
+``dataset``         `BrodenPlus`: records as samples
 ``folder``          plain image/label pairs;  ``mixture``: several such folders as one
 ``sampling``        what a training batch holds;  ``loading``: the batch itself
 ``workers``         records read in worker processes, with errors that name them

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .assignment import LabelAssignment, translate
 from .files import META, BrodenError, read_label_rgb, read_lines, read_mat, require
 from .source import Lists, Record, Source
+from .vocabulary import LabelAssignment, translate
 
 
 def decode_classes(rgb: np.ndarray) -> np.ndarray:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dgmlib.labels import NO_PART, class_names
 from dgmlib.paths import write_atomic
-from dgmlib.vocabulary import TASKS, Vocabulary
+from dgmlib.vocabulary import TASKS
 
 from .files import META, BrodenError, WrongSizeError
 from .records import all_records
@@ -24,7 +25,7 @@ SHOWN = 5  # messages printed per source and problem
 
 @dataclass
 class CheckResult:
-    """What `check` found.
+    """What `check` found; printed, a table, examples, and the places where missing pieces are published.
 
     Attributes:
         root: the folder checked.
@@ -54,12 +55,6 @@ class CheckResult:
         """Note a problem of ``count`` records, or of a single one and its file."""
         self.problems[source, error.problem] += count
         self.rows.append(dict(zip(COLUMNS, (source, record, file, error.problem, str(error)), strict=True)))
-
-    def write(self, path: str | Path) -> None:
-        """Write every problem into a csv table."""
-        table = pd.DataFrame(self.rows, columns=COLUMNS).astype({"record": "Int64"})
-        with write_atomic(path) as temporary:
-            table.to_csv(temporary, index=False)
 
     def __str__(self) -> str:
         lines = [f"{'source':<8} {'records':>8} {'found':>8}" + "".join(f" {problem:>12}" for problem in PROBLEMS)]
@@ -105,8 +100,7 @@ def check(
         report: a csv file for every problem, see `CheckResult.rows`.
 
     Returns:
-        the findings; printed, they are a table, examples, and the places where missing pieces are published.
-        ``ok`` tells whether training may start.
+        the findings, to be printed; ``ok`` tells whether training may start.
     """
     if sample is not None and sample < 1:
         raise ValueError(f"sample must be at least 1, not {sample}.")
@@ -117,9 +111,28 @@ def check(
         result.add("metadata", error)
     else:
         records = [record for source in labelled_for(tasks) for record in _open(sources, source, sample, result)]
-        _read_all(sources, records, workers, progress, result)
+        seen: dict[str, set[str]] = defaultdict(set)
+        misfits: Counter = Counter()
+        for record, outcome in map_records(_read, sources, records, workers, "check", progress):
+            if isinstance(outcome, BrodenError):
+                result.add(record.source, outcome, record=record.index, file=_file(sources, record, str(outcome)))
+                misfits[record.source] += type(outcome) is WrongSizeError  # and not one that `prepare` mends
+            else:
+                for task in SOURCES[record.source].tasks:
+                    seen[task].update(outcome.get(task, ()))
+        for name, count in misfits.items():
+            if SOURCES[name].misfit_hint and count > result.records[name] / 10:
+                result.hints.append(
+                    f"{count} of {result.records[name]} photographs of {name} have another size than their records: "
+                    f"{SOURCES[name].misfit_hint}."
+                )
+        for task in (task for task in TASKS if task in seen):
+            passed = seen[task] | {"-", NO_PART}
+            result.absent[task] = [name for name in class_names(sources.vocabulary, task) if name not in passed]
     if report is not None:
-        result.write(report)
+        table = pd.DataFrame(result.rows, columns=COLUMNS).astype({"record": "Int64"})
+        with write_atomic(report) as temporary:
+            table.to_csv(temporary, index=False)
     return result
 
 
@@ -145,52 +158,18 @@ def _open(sources: Sources, source: type[Source], sample: int | None, result: Ch
     return listed
 
 
-def _read_all(
-    sources: Sources, records: list[Record], workers: int, progress: bool | None, result: CheckResult
-) -> None:
-    """Read records of opened sources; note what is wrong, what that may mean, and which classes do not occur."""
-    seen: dict[str, set[int]] = defaultdict(set)
-    misfits: Counter = Counter()
-    for record, outcome in map_records(_read, sources, records, workers, "check", progress):
-        if isinstance(outcome, BrodenError):
-            result.add(record.source, outcome, record=record.index, file=_file(sources, record, str(outcome)))
-            misfits[record.source] += type(outcome) is WrongSizeError  # and not one that `prepare` mends
-        else:
-            for task in SOURCES[record.source].tasks:
-                seen[task].update(outcome.get(task, ()))
-    for name, count in misfits.items():
-        if SOURCES[name].misfit_hint and count > result.records[name] / 10:
-            result.hints.append(
-                f"{count} of {result.records[name]} photographs of {name} have another size than their records: "
-                f"{SOURCES[name].misfit_hint}."
-            )
-    for task in (task for task in TASKS if task in seen):
-        names = _classes(sources.vocabulary, task)
-        result.absent[task] = [name for label, name in names.items() if label not in seen[task]]
-
-
-def _read(sources: Sources, record: Record) -> dict[str, list[int]]:
-    """Read one record's labels as training does and see that its photograph is whole; give the labels that occur.
-
-    A part comes as its number within all pairs of an object and a part, for it counts on its own object only.
-    """
-    sources.check_image(record)
-    maps = sources.maps(record)
+def _read(sources: Sources, record: Record) -> dict[str, set[str]]:
+    """Read one record as training does; give the names of the classes that occur, as `class_names` has them."""
+    sources.image(record)
+    maps, words = sources.maps(record), sources.vocabulary
+    found = {task: np.flatnonzero(np.bincount(labels.ravel())) for task, labels in maps.items() if task != "part"}
+    found |= {task: [label] for task, label in sources.of(record).label(record).items() if label >= 0}
+    seen = {task: {words.names(task)[label] for label in labels} for task, labels in found.items()}
     if "part" in maps:
-        maps["part"] = maps["object"] * len(sources.vocabulary.parts) + maps["part"]
-    labels = {task: np.flatnonzero(np.bincount(m.ravel())).tolist() for task, m in maps.items()}
-    return labels | {task: [label] for task, label in sources.of(record).label(record).items() if label >= 0}
-
-
-def _classes(vocabulary: Vocabulary, task: str) -> dict[int, str]:
-    """Name the labels that `_read` may give."""
-    if task != "part":
-        return {label: name for label, name in enumerate(vocabulary.names(task)) if name != "-"}
-    return {
-        thing * len(vocabulary.parts) + part: f"{vocabulary.parts[part]} of {vocabulary.objects[thing]}"
-        for thing, parts in vocabulary.object_parts.items()
-        for part in parts[1:]
-    }
+        pairs = np.flatnonzero(np.bincount((maps["object"] * len(words.parts) + maps["part"]).ravel()))
+        things, parts = divmod(pairs, len(words.parts))
+        seen["part"] = {f"{words.objects[o]}: {words.parts[p]}" for o, p in zip(things, parts, strict=True)}
+    return seen
 
 
 def _file(sources: Sources, record: Record, message: str) -> str:

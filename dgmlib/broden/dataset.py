@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from torch.utils.data import Dataset
 
-from dgmlib.vocabulary import TASKS
+from dgmlib.vocabulary import TASKS, Vocabulary
 
 from .files import META, BrodenError
-from .parts import PartLayers
 from .records import read_records
 from .sources import SOURCES, Sources, grouped, labelled_for
 
@@ -47,7 +47,6 @@ class BrodenPlus(Dataset):
             self.sources.open(SOURCES[name])
         for record in self.records:
             self.sources.check_index(record)
-        self._part_layers = PartLayers(self.vocabulary)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -68,9 +67,35 @@ class BrodenPlus(Dataset):
         record = self.records[index]
         labels = self.sources.maps(record) | self.sources.of(record).label(record)
         if "part" in labels:
-            labels["part"], labels["part_valid"] = self._part_layers.index(labels["object"], labels["part"])
+            labels["part"], labels["part_valid"] = part_layers(self.vocabulary, labels["object"], labels["part"])
         wanted = set(self.tasks)
         if "part" in wanted:
             wanted |= {"object", "part_valid"}  # the object map says which object a part index belongs to
         kept = {task: label for task, label in labels.items() if task in wanted}
         return {"image": self.sources.image(record), "key": self.key(index), "source": record.source, **kept}
+
+
+def part_layers(vocabulary: Vocabulary, objects: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn part ids into positions within each pixel's object, by unifiedparsing's rule of validity.
+
+    Args:
+        vocabulary: says which parts an object may have.
+        objects: (H, W) object ids.
+        parts: (H, W) part ids.
+
+    Returns:
+        (H, W) int64 indices, and (number of objects with parts,) bool validity: at least two of the object's listed ids
+        are present, where id 0 also counts for the pixels outside the object.
+    """
+    shape = len(vocabulary.objects), len(vocabulary.parts)
+    position = np.zeros(shape, dtype=np.int64)  # (object, part) -> index in the object's list, else 0
+    allowed = np.zeros(shape, dtype=bool)
+    for thing, listed in vocabulary.object_parts.items():
+        position[thing, listed] = np.arange(len(listed))
+        allowed[thing, listed] = True
+    pairs = objects * shape[1] + parts
+    counts = np.bincount(pairs.ravel(), minlength=position.size).reshape(shape)
+    present = counts > 0
+    present[:, 0] |= counts.sum(axis=1) < objects.size
+    valid = (present & allowed).sum(axis=1) >= 2
+    return position[objects, parts], valid[list(vocabulary.object_parts)]

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from .assignment import LabelAssignment
 from .files import META, BrodenError, LabelRangeError, read_lines
 from .source import Lists, Record, Source
+from .vocabulary import LabelAssignment
 
 
 class Dtd(Source):

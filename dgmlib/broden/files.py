@@ -1,6 +1,5 @@
 """Reading single files of a data set, with errors that name the file and the remedy."""
 
-import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ import pandas as pd
 import scipy.io
 from PIL import Image
 
-from dgmlib.pictures import orientation, to_rgb, upright
+from dgmlib.pictures import brief, orientation, to_rgb, upright
 
 META = "copy it from meta_file in https://github.com/CSAILVision/unifiedparsing"
 MAX_LABEL = 2**16 - 1  # label maps hold 16 bits
@@ -59,13 +58,6 @@ def require(path: str | Path, remedy: str) -> Path:
     return path
 
 
-def inside(root: str | Path, relative: str) -> Path:
-    """Join ``relative`` to ``root``; raise BrodenError where it would leave that folder."""
-    if Path(relative).is_absolute() or ".." in Path(relative).parts:
-        raise BrodenError(f"the path {relative!r} leaves the data folder {root}; correct the list that names it.")
-    return Path(root) / relative
-
-
 def read_csv(
     path: str | Path, columns: tuple[str, ...], labels: tuple[str, ...] = (), remedy: str = META
 ) -> pd.DataFrame:
@@ -74,7 +66,7 @@ def read_csv(
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UnreadableFileError(f"{path} is not a readable csv table ({_brief(error)}); copy it again.") from error
+        raise UnreadableFileError(f"{path} is not a readable csv table ({brief(error)}); copy it again.") from error
     missing = [column for column in columns if column not in table]
     if missing:
         raise BrodenError(f"{path} lacks the column {missing[0]!r}; its header must be {','.join(columns)}.")
@@ -83,16 +75,18 @@ def read_csv(
     return table
 
 
-def whole_numbers(texts: Iterable[str], path: str | Path, most: int | None = MAX_LABEL) -> list[int]:
-    """Read whole numbers out of the metadata file ``path``: labels, which end at ``most``, or others without an end."""
+def whole_numbers(texts: Iterable[str], path: str | Path) -> list[int]:
+    """Read labels out of the metadata file ``path``."""
     numbers = []
     for text in texts:
         try:
             numbers.append(int(text))
         except ValueError as error:
             raise BrodenError(f"{path} has {text!r} where a whole number is expected; copy it again.") from error
-        if most is not None and numbers[-1] > most:
-            raise LabelRangeError(f"{path} has the label {text}, but label maps hold {most} at most; copy it again.")
+        if numbers[-1] > MAX_LABEL:
+            raise LabelRangeError(
+                f"{path} has the label {text}, but label maps hold {MAX_LABEL} at most; copy it again."
+            )
     return numbers
 
 
@@ -110,20 +104,6 @@ def read_lines(path: str | Path) -> list[str]:
     return [line.strip() for line in lines if line.strip()]
 
 
-def read_json_lines(path: str | Path) -> list[dict]:
-    """Read one JSON object per line."""
-    records = []
-    for number, line in enumerate(read_lines(path), start=1):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError:
-            record = None
-        if not isinstance(record, dict):
-            raise UnreadableFileError(f"{path}, line {number}, is not a JSON object; copy the list again.")
-        records.append(record)
-    return records
-
-
 def read_mat(path: str | Path, variable: str, remedy: str) -> Any:
     """Read one variable of a MATLAB file; structs come as dicts, arrays of structs as lists of dicts."""
     path = require(path, remedy)
@@ -131,7 +111,7 @@ def read_mat(path: str | Path, variable: str, remedy: str) -> Any:
         content = scipy.io.loadmat(path, simplify_cells=True, variable_names=[variable])
     # scipy decodes the stream without guarding it: broken bytes surface as almost any exception.
     except Exception as error:
-        raise UnreadableFileError(f"{path} is not a readable .mat file ({_brief(error)}); {remedy}.") from error
+        raise UnreadableFileError(f"{path} is not a readable .mat file ({brief(error)}); {remedy}.") from error
     if variable not in content:
         raise UnreadableFileError(f"{path} has no variable {variable!r}; {remedy}.")
     return content[variable]
@@ -162,12 +142,7 @@ def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = No
     try:
         return to_rgb(chosen)
     except ValueError as error:
-        raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
-
-
-def verify_photo(path: str | Path, remedy: str) -> None:
-    """Decode a photograph as far as it takes to see that it is whole: a JPEG at an eighth of its size."""
-    _decode(path, remedy, coarse=True, deep=True)
+        raise UnreadableFileError(f"{path} cannot be decoded ({brief(error)}); {remedy}.") from error
 
 
 def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:
@@ -193,13 +168,11 @@ def read_label_pair(path: str | Path, remedy: str) -> np.ndarray:
     return np.array(_decode(path, remedy)).view("<u2")
 
 
-def _decode(path: str | Path, remedy: str, coarse: bool = False, deep: bool = False) -> Image.Image:
+def _decode(path: str | Path, remedy: str, deep: bool = False) -> Image.Image:
     """Open an image and decode all of it, so that a truncated file is told here."""
     with _opened(path, remedy) as image:
         if not deep and any(";16" in str(tile[3]) for tile in image.tile):
             raise ValueError("16 bits per channel where 8 are expected")  # Pillow would keep half of each
-        if coarse:
-            image.draft("L", (image.width // 8, image.height // 8))
         image.load()
     return image
 
@@ -212,9 +185,4 @@ def _opened(path: str | Path, remedy: str) -> Iterator[Image.Image]:
         with Image.open(path) as image:
             yield image
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise UnreadableFileError(f"{path} cannot be decoded ({_brief(error)}); {remedy}.") from error
-
-
-def _brief(error: Exception) -> str:
-    """First line of another library's message."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".:")
+        raise UnreadableFileError(f"{path} cannot be decoded ({brief(error)}); {remedy}.") from error

@@ -9,6 +9,7 @@ from torch.utils.data import Dataset
 from dgmlib.pictures import SUFFIXES
 from dgmlib.vocabulary import Vocabulary
 
+from .dataset import part_layers
 from .files import (
     MAX_LABEL,
     BrodenError,
@@ -20,7 +21,6 @@ from .files import (
     read_photo,
     require,
 )
-from .parts import PartLayers
 from .source import Record
 
 IGNORED = 255  # a label value that never counts, by common convention
@@ -39,35 +39,36 @@ def vocabulary_of(names: Iterable[str]) -> Vocabulary:
     return Vocabulary(objects, parts, object_parts=object_parts)
 
 
-class PairDataset(Dataset):
-    """Photographs with one label picture each; samples as in `BrodenPlus`: "object", and "part" where names say so.
+class FolderDataset(Dataset):
+    """Any folder of image/label pairs: ``root/<split>/images``, ``root/<split>/labels`` and ``root/names.txt``.
 
-    Pictures from a phone are held upright as their EXIF tag asks, unless their labels lie on the picture as stored.
+    Label pictures have one value per pixel and are named like their photographs. Samples are those of `BrodenPlus`:
+    "object", and "part" where the names have parts. Pictures from a phone are held upright as their EXIF tag asks,
+    unless their labels lie on the picture as stored.
 
     Args:
         root: the data folder.
-        split: its name, for messages and keys.
-        images: folder of the photographs.
-        labels: folder of the label pictures (one value per pixel), named like their photographs.
-        names: name of every label value, by value: an object, a part as "object/part", or "-" for what does not count.
+        split: "train", "val", ...
+        names: name of every label value, by value: an object, a part as "object/part", or "-" for what does not count;
+            read from ``names.txt``, one per line, where not given. The value 255 never counts.
         cache: where superpixel maps are kept, ``root`` by default.
         vocabulary: classes that hold those of ``names``; by default these.
 
     Raises:
-        BrodenError: the folder is empty, a picture has no partner, or cannot be opened.
+        BrodenError: the folder is empty, a picture has no partner or cannot be opened, or ``vocabulary`` lacks a name.
     """
 
     def __init__(
         self,
-        root: Path,
+        root: str | Path,
         split: str,
-        images: Path,
-        labels: Path,
-        names: Sequence[str],
+        names: Sequence[str] | None = None,
         cache: str | Path | None = None,
         vocabulary: Vocabulary | None = None,
     ):
-        self.root, self.split, self.cache = root, split, Path(cache or root)
+        self.root, self.split, self.cache = Path(root), split, Path(cache or root)
+        images, labels = self.folders()
+        names = self.names() if names is None else names
         self.vocabulary = vocabulary or vocabulary_of(names)
         self.tasks = ("object", "part") if any("/" in name for name in names) else ("object",)
         self.lookup = np.full((2, MAX_LABEL + 1), -1)  # label value -> object id and part id; -1 is no known value
@@ -75,7 +76,6 @@ class PairDataset(Dataset):
         for value, name in enumerate(names):
             if name != "-":
                 self.lookup[:, value] = self._ids(name)
-        self._part_layers = PartLayers(self.vocabulary)
         self.images = sorted(path for path in images.glob("*") if path.suffix.lower() in SUFFIXES)
         if not self.images:
             raise BrodenError(f"{images} holds no image ({', '.join(SUFFIXES)}); put the {split} images there.")
@@ -89,6 +89,14 @@ class PairDataset(Dataset):
         self.labels = [named.get(path.stem, labels / f"{path.stem}.png") for path in self.images]
         shapes = [image_shape(path, "remove or restore it") for path in self.images]
         self.records = [Record("folder", index, *shape) for index, shape in enumerate(shapes)]
+
+    def folders(self) -> tuple[Path, Path]:
+        """Locate the photographs and the label pictures."""
+        return self.root / self.split / "images", self.root / self.split / "labels"
+
+    def names(self) -> list[str]:
+        """Read the names of all label values."""
+        return read_names(self.root)
 
     def _ids(self, name: str) -> tuple[int, int]:
         thing, _, part = name.partition("/")
@@ -128,67 +136,44 @@ class PairDataset(Dataset):
             )
         sample = {"image": image, "key": self.key(index), "source": "folder", "object": objects}
         if "part" in self.tasks:
-            sample["part"], sample["part_valid"] = self._part_layers.index(objects, parts)
+            sample["part"], sample["part_valid"] = part_layers(self.vocabulary, objects, parts)
         return sample
 
 
-class FolderDataset(PairDataset):
-    """Any folder of image/label pairs: ``root/<split>/images``, ``root/<split>/labels`` and ``root/names.txt``.
+class SceneParse150(FolderDataset):
+    """ADE20K's benchmark split of 150 classes (Table 2 of the paper), "train" or "val".
 
-    Args:
-        root: the data folder.
-        split: "train", "val", ...
-        names: name of every label value, by value, as for `PairDataset`; read from ``names.txt``, one per line, where
-            not given. The value 255 never counts.
-        cache: where superpixel maps are kept, ``root`` by default.
-        vocabulary: as for `PairDataset`.
+    ``root`` is the folder ``ADEChallengeData2016`` as its archive unpacks; samples are those of `FolderDataset`.
     """
 
-    def __init__(
-        self,
-        root: str | Path,
-        split: str,
-        names: Sequence[str] | None = None,
-        cache: str | Path | None = None,
-        vocabulary: Vocabulary | None = None,
-    ):
-        root = Path(root)
-        names = read_names(root) if names is None else names
-        super().__init__(root, split, root / split / "images", root / split / "labels", names, cache, vocabulary)
+    def __init__(self, root: str | Path, split: str, cache: str | Path | None = None):
+        if split not in ("train", "val"):
+            raise ValueError(f"there is no split {split!r}; choose train or val.")
+        super().__init__(root, split, cache=cache)
+
+    def folders(self) -> tuple[Path, Path]:
+        """Locate the photographs and the label pictures."""
+        folder = {"train": "training", "val": "validation"}[self.split]
+        return self.root / "images" / folder, self.root / "annotations" / folder
+
+    def names(self) -> list[str]:
+        """Read the names of the labels 1 to 150; 0 does not count."""
+        archive = "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip"
+        lines = require(self.root / "objectInfo150.txt", f"unpack {archive}").read_text(encoding="utf-8").splitlines()
+        return ["-", *(line.split("\t")[-1].split(",")[0].strip() for line in lines[1:] if line.strip())]
 
 
 def read_names(root: Path) -> list[str]:
     """Read a folder's names.txt, one name per line; a line's number is the label, so none of them may be blank."""
-    path = root / "names.txt"
-    require(path, "write one class name per line there, the first for label 0")
+    path = require(root / "names.txt", "write one class name per line there, the first for label 0")
     try:
         lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
     except UnicodeDecodeError as error:
         raise UnreadableFileError(f"{path} is not a text in UTF-8; save it in that encoding.") from error
     names = [line.strip() for line in lines]
     if "" in names:
+        blank = names.index("")
         raise BrodenError(
-            f"{path}, line {names.index('') + 1}, is blank; name the label {names.index('')} there, "
-            '"-" if it does not count.'
+            f'{path}, line {blank + 1}, is blank; name the label {blank} there, "-" if it does not count.'
         )
     return names
-
-
-class SceneParse150(PairDataset):
-    """ADE20K's benchmark split of 150 classes, as ``ADEChallengeData2016.zip`` unpacks (Table 2 of the paper).
-
-    Args:
-        root: the folder ``ADEChallengeData2016``.
-        split: "train" or "val".
-        cache: where superpixel maps are kept, ``root`` by default.
-    """
-
-    def __init__(self, root: str | Path, split: str, cache: str | Path | None = None):
-        root = Path(root)
-        archive = "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip"
-        if split not in ("train", "val"):
-            raise ValueError(f"there is no split {split!r}; choose train or val.")
-        folder = {"train": "training", "val": "validation"}[split]
-        lines = require(root / "objectInfo150.txt", f"unpack {archive}").read_text(encoding="utf-8").splitlines()
-        names = [line.split("\t")[-1].split(",")[0].strip() for line in lines[1:] if line.strip()]
-        super().__init__(root, split, root / "images" / folder, root / "annotations" / folder, ["-", *names], cache)

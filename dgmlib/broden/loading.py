@@ -171,24 +171,11 @@ def train_loader(
     rank: int = 0,
     world_size: int = 1,
 ) -> DataLoader:
-    """Load the batches of a training run.
+    """Load the batches of a training run, ``iterations - start`` of them, as `collate` describes them.
 
-    Args:
-        dataset: `BrodenPlus`, `FolderDataset` or `SceneParse150`.
-        tasks: whose labels to load.
-        batch_size: images per batch.
-        short_sides: short sides in pixels to choose from.
-        iterations: batches of the whole run.
-        seed: of all draws.
-        start: the batch to continue from.
-        max_regions: the most superpixels of one image; the maps are cached in ``dataset.cache``.
-        max_size: the longest side of a scaled image, in pixels.
-        workers: loader processes, 0 to load in this one. Batches do not depend on it.
-        rank: which of ``world_size`` training processes this is; each loads its share of every batch.
-        world_size: processes that train together.
-
-    Returns:
-        a loader of ``iterations - start`` batches as `collate` describes them.
+    What they hold is drawn by `TrainBatches`, which says what the other arguments mean. An image has at most
+    ``max_regions`` superpixels, whose maps are cached in ``dataset.cache``, and its longest side is scaled to at most
+    ``max_size`` pixels. ``workers`` processes load, 0 stands for this one; batches do not depend on it.
     """
     return ReportingLoader(
         _Samples(dataset, workers, tasks, RegionMaps(dataset.cache, max_regions), max_size),

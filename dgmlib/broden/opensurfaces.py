@@ -1,13 +1,12 @@
 """OpenSurfaces, release 0: materials."""
 
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from .assignment import LabelAssignment, translate
-from .files import BrodenError, largest_label, read_csv, read_label_rgb, whole_numbers
+from .files import BrodenError, largest_label, read_csv, read_label_rgb
 from .source import Lists, Record, Source
+from .vocabulary import LabelAssignment, translate
 
 ARCHIVE = "http://labelmaterial.s3.amazonaws.com/release/opensurfaces-release-0.zip"
 
@@ -31,11 +30,11 @@ class OpenSurfaces(Source):
         path = meta / "photos.csv"
         if not path.is_file() and (self.root / "photos.csv").is_file():
             path = self.root / "photos.csv"  # where the release script leaves it
-        ids = whole_numbers(read_csv(path, ("photo_id",), remedy=self.label_remedy)["photo_id"], path, most=None)
-        twice, times = max(Counter(ids).items(), key=lambda item: item[1], default=(0, 0))
-        if times > 1:
+        ids = read_csv(path, ("photo_id",), remedy=self.label_remedy)["photo_id"]
+        if ids.duplicated().any():
             raise BrodenError(
-                f"{path} lists photo_id {twice} twice, which shifts all that follow; {self.label_remedy}."
+                f"{path} lists photo_id {ids[ids.duplicated()].iloc[0]} twice, which shifts all that follow; "
+                f"{self.label_remedy}."
             )
         self.photos = [f"{number}.jpg" for number in ids]
         self.names_path = meta / "label-substance-colors.csv"

@@ -6,84 +6,56 @@ from pathlib import Path
 import numpy as np
 
 from .ade20k import Ade20k
-from .assignment import LabelAssignment, translate
 from .files import (
-    META,
     BrodenError,
     MissingFileError,
     UnreadableFileError,
     WrongSizeError,
     largest_label,
-    read_csv,
     read_lines,
     read_mat,
 )
 from .records import all_records
 from .source import Record, Source
+from .vocabulary import LabelAssignment, translate
 
 VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/VOCtrainval_03-May-2010.tar"
 PART = "http://www.stat.ucla.edu/~xianjie.chen/pascal_part_dataset/trainval.tar.gz"
 CONTEXT = "https://www.cs.stanford.edu/~roozbeh/pascal-context/trainval.tar.gz"
 
-# Broden+ does not tell left from right or upper from lower: "left front lower leg" is a leg.
-_REMOVED = {"left", "right", "front", "back", "upper", "lower", "side"}
-# Short names that PASCAL-Part leaves unexplained.
-_SHORT = {
-    **dict.fromkeys(("lfho", "rfho", "lbho", "rbho"), "hoof"),
-    **dict.fromkeys(("fwheel", "bwheel"), "wheel"),
-    **dict.fromkeys(("leftmirror", "rightmirror"), "mirror"),
-    **dict.fromkeys(("frontside", "backside", "leftside", "rightside"), ""),
-    "roofside": "roof",
+#: Broden+'s name of a part -> PASCAL-Part's short names of it: left and right, upper and lower are not told apart. The
+#: empty name is no part, but still covers its pixels. Short names that are not listed are names themselves ("wheel").
+SHORT_NAMES = {
+    "": "backside frontside leftside rightside",
+    "arm": "llarm luarm rlarm ruarm",
+    "chain wheel": "chainwheel",
+    "coach": "cbackside cfrontside cleftside crightside",
+    "coach roof": "croofside",
+    "ear": "lear rear",
+    "eye": "leye reye",
+    "eyebrow": "lebrow rebrow",
+    "foot": "lfoot rfoot",
+    "hand": "lhand rhand",
+    "head": "hbackside hfrontside hleftside hrightside",
+    "head roof": "hroofside",
+    "hoof": "lbho lfho rbho rfho",
+    "horn": "lhorn rhorn",
+    "leg": "lleg llleg luleg lbleg lblleg lbuleg lfleg lflleg lfuleg "
+    "rleg rlleg ruleg rbleg rblleg rbuleg rfleg rflleg rfuleg",
+    "license plate": "bliplate fliplate",
+    "mirror": "leftmirror rightmirror",
+    "paw": "lbpa lfpa rbpa rfpa",
+    "roof": "roofside",
+    "wheel": "bwheel fwheel",
+    "wing": "lwing rwing",
 }
+_NAMES = {key: name for name, keys in SHORT_NAMES.items() for key in keys.split()}
 
 
-def part_name(key: str, comment: str = "") -> str:
-    """Expand a short name of PASCAL-Part to the name Broden+ uses; ("lfuleg", "left front upper leg") -> "leg".
-
-    The name may come out empty (a car's "frontside"): it stands for no part, but still covers its pixels.
-    """
+def part_name(key: str) -> str:
+    """Give Broden+'s name of a short name of PASCAL-Part: "leg" for "lfuleg", "wheel" for "fwheel" and "wheel_2"."""
     stem = re.sub(r"_\d+$", "", key)
-    name = comment if comment and not comment.startswith("multiple") else stem
-    name = _SHORT.get(name, name)
-    return " ".join(word for word in name.split() if word not in _REMOVED)
-
-
-def read_part_names(meta: Path) -> dict[tuple[str, str], str]:
-    """Read PASCAL-Part's (object, short name) -> Broden+'s part name.
-
-    From ``pascal_part_names.csv`` (columns object, key, comment) or else from the official ``part2ind.m``.
-    """
-    table, function = meta / "pascal_part_names.csv", meta / "part2ind.m"
-    if table.is_file():
-        triples = read_csv(table, ("object", "key", "comment"))[["object", "key", "comment"]].itertuples(index=False)
-    else:
-        try:
-            triples = _parse_part2ind(read_lines(function))
-        except KeyError as error:
-            raise BrodenError(f"{function} copies parts of object {error}, which it never names; {META}.") from error
-    return {(name, key): part_name(key, comment) for name, key, comment in triples}
-
-
-def _parse_part2ind(lines: list[str]) -> list[tuple[str, str, str]]:
-    """Read the (object, short name, comment) triples out of PASCAL-Part's MATLAB function."""
-    entry = re.compile(r"\s*pimap\{(\d+)\}\((?:sprintf\()?'([^']+)'[^=]*=[^%]*%?[ \t]*([\w ]*)")
-    thing, copied, repeats = "", "", 1
-    things: dict[str, str] = {}  # the file's number of an object -> its name
-    parts: dict[tuple[str, str], str] = {}
-    for line in lines:
-        if found := re.match(r"% \[(\w+)\]", line):
-            thing = found[1]
-        elif found := re.match(r"for ii = 1:(\d+)", line):
-            repeats = int(found[1])
-        elif found := re.match(r"keySet = keys\(pimap\{(\d+)\}\)", line):
-            copied = things[found[1]]
-        elif re.match(r"pimap\{\d+\}\s*=\s*containers", line):  # "car has the same set of parts with bus"
-            parts |= {(thing, key): comment for (other, key), comment in parts.items() if other == copied}
-        elif found := entry.match(line):
-            things[found[1]] = thing
-            keys = [found[2].replace("%d", str(i)) for i in range(1, repeats + 1)] if "%d" in found[2] else [found[2]]
-            parts |= {(thing, key): found[3].strip() for key in keys}
-    return [(thing, key, comment) for (thing, key), comment in parts.items()]
+    return _NAMES.get(stem, stem)
 
 
 class Pascal(Source):
@@ -94,7 +66,6 @@ class Pascal(Source):
     lists = Ade20k.lists
     directory = "pascal"
     archives = (VOC, PART, CONTEXT)
-    metadata = ("pascal/pascal_part_names.csv", "pascal/part2ind.m")
 
     def __init__(self, root: Path, assignment: LabelAssignment):
         self.root, meta = root / self.directory, root / "meta_file"
@@ -113,9 +84,7 @@ class Pascal(Source):
                 f"{annotations} holds {len(self.photos)} .mat files where the lists count {listed}; "
                 f"restore exactly those of {PART}."
             )
-        # Names that the assignment does not list (silhouettes, the empty name) are no part.
-        known = assignment.by_name("pascal", "part")
-        self.parts = {pair: known.get(name, 0) for pair, name in read_part_names(meta / "pascal").items()}
+        self.parts = {**assignment.by_name("pascal", "part"), "": 0}
 
     def label_files(self, record: Record) -> list[Path]:
         """Locate the files of PASCAL-Context and PASCAL-Part."""
@@ -148,21 +117,20 @@ class Pascal(Source):
             if not all(isinstance(text, str) for *texts, _ in layers for text in texts):
                 raise TypeError("class or part_name is no text")
         except (KeyError, TypeError, IndexError) as error:
-            raise UnreadableFileError(
-                f"{path} lacks a field of PASCAL-Part ({error}); restore it from {PART}."
-            ) from error
+            raise UnreadableFileError(f"{path} lacks a field of PASCAL-Part ({error}); {remedy}.") from error
         merged = np.zeros(shape, dtype=np.int64)
-        for thing, part, mask in (layer for layer in layers if layer[1] != "silhouette"):
-            if (thing, part) not in self.parts:
+        for thing, key, mask in layers:
+            if key == "silhouette":
+                continue
+            if (part := self.parts.get(part_name(key))) is None:
                 raise BrodenError(
-                    f"{path} has the unknown part {part!r} of {thing!r}; add it to pascal_part_names.csv "
-                    f"or restore the file from {PART}."
+                    f"{path} has the unknown part {key!r} of {thing!r}; add it to label_assignment.csv, or {remedy}."
                 )
             if mask.shape != shape:
                 raise WrongSizeError(
                     f"{path} holds a part mask of {mask.shape} pixels but its image has {shape}; {remedy}."
                 )
-            merged[mask.astype(bool)] = self.parts[thing, part]
+            merged[mask.astype(bool)] = part
         return merged
 
 

@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-import torch
-import torch.nn.functional as F
 from PIL import Image
 
 from dgmlib.paths import write_atomic
 from dgmlib.vocabulary import TASKS
 
 from .files import BrodenError, WrongSizeError, image_shape, read_photo
-from .prepared import resized_shape, write_maps
+from .prepared import resize_linear, resize_nearest, resized_shape, write_maps
 from .records import all_records
 from .source import Record
 from .sources import Sources, labelled_for
@@ -40,8 +37,8 @@ class PrepareResult:
         return not self.failures
 
     def __str__(self) -> str:
-        lines = [f"{self.made} prepared, {self.kept} ready before, {len(self.failures)} failed"]
-        return "\n".join([*lines, *self.failures[:20]])
+        told = f"{self.made} prepared, {self.kept} ready before, {len(self.failures)} failed"
+        return "\n".join([told, *self.failures[:20]])
 
 
 def prepare(
@@ -57,21 +54,17 @@ def prepare(
     sources with label maps: the maps in the vocabulary's ids, at the image's size, PASCAL-Part's masks merged.
     Originals are not touched. Run again, it makes only what is missing or whose original has changed.
 
-    Args:
-        root: the data folder, as for `BrodenPlus`.
-        workers: processes, -1 for one per core.
-        tasks: sources without any of these labels are left out.
-        cache: where ``prepared`` is made, ``root`` by default.
-        progress: False hides the bar; by default it shows in a terminal.
+    The arguments are those of `check`.
 
     Returns:
-        counts, and what could not be prepared; ``ok`` tells whether everything is ready.
+        counts, and what could not be prepared, to be printed; ``ok`` tells whether everything is ready.
 
     Raises:
         BrodenError: the vocabulary or the label assignment is missing or broken.
     """
     sources = Sources(Path(root), cache)
-    sources.prepared.tidy()
+    for half_written in [*sources.prepared.rglob(".*.png"), *sources.prepared.rglob(".*.jpg")]:
+        half_written.unlink(missing_ok=True)
     result, records = PrepareResult(), []
     for source in (source for source in labelled_for(tasks) if source.map_tasks()):
         try:
@@ -95,45 +88,26 @@ def prepare_record(sources: Sources, record: Record) -> bool:
         BrodenError: a file is missing or broken, or the size rule does not lead to the record's size.
     """
     source = sources.of(record)
-    original, (photo, maps) = source.image(record), sources.copies(record)
-    native = image_shape(original, source.photo_remedy)
+    original, (photo, copy) = source.image(record), sources.copies(record)
+    native = image_shape(original, source.photo_remedy, record.shape)
     if record.shape != native and not (source.resized and record.shape == resized_shape(*native)):
         raise WrongSizeError(
             f"{original} has {native[0]} x {native[1]} pixels, which Broden+'s size rule does not bring to the "
             f"{record.height} x {record.width} of its record; {source.photo_remedy}."
         )
     make_photo = record.shape != native and not photo.is_file()
-    make_maps = bool(source.map_tasks()) and not maps.is_file()
+    make_maps = bool(source.map_tasks()) and not copy.is_file()
     if make_photo:
         pixels = resize_linear(read_photo(original, source.photo_remedy), record.shape)
         with write_atomic(photo) as temporary:
             Image.fromarray(pixels).save(temporary, quality=95)  # OpenCV's default, as in the original
     if make_maps:
-        write_maps(maps, _resized_maps(sources, record, native))
+        maps = source.maps(record)
+        for labels, path in zip(maps.values(), source.label_files(record), strict=False):
+            if labels.shape != native and not source.free_labels:
+                raise WrongSizeError(
+                    f"{path} has {labels.shape[0]} x {labels.shape[1]} pixels but its image {native[0]} x {native[1]}; "
+                    f"{source.label_remedy}."
+                )
+        write_maps(copy, {task: resize_nearest(labels, record.shape) for task, labels in maps.items()})
     return make_photo or make_maps
-
-
-def _resized_maps(sources: Sources, record: Record, native: tuple[int, int]) -> dict[str, np.ndarray]:
-    """Read a record's label maps at the image's native size and bring them to the record's."""
-    source = sources.of(record)
-    maps = source.maps(record)
-    for labels, path in zip(maps.values(), source.label_files(record), strict=False):
-        if labels.shape != native and not source.free_labels:
-            raise WrongSizeError(
-                f"{path} has {labels.shape[0]} x {labels.shape[1]} pixels but its image {native[0]} x {native[1]}; "
-                f"{source.label_remedy}."
-            )
-    return {task: resize_nearest(labels, record.shape) for task, labels in maps.items()}
-
-
-def resize_linear(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Resize (H, W, 3) uint8 bilinearly without smoothing, as OpenCV's INTER_LINEAR does."""
-    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()  # (1, 3, H, W)
-    resized = F.interpolate(pixels, size=shape, mode="bilinear", align_corners=False)
-    return resized[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
-
-
-def resize_nearest(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Resize (H, W) labels as OpenCV's INTER_NEAREST does, by the corners of pixels."""
-    rows, columns = (np.arange(new) * old // new for old, new in zip(labels.shape, shape, strict=True))
-    return labels[np.ix_(rows, columns)]

@@ -1,10 +1,15 @@
-"""What `dgmlib broden prepare` leaves on disk: resized copies, and label maps that load in milliseconds."""
+"""What `dgmlib broden prepare` leaves on disk: resized copies, and label maps that load in milliseconds.
+
+Originals stay untouched.
+"""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from dgmlib.paths import write_atomic
@@ -22,42 +27,28 @@ def resized_shape(height: int, width: int) -> tuple[int, int]:
     return tuple(round(side / short * SHORT_SIDE) for side in (height, width))
 
 
-class Prepared:
-    """The folder ``prepared``: copies of what is slow to read or has to be resized. Originals stay untouched.
-
-    Label maps depend on the metadata, so their folder carries its fingerprint; and every copy's name carries the size
-    and the time of the originals it was made from. What has changed is not found, and made again.
-
-    Args:
-        folder: where the copies are.
-        metadata: the files that decide what the label maps hold, whether they are there or not.
-    """
-
-    def __init__(self, folder: Path, metadata: Iterable[Path]):
-        digest = hashlib.blake2b(digest_size=4)
-        for path in metadata:
-            digest.update(path.read_bytes() if path.is_file() else b"-")
-        self._folder, self._maps = folder, folder / f"labels-{digest.hexdigest()}"
-
-    def tidy(self) -> None:
-        """Remove what an interrupted `prepare` left half-written."""
-        for path in [*self._folder.rglob(".*.png"), *self._folder.rglob(".*.jpg")]:
-            path.unlink(missing_ok=True)
-
-    def image(self, key: str, original: Path) -> Path:
-        """Locate the resized copy of an image."""
-        return self._folder / "images" / f"{key}-{_stamp([original])}.jpg"
-
-    def maps(self, key: str, originals: Sequence[Path]) -> Path:
-        """Locate the label maps of an image."""
-        return self._maps / f"{key}-{_stamp(originals)}.png"
+def digest(content: bytes) -> str:
+    """Digest what prepared copies were made from, to eight hexadecimal digits."""
+    return hashlib.blake2b(content, digest_size=4).hexdigest()
 
 
-def _stamp(originals: Sequence[Path]) -> str:
-    """A short digest of the sizes and times of files, as far as they exist."""
+def stamp(originals: Sequence[Path]) -> str:
+    """Digest the sizes and times of files, as far as they exist."""
     stats = [path.stat() if path.is_file() else None for path in originals]
-    facts = [stat and (stat.st_size, stat.st_mtime_ns) for stat in stats]
-    return hashlib.blake2b(repr(facts).encode(), digest_size=4).hexdigest()
+    return digest(repr([stat and (stat.st_size, stat.st_mtime_ns) for stat in stats]).encode())
+
+
+def resize_linear(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W, 3) uint8 bilinearly without smoothing, as OpenCV's INTER_LINEAR does."""
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()  # (1, 3, H, W)
+    resized = F.interpolate(pixels, size=shape, mode="bilinear", align_corners=False)
+    return resized[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
+
+
+def resize_nearest(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W) labels as OpenCV's INTER_NEAREST does, by the corners of pixels."""
+    rows, columns = (np.arange(new) * old // new for old, new in zip(labels.shape, shape, strict=True))
+    return labels[np.ix_(rows, columns)]
 
 
 def write_maps(path: Path, maps: dict[str, np.ndarray]) -> None:

@@ -5,10 +5,11 @@ number of workers, and an interrupted run continues exactly where it stood.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from torch.utils.data import Sampler
+from torch.utils.data import Dataset, Sampler
 
 
 class Draw(NamedTuple):
@@ -19,6 +20,7 @@ class Draw(NamedTuple):
     flip: bool
 
 
+@dataclass(eq=False)
 class TrainBatches(Sampler[list[Draw]]):
     """The batches of a training run; batch t is a pure function of the seed and t.
 
@@ -37,29 +39,25 @@ class TrainBatches(Sampler[list[Draw]]):
         world_size: processes that train together.
     """
 
-    def __init__(
-        self,
-        dataset,
-        tasks: Sequence[str],
-        batch_size: int,
-        short_sides: Sequence[int],
-        iterations: int,
-        seed: int,
-        start: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
-    ):
-        if batch_size % world_size:
-            raise ValueError(f"batch_size {batch_size} cannot be shared evenly by {world_size} processes.")
-        if batch_size < 1 or not short_sides or min(short_sides) < 1:
+    dataset: Dataset
+    tasks: Sequence[str]
+    batch_size: int
+    short_sides: Sequence[int]
+    iterations: int
+    seed: int
+    start: int = 0
+    rank: int = 0
+    world_size: int = 1
+
+    def __post_init__(self):
+        if self.batch_size % self.world_size:
+            raise ValueError(f"batch_size {self.batch_size} cannot be shared evenly by {self.world_size} processes.")
+        if self.batch_size < 1 or not self.short_sides or min(self.short_sides) < 1:
             raise ValueError("batch_size and every short side must be at least 1.")
-        self.groups = [np.array(indices) for indices in dataset.groups(tasks)]
+        self.groups = [np.array(indices) for indices in self.dataset.groups(self.tasks)]
         if not self.groups:
-            raise ValueError(f"no record of the dataset is labelled for {', '.join(tasks)}; choose other tasks.")
-        self.portrait = np.array([record.height > record.width for record in dataset.records])
-        self.batch_size, self.short_sides = batch_size, tuple(short_sides)
-        self.iterations, self.seed, self.start = iterations, seed, start
-        self.rank, self.world_size = rank, world_size
+            raise ValueError(f"no record of the dataset is labelled for {', '.join(self.tasks)}; choose other tasks.")
+        self.portrait = np.array([record.height > record.width for record in self.dataset.records])
 
     def __len__(self) -> int:
         return max(self.iterations - self.start, 0)

@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from .assignment import LabelAssignment
-from .files import inside
+from .files import BrodenError
+from .vocabulary import LabelAssignment
 
 #: Tasks that are labelled pixel by pixel; the others are labelled image by image.
 MAP_TASKS = ("object", "part", "material")
@@ -59,8 +59,6 @@ class Source(Protocol):
         lists: the record lists it stands in. Sources that share lists also share training batches.
         directory: its folder below the data folder.
         archives: where it is published, the photographs first and the label files last.
-        label_remedy: what to do about a broken label file.
-        metadata: files below ``meta_file``, beside label_assignment.csv, that decide what its label maps hold.
         resized: whether Broden+'s size rule applies to its images, see `prepared.resized_shape`.
         free_labels: whether its label maps are rendered at a size of their own and take that of their photographs.
         misfit_hint: what it may mean that many photographs have another size than their records.
@@ -73,7 +71,6 @@ class Source(Protocol):
     lists: Lists
     directory: str
     archives: tuple[str, ...]
-    metadata: tuple[str, ...] = ()
     resized = False
     free_labels = False
     misfit_hint = ""
@@ -81,9 +78,6 @@ class Source(Protocol):
     photos: Sequence[str]
 
     def __init__(self, root: Path, assignment: LabelAssignment): ...
-
-    def __len__(self) -> int:
-        return len(self.photos)
 
     @classmethod
     def map_tasks(cls) -> tuple[str, ...]:
@@ -106,7 +100,12 @@ class Source(Protocol):
 
     def image(self, record: Record) -> Path:
         """Locate the photograph."""
-        return inside(self.folder, self.photos[record.index])
+        photo = self.photos[record.index]
+        if Path(photo).is_absolute() or ".." in Path(photo).parts:
+            raise BrodenError(
+                f"the path {photo!r} leaves the data folder {self.folder}; correct the list that names it."
+            )
+        return self.folder / photo
 
     def label_files(self, record: Record) -> list[Path]:
         """Locate the label files, in the order of their tasks; none by default."""

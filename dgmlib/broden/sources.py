@@ -6,14 +6,13 @@ from pathlib import Path
 import numpy as np
 
 from .ade20k import Ade20k
-from .assignment import LabelAssignment
 from .dtd import Dtd
-from .files import BrodenError, NotResizedError, WrongSizeError, image_shape, read_photo, verify_photo
+from .files import BrodenError, NotResizedError, WrongSizeError, image_shape, read_photo
 from .opensurfaces import OpenSurfaces
 from .pascal import Pascal
-from .prepared import Prepared, read_maps, resized_shape
+from .prepared import digest, read_maps, resized_shape, stamp
 from .source import Lists, Record, Source
-from .vocabulary import read_vocabulary
+from .vocabulary import LabelAssignment, read_vocabulary
 
 #: Every source by its name.
 SOURCES: dict[str, type[Source]] = {source.name: source for source in (Ade20k, Pascal, OpenSurfaces, Dtd)}
@@ -51,8 +50,9 @@ class Sources:
         joint = self.meta / "joint_dataset"
         self.vocabulary = read_vocabulary(joint)
         self._assignment = LabelAssignment(joint / "label_assignment.csv", self.vocabulary)
-        decisive = [self.meta / name for source in SOURCES.values() for name in source.metadata]
-        self.prepared = Prepared(Path(cache or root) / "prepared", [self._assignment.path, *decisive])
+        self.prepared = Path(cache or root) / "prepared"
+        # What prepared label maps hold depends on the assignment.
+        self._prepared_maps = self.prepared / f"labels-{digest(self._assignment.path.read_bytes())}"
         self._opened: dict[str, Source] = {}
 
     def open(self, source: type[Source]) -> None:
@@ -66,10 +66,11 @@ class Sources:
     def check_index(self, record: Record) -> None:
         """Raise BrodenError where a record points past the end of its source's list."""
         source = self.of(record)
-        if record.index >= len(source):
+        if record.index >= len(source.photos):
             raise BrodenError(
-                f"a record list refers to entry {record.index} of {record.source}, which has only {len(source)} "
-                f"entries; restore the missing files from {' and '.join(source.archives)}, or the official list."
+                f"a record list refers to entry {record.index} of {record.source}, which has only "
+                f"{len(source.photos)} entries; restore the missing files from {' and '.join(source.archives)}, or the "
+                "official list."
             )
 
     def image(self, record: Record) -> np.ndarray:
@@ -78,12 +79,6 @@ class Sources:
         image = read_photo(path, remedy, record.shape)
         self._check_size(image.shape[:2], record, path, remedy)
         return image
-
-    def check_image(self, record: Record) -> None:
-        """Raise what `image` would raise, in half the time."""
-        path, remedy = self._photo(record), self.of(record).photo_remedy
-        verify_photo(path, remedy)
-        self._check_size(image_shape(path, remedy, record.shape), record, path, remedy)
 
     def maps(self, record: Record) -> dict[str, np.ndarray]:
         """Read the label maps, (H, W) int64 ids of the vocabulary each: the prepared ones where there are any."""
@@ -96,9 +91,13 @@ class Sources:
         return maps
 
     def copies(self, record: Record) -> tuple[Path, Path]:
-        """Locate the prepared copies of the photograph and of the label maps, whether they are there or not."""
-        source, key = self.of(record), self.of(record).key(record)
-        return self.prepared.image(key, source.image(record)), self.prepared.maps(key, source.label_files(record))
+        """Locate the prepared copies of the photograph and of the label maps, whether they are there or not.
+
+        Their names carry a stamp of the originals they were made from: what has changed is not found, and made again.
+        """
+        source = self.of(record)
+        key, photo, labels = source.key(record), stamp([source.image(record)]), stamp(source.label_files(record))
+        return self.prepared / "images" / f"{key}-{photo}.jpg", self._prepared_maps / f"{key}-{labels}.png"
 
     def _photo(self, record: Record) -> Path:
         """Locate the photograph, or its resized copy where there is one."""
