@@ -17,7 +17,7 @@ from dgmlib import presets
 from dgmlib.data import open_data
 from dgmlib.experiments import Cell
 from dgmlib.labels import class_names, part_ids
-from dgmlib.measure.provenance import provenance
+from dgmlib.measure.study import provenance
 from dgmlib.paths import RUNS, write_atomic
 from dgmlib.predictor import Predictor
 from dgmlib.superpixels import RegionMaps
