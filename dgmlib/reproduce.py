@@ -1,15 +1,14 @@
 """Regenerate tables, figures and executed notebooks; continue what was interrupted, skip what is done.
 
 Every notebook has one cell tagged ``parameters`` whose values are small ("smoke") and whose results go to a temporary
-folder. `reproduce` executes them through papermill with a profile's values; so does papermill's own command line.
-Either way `begin`, the call below the parameters, refuses a parameter that the notebook does not have.
+folder. `reproduce` executes them through papermill with a profile's values; papermill's own command line does, too.
 """
 
 import hashlib
 import json
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
@@ -34,14 +33,7 @@ class NotebookError(ValueError):
 
 @dataclass(frozen=True)
 class Session:
-    """Where a notebook reads and writes.
-
-    Attributes:
-        preset: the profile's preset.
-        runs: trained models.
-        results: tables.
-        figures: pictures.
-    """
+    """A notebook's preset, and the folders of its trained models, tables and pictures."""
 
     preset: presets.Preset
     runs: Path
@@ -52,17 +44,17 @@ class Session:
 def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
     """Check a notebook's parameters and choose its folders; to be called as ``begin("05_...", globals())``.
 
-    Args:
-        notebook: the notebook's name.
-        namespace: the notebook's variables, among them ``profile`` and perhaps ``out``, the folder for its results.
-            Where that is empty, profile "smoke" writes to a temporary folder and every other one to the project's.
+    Where ``out``, the folder for its results, is not given or empty, profile "smoke" writes to a temporary folder and
+    every other one to the project's.
 
     Raises:
         ValueError: for a variable that is none of the notebook's parameters (papermill only warns), or no preset.
     """
     given = {k for k, v in namespace.items() if isinstance(v, bool | int | float | str | list | dict)}
-    given = {name for name in given if not name.startswith("_") and name not in ("In", "Out")}
-    check_parameters(notebook, given)
+    known = _parameters(notebook)
+    unknown = sorted(name for name in given - set(known) if not name.startswith("_") and name not in ("In", "Out"))
+    if unknown:
+        raise ValueError(f"{notebook} has no parameter {', '.join(unknown)}; it takes {', '.join(known)}.")
     preset = presets.get(namespace["profile"])
     if namespace.get("out"):
         root = Path(namespace["out"]).expanduser().resolve()
@@ -71,17 +63,8 @@ def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
     return Session(preset, *(root / folder.name for folder in (paths.RUNS, paths.RESULTS, paths.FIGURES)))
 
 
-def check_parameters(notebook: str, given: Sequence[str] | set[str]) -> None:
-    """Raise a ValueError if a name is not among the parameters of a notebook."""
-    known = papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{notebook}.ipynb"))
-    unknown = sorted(set(given) - set(known))
-    if unknown:
-        raise ValueError(f"{notebook} has no parameter {', '.join(unknown)}; it takes {', '.join(known)}.")
-
-
-def notebooks() -> list[str]:
-    """Names of all notebooks, in reading order."""
-    return sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+def _parameters(notebook: str) -> dict:
+    return papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{notebook}.ipynb"))
 
 
 def reproduce(
@@ -94,9 +77,7 @@ def reproduce(
     checkpoints: bool = False,
     only: tuple[str, ...] = (),
 ) -> None:
-    """Regenerate the tables, the figures and the executed notebooks.
-
-    Finished runs and notebooks are kept; interrupt it whenever you like and start it again.
+    """Regenerate the tables, the figures and the executed notebooks; interrupted, the same command continues.
 
     Args:
         profile: "mini" (Broden-mini, minutes), "paper" (Broden+, GPUs) or "smoke" (seconds, meaningless numbers).
@@ -112,11 +93,11 @@ def reproduce(
     """
     began = perf_counter()
     preset, objects = presets.with_weights(presets.get(profile), pretrained), presets.get(f"{profile}-objects")
-    unknown = set(only) - set(notebooks())
-    if unknown:
-        raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
+    notebooks = sorted(path.stem for path in paths.NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    if unknown := sorted(set(only) - set(notebooks)):
+        raise ValueError(f"there is no notebook {', '.join(unknown)}; choose from {', '.join(notebooks)}.")
     _say(began, f"data: {preset.data}")
-    chosen = only or tuple(notebooks())
+    chosen = only or notebooks
     root = data_root(preset, data, workers)
     if not preset.mini and ade20k is None and "06_table2_backbones" in chosen:
         raise ValueError(f"Table 2 of profile {profile!r} runs on {objects.data}: pass its folder as ade20k.")
@@ -136,40 +117,29 @@ def reproduce(
         tables.table3(results)
     if checkpoints:
         _say(began, "training the DGM that the notebooks show")
-        _renew_checkpoint(preset, root, runs, results)
+        iterations = SHOWN_ITERATIONS if preset.name == "mini" else preset.training.iterations
+        longer = replace(preset, training=replace(preset.training, iterations=iterations))
+        cell = Cell(longer, "DGM", "O+P+S+M+T", 0, root, runs)
+        cell.train()
+        network = cell.model()
+        facts = network.recipe["facts"] | {"setting": cell.setting}
+        # In half precision it is small enough to travel with the project.
+        save_model(network, results / "checkpoints" / f"{preset.name}-dgm", torch.float16, **facts)
     for name in chosen:
-        values = {"profile": profile, "seeds": seeds, "data": str(root), "workers": workers, "out": str(out)}
-        if name == "06_table2_backbones":
-            values["data"] = str(scenes)
-        known = papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{name}.ipynb"))
+        given = str(scenes if name == "06_table2_backbones" else root)
+        values = {"profile": profile, "seeds": seeds, "data": given, "workers": workers, "out": str(out)}
+        known = _parameters(name)
         execute(name, {key: value for key, value in values.items() if key in known}, out, began)
     if out == paths.ROOT and not only:
         tables.refresh_readme()
     _say(began, f"done: results/ (tables, executed notebooks) and figures/ in {out}")
 
 
-def _renew_checkpoint(preset: presets.Preset, root: Path, runs: Path, results: Path) -> None:
-    """Train the model for ``results/checkpoints``; in half precision it is small enough to travel with the project."""
-    iterations = SHOWN_ITERATIONS if preset.name == "mini" else preset.training.iterations
-    longer = replace(preset, training=replace(preset.training, iterations=iterations))
-    cell = Cell(longer, "DGM", "O+P+S+M+T", 0, root, runs)
-    cell.train()
-    network = cell.model()
-    facts = network.recipe["facts"] | {"setting": cell.setting}
-    save_model(network, results / "checkpoints" / f"{preset.name}-dgm", torch.float16, **facts)
-
-
 def execute(name: str, parameters: dict, out: Path, began: float) -> None:
-    """Execute a notebook into results/notebooks, unless the copy there came from the same inputs.
+    """Execute a notebook into ``out``/results/notebooks, unless the copy there came from the same inputs.
 
     Its inputs are its source, its parameters, the files of results/ and figures/ whose names it quotes, and the version
-    of dgmlib. Delete the copy to have it made anew.
-
-    Args:
-        name: the notebook's name.
-        parameters: what to fill in.
-        out: folder of results/ and figures/.
-        began: when the driver began, for the time that is printed.
+    of dgmlib. Delete the copy to have it made anew. The time printed is since ``began``.
 
     Raises:
         NotebookError: if a cell fails; the last good copy stays.

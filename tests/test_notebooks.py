@@ -74,10 +74,11 @@ def test_begin_is_called_with_the_notebook_s_name_before_anything_else(name, cel
         assert all(isinstance(statement, ast.Import | ast.ImportFrom) for statement in ast.parse(plain(cell)).body)
 
 
-def test_papermill_knows_the_parameters(name):
-    reproduce.check_parameters(name, {"profile", "out"})
+def test_papermill_knows_the_parameters(name, tmp_path):
+    values = {"profile": "smoke", "out": str(tmp_path)}
+    assert reproduce.begin(name, values).results == tmp_path / "results"
     with pytest.raises(ValueError, match="has no parameter profil;"):
-        reproduce.check_parameters(name, {"profil"})
+        reproduce.begin(name, values | {"profil": "mini"})
 
 
 def test_cells_are_short_and_define_nothing(cells):

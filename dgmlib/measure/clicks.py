@@ -9,7 +9,7 @@ training split, by the mean IoU over all numbers of clicks. Every click climbs t
 does and those that correct it stay at level 1.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -23,7 +23,6 @@ from torch.utils.data import Dataset
 
 from dgmlib.explain.clicks import ClickSession
 from dgmlib.measure.study import Study, markdown, untrained
-from dgmlib.parsing import PerceptualParser
 from dgmlib.predictor import Predictor
 from dgmlib.superpixels.partition import lab_image
 
@@ -116,38 +115,38 @@ class ColourFlood:
         return self.strongest[True] > self.strongest[False]
 
 
-def compare(
-    model: PerceptualParser, sets: Mapping[str, tuple[Dataset, Dataset]], study: Study, training_images: int = 20
-) -> pd.DataFrame:
-    """Measure the IoU after 1, 2, 3 and 5 simulated clicks per object, with a model and with random weights beside it.
+def measure(study: Study = Study(images=40), training_images: int = 20) -> str:
+    """Measure click propagation and add it to ``clicks.{csv,json,md}``; rows of the same data and model are replaced.
+
+    The same network with random weights is measured beside the model. A row of the table is a data set, method, level
+    and number of `CLICKS`: "setting" (the threshold or tolerance chosen), "IoU" averaged over objects, "error", the
+    standard error of that mean, "objects" and "images". `BOUND` is the `best_choice` of superpixels, whatever the
+    clicks.
 
     Args:
-        model: with a Deep Grouping Model.
-        sets: name of the data -> (training split, validation split), e.g. of `BrodenPlus` or `FolderDataset`.
-        study: how many validation images, and how large.
-        training_images: how many of every training split, to choose settings on.
-
-    Returns:
-        one row per data, method, level and number of `CLICKS`: "setting" (the threshold or tolerance chosen), "IoU"
-        averaged over objects, "error", the standard error of that mean, "objects" and "images". `BOUND` is the
-        `best_choice` of superpixels, whatever the clicks.
+        study: what to measure on what.
+        training_images: of every training split, to choose thresholds on.
 
     Raises:
         ValueError: for a model without Deep Grouping Model, or a split without objects that are large enough.
     """
+    model = study.load()
     if model.dgm is None:
-        raise ValueError('the model has no Deep Grouping Model; measure one with dgm="full" or "no_top_down".')
+        raise ValueError(f'{study.model} has no Deep Grouping Model; measure one with dgm="full" or "no_top_down".')
     models, levels = {DGM: model, UNTRAINED: untrained(model)}, range(2, len(model.dgm.in_channels) + 1)
     climbing = product((DGM, CORRECTED, UNTRAINED), levels, THRESHOLDS)
     candidates = [(SUPERPIXEL, 1, np.nan), *climbing, *product((FLOOD,), (0,), TOLERANCES)]
-    tables = []
-    for name, (train, val) in sets.items():
-        tried = _scores(models, candidates, replace(study, images=training_images), f"{name}, choosing", train)
-        scores = _scores(models, [*choose(tried), (BOUND, 1, np.nan)], study, name, val)
+    train, val = (study.sets(split, ("object",)) for split in ("train", "val"))
+    choosing, tables = replace(study, images=training_images), []
+    for name in val:
+        tried = _scores(models, candidates, choosing, f"{name}, choosing", train[name])
+        scores = _scores(models, [*choose(tried), (BOUND, 1, np.nan)], study, name, val[name])
         groups = scores.groupby(["data", "method", "level", "setting", "clicks"], sort=False, dropna=False)["IoU"]
         table = groups.agg(IoU="mean", error="sem", objects="size").reset_index()
         tables.append(table.assign(images=scores["image"].nunique()))
-    return pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
+    table.insert(1, "model", study.model.name)
+    return study.publish("clicks", table, render, training_images=training_images, smallest_object=SMALLEST)
 
 
 def choose(tried: pd.DataFrame) -> list[Setting]:
@@ -186,19 +185,6 @@ def _clicker(session: ClickSession, method: str, level: int, threshold: float) -
     session.threshold = THRESHOLDS[0] if method == SUPERPIXEL else threshold  # the weights of one are 0 and 1
     then = 1 if method == CORRECTED else level
     return lambda x, y, positive: session.click(x, y, positive, then if session.clicks else level)
-
-
-def measure(study: Study = Study(images=40), training_images: int = 20) -> str:
-    """Measure click propagation and add it to ``clicks.{csv,json,md}``; rows of the same data and model are replaced.
-
-    Args:
-        training_images: of every training split, to choose thresholds on.
-    """
-    train, val = (study.sets(split, ("object",)) for split in ("train", "val"))
-    sets = {name: (train[name], val[name]) for name in val}
-    table = compare(study.load(), sets, study, training_images)
-    table.insert(1, "model", study.model.name)
-    return study.publish("clicks", table, render, training_images=training_images, smallest_object=SMALLEST)
 
 
 def render(table: pd.DataFrame) -> str:

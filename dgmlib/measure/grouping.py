@@ -130,7 +130,7 @@ def _image(models: Mapping[str, PerceptualParser], short_side: int, dataset: Dat
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Average `compare`'s rows over images: data, model, labels, level, method, metric, mean, its standard error, images.
+    """Average `compare`'s rows over images: data, model, labels, level, method, metric, mean, error (standard), images.
 
     Metrics "DGM ahead, purity" and "DGM ahead, VI" are mean differences between DGM and a control, taken image by image
     and positive where DGM is better.
