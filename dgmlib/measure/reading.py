@@ -306,7 +306,7 @@ def render(table: pd.DataFrame) -> str:
         "`Grouping`, percent, levels 1 / 2 / 3 / 4; entropy is that of a row of Ptilde^1 ... Ptilde^{l-1} over the\n"
         "logarithm of N_l, levels 2 / 3 / 4; time is CPU time of training beside UPerNet's."
     ]
-    for data, rows in table.fillna({"disabled": ""}).groupby("data", sort=False):
+    for data, rows in table.astype({"disabled": object}).fillna({"disabled": ""}).groupby("data", sort=False):
         whole, metrics = rows[rows["disabled"] == ""], [name for name in rows["name"].unique() if "/" in name]
         names = [name for name in CANDIDATES if name in set(whole["candidate"])]
         shown = pd.DataFrame(index=pd.Index(names, name="candidate"))
@@ -322,7 +322,7 @@ def render(table: pd.DataFrame) -> str:
         seconds = whole[whole["name"] == "seconds"].pivot(index="seed", columns="candidate", values="value")
         shown["time"] = seconds.div(seconds["UPerNet"], axis=0).median().map("{:.2f}".format)
         seeds = whole["seed"].nunique()
-        parts.append(f"**{data}**, {seeds} seeds\n\n{markdown(shown.fillna('-').reset_index())}")
+        parts.append(f"**{data}**, {seeds} seeds\n\n{markdown(shown.astype(object).fillna('-').reset_index())}")
         for name in [name for name in EXAMINED if name in names]:
             examined = rows[rows["candidate"] == name]
             lost = pd.DataFrame(index=pd.Index(DISABLED, name=f"{name}, with"))
