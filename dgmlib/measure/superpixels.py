@@ -120,8 +120,7 @@ def kept_aside(data: Path, out: Path = RESULTS, workers: int = 1, folds: int = 4
         others, kept = (Subset(photographs, np.flatnonzero(where)) for where in (fold_of != fold, fold_of == fold))
         weights = list(fit_images(others, workers=workers).values())
         parts.append(rows_of(partial(_fitted, weights), {name: kept}, workers=workers))
-    rows = pd.concat(parts).drop(columns="image")
-    table = rows.groupby(["data", "max_regions"], sort=False).mean().reset_index()
+    table = pd.concat(parts).drop(columns="image").groupby(["data", "max_regions"], sort=False).mean().reset_index()
     text = f"Superpixels on {name}, every image segmented with constants fitted to the other folds.\n\n"
     text += markdown(table.drop(columns="data").round(4)) + "\n"
     publish("superpixels_kept_aside", table, text, out, data=name, tolerance_pixels=TOLERANCE)

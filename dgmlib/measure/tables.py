@@ -51,7 +51,7 @@ def scored(
     device: str = "auto",
     report: bool = False,
 ) -> pd.DataFrame:
-    """Train and score the systems of Table 1 or 2 in all its settings; write ``table1.{csv,json,md}`` or ``table2...``.
+    """Train and score the systems of Table 1 or 2 in all its settings; write ``table1.{csv,json,md}`` or table2's.
 
     Finished cells are read back: interrupted, the same command continues.
 
@@ -164,7 +164,11 @@ def render_heard(heard: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
 
 
 def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
-    """Count Table 3's parameters and FLOPs; write ``table3.{csv,json,md}`` to ``out``, printed numbers beside ours."""
+    """Count Table 3's parameters and FLOPs; write ``table3.{csv,json,md}``, the printed numbers beside ours.
+
+    Args:
+        out: where the table goes.
+    """
     counts = {name: count(module, *inputs) for name, (module, inputs) in table3_modules(context="meta").items()}
     with torch.device("meta"):
         criss_cross = count(CrissCrossAttention(512), torch.empty(1, 512, 97, 97))
