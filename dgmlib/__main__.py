@@ -4,13 +4,19 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import tyro
 
 #: As `dgmlib.broden.TASKS`, whose import takes seconds.
 Task = Literal["scene", "object", "part", "material", "texture"]
 TASKS: tuple[Task, ...] = get_args(Task)
+#: Arguments that commands on a Broden+ folder share.
+Root = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(help="the folder")]
+Workers = Annotated[int, tyro.conf.arg(help="processes, -1 for one per core")]
+Tasks = Annotated[
+    tuple[Task, ...], tyro.conf.arg(help="what will be trained; sources without any of these labels are left out")
+]
 #: Command -> where its function is, or its own commands. A function's docstring and signature are its help text and
 #: options; what it returns is printed. `superpixels DIR --out DIR` is short for `superpixels compute DIR --out DIR`.
 COMMANDS = {
@@ -165,37 +171,25 @@ def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mi
 
 
 def check_broden(
-    root: Path,
-    /,
-    sample: int | None = None,
-    workers: int = -1,
-    tasks: tuple[Task, ...] = TASKS,
-    report: Path | None = None,
+    root: Root,
+    sample: Annotated[int | None, tyro.conf.arg(help="check only so many records of each list")] = None,
+    workers: Workers = -1,
+    tasks: Tasks = TASKS,
+    report: Annotated[
+        Path | None, tyro.conf.arg(help="a csv file for every problem; else examples are printed")
+    ] = None,
 ) -> object:
     """Check a Broden+ folder: what is there, missing or broken, and where each piece is published.
 
     Exits with status 1 if training may not start.
-
-    Args:
-        root: the folder.
-        sample: check only so many records of each list.
-        workers: processes, -1 for one per core.
-        tasks: what will be trained; sources without any of these labels are left out.
-        report: a csv file for every problem; without it, five examples of each kind are printed.
     """
     from dgmlib.broden.check import check
 
     return check(root, sample, workers, tasks, report=report)
 
 
-def prepare_broden(root: Path, /, workers: int = -1, tasks: tuple[Task, ...] = TASKS) -> object:
-    """Apply Broden+'s size rule and cache label maps; originals stay as they are, a second run continues.
-
-    Args:
-        root: the folder.
-        workers: processes, -1 for one per core.
-        tasks: what will be trained; sources without any of these labels are left out.
-    """
+def prepare_broden(root: Root, workers: Workers = -1, tasks: Tasks = TASKS) -> object:
+    """Apply Broden+'s size rule and cache label maps; originals stay as they are, a second run continues."""
     from dgmlib.broden.prepare import prepare
 
     return prepare(root, workers, tasks)

@@ -1,7 +1,7 @@
 """One cell of Tables 1 and 2: a system, trained in one setting from one seed, and scored.
 
 Finished cells are read back, interrupted ones continued. A cell is told from others by its settings and by what its
-data holds, so that neither another folder of the same name nor an edited comment is taken for the same or another one.
+data holds, so that another folder of the same name is not taken for the same, nor a moved one for another.
 """
 
 import hashlib
@@ -68,7 +68,7 @@ class Cell:
     """One cell of a table: ``Cell(preset, "DGM", "O+P+S", 0, root).metrics()`` trains and scores it or reads it back.
 
     Attributes:
-        preset: its network, its training and its tests.
+        preset: its network, its training and its tests, as `startable` has them.
         system: a key of `SYSTEMS`.
         setting: a key of `SETTINGS`.
         seed: of the weights, the order of the images and the starting vertices.
@@ -117,11 +117,7 @@ class Cell:
     def train(
         self, device: str = "auto", progress: bool | None = None, on_log: Callable[[dict], None] | None = None
     ) -> Path:
-        """Train the cell; a finished one is left alone, an interrupted one continued. Arguments as for `train`.
-
-        Returns:
-            The model, for `load_model`.
-        """
+        """Train the cell, unless it is finished; arguments as for `train`. Returns the path for `load_model`."""
         preset, dataset = self.preset, open_data(self.data, "train", self.tasks)
         network = build(preset, self.system, dataset.vocabulary, self.tasks, self.seed)
         run = self.folder, self.seed, preset.model.max_regions, device, progress, on_log, self.identity
@@ -142,14 +138,10 @@ class Cell:
         return model
 
     def metrics(self, **training) -> dict[str, float]:
-        """Score the cell, after training it where it is not trained, or read its metrics back.
-
-        Args:
-            **training: arguments of `Cell.train`.
+        """Score the cell, after training it (see `train`) where it is not trained, or read its metrics back.
 
         Returns:
-            metric -> fraction in [0, 1], keys such as "object/mIoU"; "object/mIoU (multi-scale)" where the preset
-            tests so.
+            metric -> fraction in [0, 1], see `score`.
         """
         path = self.folder / "metrics.json"
         try:
@@ -202,7 +194,11 @@ def build(
 def score(
     model: PerceptualParser, preset: presets.Preset, data: Path, progress: bool | None = None
 ) -> dict[str, float]:
-    """Evaluate a model on the validation split by Broden+'s rules, on a GPU if there is one."""
+    """Evaluate a model on the validation split by Broden+'s rules, on a GPU if there is one.
+
+    Returns:
+        metric -> fraction in [0, 1], such as "object/mIoU"; "object/mIoU (multi-scale)", too, where the preset says so.
+    """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tasks, testing = tuple(model.heads), preset.testing
     model, dataset = model.to(device), open_data(data, "val", tasks, model.vocabulary)

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 from tiny import PHOTO
 
-from dgmlib import BrodenPlus, PerceptualParser, Predictor, save_model
+from dgmlib import PerceptualParser, Predictor, save_model
 from dgmlib.broden.folder import FolderDataset
 from dgmlib.measure import clicks
 from dgmlib.measure.clicks import ColourFlood, best_choice, centre, next_click, objects, simulate
@@ -104,12 +105,19 @@ def test_the_best_setting_is_chosen_for_every_method_and_level():
 
 
 @pytest.fixture(scope="module")
-def measured(model, smoke_data):
+def study(model, smoke_data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clicks")
+    save_model(model, folder / "mine")
+    return Study(folder / "mine", profile="smoke", data=smoke_data, images=2, workers=1, out=folder / "results")
+
+
+@pytest.fixture(scope="module")
+def measured(study):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clicks, "THRESHOLDS", (0.3, 0.9))
         patch.setattr(clicks, "TOLERANCES", (5.0, 20.0))
-        sets = {"Broden-mini (smoke)": tuple(BrodenPlus(smoke_data, split, ("object",)) for split in ("train", "val"))}
-        return clicks.compare(model, sets, Study(short_side=64, images=2, workers=1), 1)
+        clicks.measure(study, 1)
+    return pd.read_csv(study.out / "clicks.csv")
 
 
 def test_benchmark_measures_every_method_level_and_number_of_clicks(measured):
@@ -140,57 +148,46 @@ def test_markdown_has_a_table_for_every_model_and_data(measured):
     assert len(clicks.wide(measured)) == 1 + 3 * 3 + 1
 
 
-def test_measuring_writes_and_adds(model, measured, tmp_path, monkeypatch):
-    save_model(model, tmp_path / "mine")
+def test_measuring_writes_and_adds(study, tmp_path, monkeypatch):
     seen = {}
 
-    def fake(network, sets, *rest):
-        seen.update(sets)
-        return pd.concat([measured.assign(data=name) for name in sets])
+    def fake(models, settings, study, name, dataset):
+        seen[name] = dataset.split
+        facts = {"data": name, "image": 0, "clicks": 1, "IoU": 0.5}
+        return pd.DataFrame([facts | dict(zip(("method", "level", "setting"), one, strict=True)) for one in settings])
 
-    monkeypatch.setattr(clicks, "compare", fake)
+    monkeypatch.setattr(clicks, "_scores", fake)
     for folder in ("street", "cars"):
         for split in ("train", "val"):
             for kind in ("images", "labels"):
                 (tmp_path / folder / split / kind).mkdir(parents=True)
                 Image.fromarray(PHOTO[..., 0] // 200).save(tmp_path / folder / split / kind / "a.png")
         (tmp_path / folder / "names.txt").write_text("-\nroad\n")
-        text = clicks.measure(Study(tmp_path / "mine", (tmp_path / folder,), out=tmp_path / "results"))
-    assert list(seen) == ["street", "cars"]
-    assert [split.split for split in seen["cars"]] == ["train", "val"]
+        text = clicks.measure(replace(study, folders=(tmp_path / folder,), out=tmp_path / "results"))
+    assert seen == {"street, choosing": "train", "street": "val", "cars, choosing": "train", "cars": "val"}
     assert "**street**, model mine" in text
     assert (tmp_path / "results" / "clicks.md").read_text() == text
-    assert len(pd.read_csv(tmp_path / "results" / "clicks.csv")) == 2 * len(measured)
+    assert pd.read_csv(tmp_path / "results" / "clicks.csv").groupby("data").size().to_dict() == {
+        "cars": 12,
+        "street": 12,
+    }
     facts = json.loads((tmp_path / "results" / "clicks.json").read_text())["measured"]
     assert facts["mine on street"]["smallest_object"] == 0.01
     assert len(facts["mine on street"]["weights"]) == 16  # digits of the weights' hash
 
 
-def test_benchmark_says_what_is_missing(model, smoke_data, monkeypatch):
-    sets = {"scenes": (BrodenPlus(smoke_data, "train", ("object",)),) * 2}
-    with pytest.raises(ValueError, match="no Deep Grouping Model"):
-        clicks.compare(PerceptualParser.from_preset("smoke", dgm=None), sets, Study(workers=1))
+def test_benchmark_says_what_is_missing(study, tmp_path, monkeypatch):
+    save_model(PerceptualParser.from_preset("smoke", dgm=None), tmp_path / "plain")
+    with pytest.raises(ValueError, match="plain has no Deep Grouping Model"):
+        clicks.measure(replace(study, model=tmp_path / "plain"))
     monkeypatch.setattr(clicks, "objects", lambda labels: iter(()))
-    with pytest.raises(ValueError, match="scenes, choosing: no object covers 1% of one of 1 images"):
-        clicks.compare(model, sets, Study(workers=1), training_images=1)
+    with pytest.raises(ValueError, match=r"\(smoke\), choosing: no object covers 1% of one of 1 images"):
+        clicks.measure(study, training_images=1)
 
 
 @pytest.mark.skipif("DGM_REAL_DATA" not in os.environ, reason="DGM_REAL_DATA does not name the folder of real images")
 def test_a_click_on_a_real_frame(model, tmp_path):
-    names = [
-        "sky",
-        "building",
-        "pole",
-        "road",
-        "pavement",
-        "tree",
-        "sign",
-        "fence",
-        "car",
-        "pedestrian",
-        "bicyclist",
-        "-",
-    ]
+    names = ["sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "person", "cyclist", "-"]
     frames = FolderDataset(Path(os.environ["DGM_REAL_DATA"]) / "camvid320", "val", names, cache=tmp_path)
     sample = frames[0]
     target = next(objects(sample["object"]))

@@ -11,7 +11,7 @@ from tiny import VOCABULARY, blocks
 from torch import nn
 
 from dgmlib import presets, save_model
-from dgmlib.broden import BrodenPlus, Vocabulary
+from dgmlib.broden import Vocabulary
 from dgmlib.measure import gradcam
 from dgmlib.measure.study import Study
 from dgmlib.parsing import PerceptualParser
@@ -81,13 +81,16 @@ def test_classes_are_matched_by_name():
 
 
 @pytest.fixture(scope="module")
-def measured(smoke_data):
-    dataset = BrodenPlus(smoke_data, "val", ("object",))
+def measured(smoke_data, tmp_path_factory):
     torch.manual_seed(0)
-    smoke = presets.get("smoke")
+    smoke, folder = presets.get("smoke"), tmp_path_factory.mktemp("gradcam")
     preset = replace(smoke, model=replace(smoke.model, reading=Reading(start=0.0)))  # its levels are silent
-    model = PerceptualParser.from_preset(preset, "full", dataset.vocabulary).eval()
-    return gradcam.compare(model, {"Broden-mini (smoke)": dataset}, Study(short_side=64, images=2, workers=1))
+    save_model(PerceptualParser.from_preset(preset).eval(), folder / "tiny")
+    text = gradcam.measure(Study(folder / "tiny", profile="smoke", data=smoke_data, images=2, workers=1, out=folder))
+    assert (folder / "gradcam.md").read_text() == text
+    facts = json.loads((folder / "gradcam.json").read_text())["measured"]["tiny on Broden-mini (smoke)"]
+    assert (facts["short_side"], facts["steps"]) == (64, 10)
+    return pd.read_csv(folder / "gradcam.csv")
 
 
 def test_the_table_has_every_map_and_the_controls(measured):
@@ -117,19 +120,8 @@ def test_a_level_is_compared_with_itself_shuffled_and_all_else_with_the_constant
 
 
 def test_markdown_has_a_table_for_every_model_and_data(measured):
-    table = measured.assign(model="smoke")
-    text = gradcam.render(pd.concat([table.assign(value=0.5), table.assign(data="other")]))
-    assert "**Broden-mini (smoke)**, model smoke" in text
-    assert "**other**, model smoke" in text
+    assert list(measured)[:3] == ["data", "model", "target"]
+    text = gradcam.render(pd.concat([measured.assign(value=0.5), measured.assign(data="other")]))
+    assert "**Broden-mini (smoke)**, model tiny" in text
+    assert "**other**, model tiny" in text
     assert "0.500 ± " in text
-
-
-def test_the_command_adds_to_the_table(smoke_data, tmp_path):
-    torch.manual_seed(0)
-    save_model(PerceptualParser.from_preset("smoke").eval(), tmp_path / "tiny")
-    study = Study(tmp_path / "tiny", profile="smoke", data=smoke_data, images=1, workers=1, out=tmp_path)
-    text = gradcam.measure(study)
-    assert (tmp_path / "gradcam.md").read_text() == text
-    assert list(pd.read_csv(tmp_path / "gradcam.csv"))[:3] == ["data", "model", "target"]
-    facts = json.loads((tmp_path / "gradcam.json").read_text())["measured"]["tiny on Broden-mini (smoke)"]
-    assert (facts["short_side"], facts["steps"]) == (64, 10)

@@ -7,11 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 from skimage.metrics import variation_of_information
 
-from dgmlib import PerceptualParser, Predictor, Vocabulary, presets
+from dgmlib import PerceptualParser, Predictor, Vocabulary
 from dgmlib.broden import BrodenPlus, FolderDataset
 from dgmlib.checkpoints import save_model
 from dgmlib.measure import grouping
@@ -19,14 +18,7 @@ from dgmlib.measure.study import Study
 from dgmlib.paths import write_atomic
 
 RNG = np.random.default_rng(0)
-SMOKE = presets.get("smoke")
 QUICK = Study(short_side=64, images=3, workers=1)
-
-
-@pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(0)
-    return PerceptualParser.from_preset(SMOKE).eval()
 
 
 def literal_purity(groups, labels):
@@ -150,7 +142,7 @@ def test_one_label_is_nothing_to_compare_with(model, tmp_path):
 
 
 def test_a_model_without_groups_is_refused(smoke_data):
-    plain = PerceptualParser.from_preset(SMOKE, dgm=None)
+    plain = PerceptualParser.from_preset("smoke", dgm=None)
     with pytest.raises(ValueError, match="Deep Grouping Model"):
         grouping.compare({"a": plain}, {"drawn": BrodenPlus(smoke_data, "val", ("object",))}, QUICK)
 

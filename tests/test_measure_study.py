@@ -12,7 +12,7 @@ import torch
 
 import dgmlib
 from dgmlib import presets, save_model
-from dgmlib.measure.study import Study, markdown, publish, rows_of, untrained
+from dgmlib.measure.study import Study, extend, markdown, plus_minus, publish, rows_of, untrained
 
 
 def squares(dataset, index):
@@ -64,6 +64,24 @@ def test_tables_keep_the_rows_of_other_data_and_models_and_replace_their_own(mod
         "tiny on drawn": 6, "tiny on real": 4, "other on drawn": 5
     }  # fmt: skip
     assert all(len(one["weights"]) == 16 and "commit" in one for one in facts.values())
+
+
+def test_a_table_without_models_grows_by_data(tmp_path):
+    table = pd.DataFrame({"data": ["one", "two"], "value": [0.1, 0.2]})
+    extend("scores", table, markdown, tmp_path, {"steps": 3}, note="n")
+    text = extend("scores", table.iloc[1:].assign(value=0.5), markdown, tmp_path, {"steps": 4}, note="n")
+    assert text == "| data | value |\n| --- | --- |\n| one | 0.1 |\n| two | 0.5 |"
+    facts = json.loads((tmp_path / "scores.json").read_text())
+    assert (facts["note"], {name: one["steps"] for name, one in facts["measured"].items()}) == (
+        "n",
+        {"one": 3, "two": 4},
+    )
+
+
+def test_deviations_stand_beside_means_where_they_are_known():
+    mean, deviation = pd.Series([1.25, -0.5, np.nan]), pd.Series([0.125, np.nan, np.nan])
+    assert plus_minus(mean, deviation, 2).tolist() == ["1.25 ± 0.12", "-0.50", "-"]
+    assert plus_minus(mean, deviation, 1, "+").tolist() == ["+1.2 ± 0.1", "-0.5", "-"]
 
 
 def test_the_short_side_is_what_the_model_was_tested_at_or_the_profile_s(tmp_path):

@@ -4,12 +4,13 @@ import math
 from functools import partial
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 
 from dgmlib.grouping import DeepGrouping
 from dgmlib.groups import Grouping, masked_mean, share_of_spread
-from dgmlib.measure.reading import cut, folds, foreign_groups, pooled_otherwise, without_top_down
+from dgmlib.measure.reading import cut, folds, foreign_groups, pooled_otherwise, render, without_top_down
 from dgmlib.reading import AS_PRINTED, Reading
 from dgmlib.regions import RegionGrid
 
@@ -150,6 +151,25 @@ class TestDisabled:
             raise RuntimeError("stop")
         dgm.eval()
         assert all(torch.equal(a, b) for a, b in zip(before, dgm(features, labels())[0], strict=True))
+
+
+def test_what_was_not_measured_is_rendered_as_a_dash(tmp_path):
+    numbers = {"UPerNet": 0.40, "default": 0.45}
+    rows = [("d", who, seed, "", "object/mIoU", 0, 0.1 * seed + v) for who, v in numbers.items() for seed in (0, 1)]
+    rows += [("d", "default", seed, "graph cut", "object/mIoU", 0, 0.1 * seed + 0.41) for seed in (0, 1)]
+    rows += [
+        ("d", who, seed, "", name, 0, 7.0) for who in numbers for seed in (0, 1) for name in ("seconds", "parameters")
+    ]
+    rows += [("d", "default", 0, "", "rank", level, level / 2) for level in (1, 2)]
+    columns = ["data", "candidate", "seed", "disabled", "name", "level", "value"]
+    text = render(pd.DataFrame(rows, columns=columns))
+    assert "| default | 50.00 ± 7.07 | +5.00 ± 0.00 | - | - | - | - | 0.5 / 1.0 | 7 | 1.00 |" in text
+    assert "| graph cut | -4.00 ± 0.00 |" in text
+    assert "| K = 1 | - |" in text
+    assert "nan" not in text
+    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "reading.csv", index=False)
+    assert render(pd.read_csv(tmp_path / "reading.csv")) == text
+    assert "nan" not in render(pd.DataFrame(rows, columns=columns).query("seed == 0"))  # one seed has no deviation
 
 
 def test_folds_share_no_image_and_cover_all():

@@ -10,7 +10,7 @@
 `predictions`    what trained networks see in the same images (Fig. 4)
 `loader`         how fast training samples load
 `reading`        which reading of the paper lets the graph be heard: candidates and probes
-`study`          what they share: images -> rows -> csv, json and md; `provenance` says where numbers come from
+`study`          what they share: images -> rows -> csv, json and md, with their provenance
 ===============  ============================================================================================
 
 Nothing else in dgmlib but the command line and `dgmlib.reproduce` imports this package.

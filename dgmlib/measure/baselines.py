@@ -37,7 +37,7 @@ def seeds_like(image: np.ndarray, count: int, sweeps: int = 60, bins: int = 5) -
     """SEEDS' energy climbed pixel by pixel: from a grid, boundary pixels move to where their colour is more frequent.
 
     The original (Van den Bergh et al., 2012) also moves blocks, and checks connectivity at every move; here the
-    largest part of every region grows back over its crumbs at the end.
+    largest 4-connected part of every region grows back over its crumbs at the end.
     """
     lab = smooth(lab_image(image), 1.0)
     low, high = lab.min((0, 1)), lab.max((0, 1))
@@ -59,7 +59,11 @@ def seeds_like(image: np.ndarray, count: int, sweeps: int = 60, bins: int = 5) -
         gain = share[labels[there], colour[here]] > share[labels[here], colour[here]]
         labels[here[gain]] = labels[there[gain]]
     labels = labels.reshape(lab.shape[:2])
-    return _largest_parts(labels)
+    markers = np.zeros(labels.shape, np.int32)
+    for region in np.unique(labels):
+        parts, _ = connected(labels == region)
+        markers[parts == np.bincount(parts.ravel())[1:].argmax() + 1] = region + 1
+    return relabel_sequential(watershed(np.zeros(labels.shape), markers, connectivity=1))[0] - 1
 
 
 def _largest_within(count, method, low, high, steps):
@@ -83,12 +87,3 @@ def _grid(shape, count):
     columns = max(1, math.floor(math.sqrt(count * shape[1] / shape[0])))
     rows = max(1, count // columns)
     return (np.arange(shape[0]) * rows // shape[0])[:, None] * columns + np.arange(shape[1]) * columns // shape[1]
-
-
-def _largest_parts(labels):
-    """Keep every region's largest 4-connected part and let the parts grow over the rest."""
-    markers = np.zeros(labels.shape, np.int32)
-    for region in np.unique(labels):
-        parts, _ = connected(labels == region)
-        markers[parts == np.bincount(parts.ravel())[1:].argmax() + 1] = region + 1
-    return relabel_sequential(watershed(np.zeros(labels.shape), markers, connectivity=1))[0] - 1

@@ -2,15 +2,14 @@
 
 A simulated user clicks on labelled objects, as the standard protocol of interactive segmentation has it: in the middle
 of the largest region that is wrong, the object itself at first, positive where something is missing and negative where
-there is too much. The middle is the pixel farthest from the region's border. An object is a connected region of one
-class, at least `SMALLEST` of the image. Every pixel outside is wrong to select, unlabelled ones too.
+there is too much. Every pixel outside the object is wrong to select, unlabelled ones too.
 
 What a method leaves to choose, the threshold of the mask or the tolerance of the flood, is chosen on images of the
 training split, by the mean IoU over all numbers of clicks. Every click climbs to the same level, or only the first one
 does and those that correct it stay at level 1.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -24,11 +23,10 @@ from torch.utils.data import Dataset
 
 from dgmlib.explain.clicks import ClickSession
 from dgmlib.measure.study import Study, markdown, untrained
-from dgmlib.parsing import PerceptualParser
 from dgmlib.predictor import Predictor
 from dgmlib.superpixels.partition import lab_image
 
-SMALLEST = 0.01  # of the image's area
+SMALLEST = 0.01  # share of the image that an object has at least
 CLICKS = (1, 2, 3, 5)
 SUPERPIXEL, FLOOD = "superpixel only", "flood by colour"
 DGM, CORRECTED, UNTRAINED = "DGM", "DGM, corrected at level 1", "untrained DGM"
@@ -41,12 +39,9 @@ Setting = tuple[str, int, float]
 
 
 def simulate(click: Callable[[int, int, bool], np.ndarray], target: np.ndarray, count: int) -> list[float]:
-    """IoU after 1 ... ``count`` clicks of the simulated user.
+    """IoU with an object, (H, W) bool, after 1 ... ``count`` clicks of the simulated user.
 
-    Args:
-        click: takes x, y and positive; returns the (H, W) bool mask after this click.
-        target: (H, W) bool, the object.
-        count: how many clicks.
+    ``click`` takes x, y and positive, and returns the (H, W) bool mask of all clicks so far.
     """
     mask, scores = np.zeros_like(target), []
     while len(scores) < count:
@@ -75,10 +70,10 @@ def centre(region: np.ndarray) -> tuple[int, int]:
     return int(column - 1 + box[1].start), int(row - 1 + box[0].start)
 
 
-def objects(labels: np.ndarray, smallest: float = SMALLEST) -> Iterator[np.ndarray]:
-    """Connected regions of every class but 0, (H, W) bool, of at least a share ``smallest`` of the image."""
+def objects(labels: np.ndarray) -> Iterator[np.ndarray]:
+    """Connected regions of every class but 0, (H, W) bool, of at least `SMALLEST` of the image."""
     regions, area = _connected(labels)
-    for number in 1 + np.flatnonzero(area >= smallest * labels.size):
+    for number in 1 + np.flatnonzero(area >= SMALLEST * labels.size):
         yield regions == number
 
 
@@ -103,11 +98,8 @@ def best_choice(regions: np.ndarray, target: np.ndarray) -> float:
 class ColourFlood:
     """Clicks without groups: each floods the connected pixels whose colour is within a tolerance of the clicked one.
 
-    Where positive and negative floods meet, the click whose colour is closer wins.
-
-    Args:
-        lab: (H, W, 3), CIE Lab.
-        tolerance: the largest distance in Lab.
+    Colours are (H, W, 3) CIE Lab, the tolerance a distance there. Where positive and negative floods meet, the click
+    whose colour is closer wins.
     """
 
     def __init__(self, lab: np.ndarray, tolerance: float):
@@ -123,38 +115,38 @@ class ColourFlood:
         return self.strongest[True] > self.strongest[False]
 
 
-def compare(
-    model: PerceptualParser, sets: Mapping[str, tuple[Dataset, Dataset]], study: Study, training_images: int = 20
-) -> pd.DataFrame:
-    """Measure the IoU after 1, 2, 3 and 5 simulated clicks per object.
+def measure(study: Study = Study(images=40), training_images: int = 20) -> str:
+    """Measure click propagation and add it to ``clicks.{csv,json,md}``; rows of the same data and model are replaced.
+
+    The same network with random weights is measured beside the model. A row of the table is a data set, method, level
+    and number of `CLICKS`: "setting" (the threshold or tolerance chosen), "IoU" averaged over objects, "error", the
+    standard error of that mean, "objects" and "images". `BOUND` is the `best_choice` of superpixels, whatever the
+    clicks.
 
     Args:
-        model: with a Deep Grouping Model; one with its `recipe` and random weights is measured beside it.
-        sets: name of the data -> (training split, validation split), e.g. of `BrodenPlus` or `FolderDataset`.
-        study: how many validation images, and how large.
-        training_images: how many of every training split, to choose thresholds and the tolerance on.
-
-    Returns:
-        one row per data, method, level and number of clicks: "setting" (the threshold or tolerance chosen), "IoU"
-        averaged over objects, "error", the standard error of that mean, "objects" and "images". `BOUND` is what
-        labelling every superpixel by majority reaches, with no number of clicks.
+        study: what to measure on what.
+        training_images: of every training split, to choose thresholds on.
 
     Raises:
         ValueError: for a model without Deep Grouping Model, or a split without objects that are large enough.
     """
+    model = study.load()
     if model.dgm is None:
-        raise ValueError('the model has no Deep Grouping Model; measure one with dgm="full" or "no_top_down".')
+        raise ValueError(f'{study.model} has no Deep Grouping Model; measure one with dgm="full" or "no_top_down".')
     models, levels = {DGM: model, UNTRAINED: untrained(model)}, range(2, len(model.dgm.in_channels) + 1)
     climbing = product((DGM, CORRECTED, UNTRAINED), levels, THRESHOLDS)
     candidates = [(SUPERPIXEL, 1, np.nan), *climbing, *product((FLOOD,), (0,), TOLERANCES)]
+    train, val = (study.sets(split, ("object",)) for split in ("train", "val"))
     choosing, tables = replace(study, images=training_images), []
-    for name, (train, val) in sets.items():
-        chosen = choose(_scores(models, candidates, choosing, f"{name}, choosing", train))
-        scores = _scores(models, [*chosen, (BOUND, 1, np.nan)], study, name, val)
+    for name in val:
+        tried = _scores(models, candidates, choosing, f"{name}, choosing", train[name])
+        scores = _scores(models, [*choose(tried), (BOUND, 1, np.nan)], study, name, val[name])
         groups = scores.groupby(["data", "method", "level", "setting", "clicks"], sort=False, dropna=False)["IoU"]
         table = groups.agg(IoU="mean", error="sem", objects="size").reset_index()
         tables.append(table.assign(images=scores["image"].nunique()))
-    return pd.concat(tables, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
+    table.insert(1, "model", study.model.name)
+    return study.publish("clicks", table, render, training_images=training_images, smallest_object=SMALLEST)
 
 
 def choose(tried: pd.DataFrame) -> list[Setting]:
@@ -166,10 +158,8 @@ def choose(tried: pd.DataFrame) -> list[Setting]:
 
 def _scores(models, settings: list[Setting], study: Study, name: str, dataset: Dataset) -> pd.DataFrame:
     """One row per image, object, setting and number of clicks."""
-    rows = study.rows(partial(_image, models, settings, study.side), {name: dataset})
-    if rows.empty:
-        raise ValueError(f"{name}: no object covers {SMALLEST:.0%} of one of {study.images} images; take more images.")
-    return rows
+    nothing = f"{name}: no object covers {SMALLEST:.0%} of one of {study.images} images; take more images."
+    return study.rows(partial(_image, models, settings, study.side), {name: dataset}, nothing)
 
 
 def _image(models, settings, short_side, dataset, index) -> list[dict]:
@@ -197,21 +187,6 @@ def _clicker(session: ClickSession, method: str, level: int, threshold: float) -
     return lambda x, y, positive: session.click(x, y, positive, then if session.clicks else level)
 
 
-def measure(study: Study = Study(images=40), training_images: int = 20) -> str:
-    """Measure click propagation and add it to ``clicks.{csv,json,md}``; rows of the same data and model are replaced.
-
-    Args:
-        study: the model, and where to measure it.
-        training_images: of every training split, to choose thresholds on.
-    """
-    train, val = (study.sets(split, ("object",)) for split in ("train", "val"))
-    sets = {name: (train[name], val[name]) for name in val}
-    table = compare(study.load(), sets, study, training_images)
-    table.insert(1, "model", study.model.name)
-    facts = {"short_side": study.side, "training_images": training_images, "smallest_object": SMALLEST}
-    return study.publish("clicks", table, render, **facts)
-
-
 def render(table: pd.DataFrame) -> str:
     """Render the table, with a column "model", as markdown: a part per data and model, a row per method and level."""
     parts = [
@@ -231,9 +206,9 @@ def render(table: pd.DataFrame) -> str:
 def wide(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per method and level, one column per number of clicks; values as text."""
     rows = rows[rows["method"] != BOUND]
-    clicks = rows["clicks"].astype(int).map(lambda count: f"{count} click{'s' * (count > 1)}")
-    level = rows["level"].astype(str).replace("0", "-")
-    chosen = rows["setting"].map("{:g}".format).replace("nan", "-")
-    table = rows.assign(clicks=clicks, level=level, chosen=chosen)
-    table = table.pivot_table("IoU", ["method", "level", "chosen"], "clicks", sort=False)
+    table = rows.assign(
+        clicks=rows["clicks"].astype(int).map(lambda count: f"{count} click{'s' * (count > 1)}"),
+        level=rows["level"].astype(str).replace("0", "-"),
+        chosen=rows["setting"].map("{:g}".format).replace("nan", "-"),
+    ).pivot_table("IoU", ["method", "level", "chosen"], "clicks", sort=False)
     return table.map("{:.3f}".format).rename_axis(columns=None)

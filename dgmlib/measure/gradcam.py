@@ -13,7 +13,6 @@ constant map is the control of a random order. A level of the graph has a contro
 its nodes: it removes pieces of the same sizes.
 """
 
-from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -22,11 +21,10 @@ import torch
 import torch.nn.functional as F
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from dgmlib.broden.loading import nearest
 from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels, to_superpixels
-from dgmlib.measure.study import Study, markdown
+from dgmlib.measure.study import Study, markdown, plus_minus
 from dgmlib.parsing import PerceptualParser
 from dgmlib.predictor import Predictor
 from dgmlib.regions import RegionGrid
@@ -44,37 +42,35 @@ SHUFFLED = ", shuffled"
 FEATURES, POOLED, TOLD, CONSTANT = "F^L", "F^L over superpixels", "predicted pixels", "constant"
 
 
-def compare(model: PerceptualParser, sets: Mapping[str, Dataset], study: Study) -> pd.DataFrame:
-    """Measure pointing game, deletion and insertion.
+def measure(study: Study = Study()) -> str:
+    """Measure Grad-CAM and add it to ``gradcam.{csv,json,md}``; rows of the same data and model are replaced.
 
     Objects are those that are in the image and predicted somewhere in it: of every such class in turn for the pointing
-    game, of one drawn at random for deletion and insertion, which cost more.
-
-    Args:
-        model: with a Deep Grouping Model.
-        sets: name of the data -> split to measure on; its object classes are matched with the model's by name, and
-            pixels of classes that the model does not know count as unlabelled.
-        study: how many images, and how large.
-
-    Returns:
-        one row per data, target, measure and map: "value", averaged over the objects of an image and then over images;
-        "error", the standard error of that mean; "gain" and "gain_error", the same for the difference from the map's
-        control on the same image, a level shuffled or else the constant; "silent", the share of maps that are zero
-        everywhere; "trials" and "images".
+    game, of one drawn at random for deletion and insertion, which cost more. The data's object classes are matched with
+    the model's by name; pixels of classes that the model does not know count as unlabelled.
 
     Raises:
         ValueError: for a model without Deep Grouping Model, or data without a class that the model knows.
     """
+    model, sets = study.load(), study.sets("val", ("object",))
     for name, dataset in sets.items():
         model_ids(dataset.vocabulary, model.vocabulary, name)
-    return average(study.rows(partial(_image, model, study.side), sets))
+    nothing = f"of no image of {', '.join(sets)} does the model predict a scene or an object that is there."
+    table = average(study.rows(partial(_image, model, study.side), sets, nothing))
+    table.insert(1, "model", study.model.name)
+    return study.publish("gradcam", table, render, steps=STEPS, blur=round(BLUR, 4))
 
 
 def average(rows: pd.DataFrame) -> pd.DataFrame:
-    """Average over the trials of an image, then over images; see `compare`.
+    """Average over the trials of an image, then over images.
 
     Args:
         rows: one per trial: "data", "image", "target", "measure", "map", "value", and whether the map is "silent".
+
+    Returns:
+        one row per data, target, measure and map: mean "value" and "error", its standard error; "gain" and
+        "gain_error", the same for the difference from the map's control on the same image, a level shuffled or else the
+        constant; "silent", the share of maps that are zero everywhere; "trials" and "images".
     """
     keys = ["data", "target", "measure", "map"]
     per_image = rows.groupby([*keys, "image"], sort=False)["value"].mean()
@@ -85,17 +81,6 @@ def average(rows: pd.DataFrame) -> pd.DataFrame:
     controls = [name + SHUFFLED if name + SHUFFLED in by_map else CONSTANT for name in by_map]
     gains = by_map.sub(by_map[controls].to_numpy()).stack("map").groupby(level=keys).agg(gain="mean", gain_error="sem")
     return scores.join(trials).join(gains).reset_index()
-
-
-def measure(study: Study = Study()) -> str:
-    """Measure Grad-CAM and add it to ``gradcam.{csv,json,md}``; rows of the same data and model are replaced.
-
-    Args:
-        study: the model, and where to measure it.
-    """
-    table = compare(study.load(), study.sets("val", ("object",)), study)
-    table.insert(1, "model", study.model.name)
-    return study.publish("gradcam", table, render, short_side=study.side, steps=STEPS, blur=round(BLUR, 4))
 
 
 def model_ids(data: Vocabulary, model: Vocabulary, name: str = "the data") -> np.ndarray:
@@ -131,7 +116,7 @@ def curves(
     mask: Tensor | None = None,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Softmax probability of a label as pixels go, or come back.
+    """Softmax probability of a label as pixels go ("deletion"), or come back ("insertion"), (STEPS + 1,) each.
 
     Args:
         model: in evaluation mode.
@@ -142,9 +127,6 @@ def curves(
         target: the class id; give it also for scenes, because the best one changes on the way.
         mask: (1, h, w) the pixels whose mean probability counts, for objects.
         seed: of the order of equal pixels.
-
-    Returns:
-        "deletion" and "insertion", (STEPS + 1,) each.
     """
     order = torch.from_numpy(removal_order(cam, regions[0].cpu().numpy(), seed)).to(image.device)
     width = BLUR * min(image.shape[2:])
@@ -189,10 +171,7 @@ def render(table: pd.DataFrame) -> str:
 
 def wide(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per map, one column per target and measure, values as text."""
-    rows = rows.assign(
-        column=rows["target"] + ": " + rows["measure"],
-        text=[f"{value:.3f} ± {error:.3f}" for value, error in zip(rows["value"], rows["error"], strict=True)],
-    )
+    rows = rows.assign(column=rows["target"] + ": " + rows["measure"], text=plus_minus(rows["value"], rows["error"], 3))
     table = rows.pivot_table("text", "map", "column", aggfunc="first", sort=False).fillna("-")
     return table.rename_axis(columns=None).reset_index()
 

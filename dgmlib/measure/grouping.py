@@ -25,7 +25,7 @@ from skimage.metrics import contingency_table, variation_of_information
 from torch.utils.data import Dataset
 
 from dgmlib import superpixels
-from dgmlib.measure.study import Study, markdown, untrained
+from dgmlib.measure.study import Study, markdown, plus_minus, untrained
 from dgmlib.parsing import PerceptualParser
 from dgmlib.predictor import Predictor
 from dgmlib.vocabulary import Vocabulary
@@ -36,15 +36,11 @@ METHODS = ("DGM", "colour", "superpixels", "one group")
 
 
 def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Compare the groups of an image with its labels.
-
-    Args:
-        groups: (H, W) integers from 0.
-        labels: (H, W) integers, 0 where nothing is labelled; there must be a label somewhere.
+    """Compare the groups of an image, (H, W) integers from 0, with its labels, (H, W) with 0 where nothing is labelled.
 
     Returns:
-        `METRICS`: "groups" counts those of the whole image, the others are about labelled pixels; "segments" counts
-        the labels that occur.
+        `METRICS`: "groups" counts those of the whole image, the others are about labelled pixels, of which there must
+        be some; "segments" counts the labels that occur.
     """
     labelled = labels[labels > 0], groups[labels > 0]
     shared = contingency_table(*labelled, sparse_type="array").tocsr()  # (labels, groups), pixels
@@ -105,16 +101,14 @@ def compare(models: Mapping[str, PerceptualParser], sets: Mapping[str, Dataset],
         study: how many images, and how large.
 
     Returns:
-        one row per data, image, kind of labels, model, level and method (of `METHODS`), with `METRICS`. Images with
-        fewer than two labels of a kind are left out for that kind.
+        one row per data, image, kind of labels that has two or more in the image, model, level and method (of
+        `METHODS`), with `METRICS`.
 
     Raises:
         ValueError: if a model has no Deep Grouping Model, or no image has two labels.
     """
-    rows = study.rows(partial(_image, models, study.side), sets)
-    if rows.empty:
-        raise ValueError(f"no image of {', '.join(sets)} has two labels, so there is nothing to compare groups with.")
-    return rows
+    nothing = f"no image of {', '.join(sets)} has two labels, so there is nothing to compare groups with."
+    return study.rows(partial(_image, models, study.side), sets, nothing)
 
 
 def _image(models: Mapping[str, PerceptualParser], short_side: int, dataset: Dataset, index: int) -> list[dict]:
@@ -136,12 +130,10 @@ def _image(models: Mapping[str, PerceptualParser], short_side: int, dataset: Dat
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
-    """Average `compare`'s rows over images.
+    """Average `compare`'s rows over images: data, model, labels, level, method, metric, mean, error (standard), images.
 
-    Returns:
-        tidy rows with columns data, model, labels, level, method, metric, mean, error (standard error of the mean) and
-        images. "DGM ahead, purity" and "DGM ahead, VI" are mean differences between DGM and a control, taken image by
-        image and positive where DGM is better.
+    Metrics "DGM ahead, purity" and "DGM ahead, VI" are mean differences between DGM and a control, taken image by image
+    and positive where DGM is better.
     """
     names = ["data", "model", "labels", "level", "method"]
     at = [*names[:-1], "image"]
@@ -160,14 +152,11 @@ def measure(study: Study = Study(images=100)) -> str:
 
     The same network with random weights is measured beside the model. In a folder's names.txt, "building/window" stands
     for a part.
-
-    Args:
-        study: the model, and where to measure it.
     """
-    model = study.load()
-    models = {study.model.name: model, f"{study.model.name} untrained": untrained(model)}
+    model, name = study.load(), study.model.name
+    models = {name: model, f"{name} untrained": untrained(model)}
     table = summarise(compare(models, study.sets("val", ("object", "part")), study))
-    return study.publish("grouping", table, render, images=study.images, short_side=study.side)
+    return study.publish("grouping", table, render)
 
 
 def render(table: pd.DataFrame) -> str:
@@ -184,9 +173,8 @@ def render(table: pd.DataFrame) -> str:
         segments, one = means["DGM", "segments"], means["one group", "purity"]
         parts.append(
             f"**{data}, {labels}s**: {rows['images'].max()} images, {segments:.1f} segments in an image. "
-            f"One single group has purity {one:.3f}."
+            f"One single group has purity {one:.3f}.\n\n{markdown(wide(rows))}"
         )
-        parts.append(markdown(wide(rows)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -199,7 +187,7 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
         shown |= {f"{metric}, {method}": mean[method, metric].map("{:.3f}".format) for method in METHODS[:3]}
     for method in METHODS[1:3]:
         lead = (method, "DGM ahead, purity")
-        shown[f"ahead of {method}"] = mean[lead].map("{:+.3f}".format) + error[lead].map(" ± {:.3f}".format)
+        shown[f"ahead of {method}"] = plus_minus(mean[lead], error[lead], 3, "+")
     return pd.DataFrame(shown).reset_index()
 
 

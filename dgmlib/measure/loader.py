@@ -5,7 +5,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import median
 from time import perf_counter, process_time
 
 import numpy as np
@@ -18,7 +17,6 @@ from dgmlib.broden.files import BrodenError, image_shape
 from dgmlib.broden.loading import MULTIPLE, STRIDE, scaled_shape, train_loader
 from dgmlib.broden.prepare import prepare_record
 from dgmlib.broden.sampling import Draw, TrainBatches
-from dgmlib.broden.source import Record
 from dgmlib.measure.study import markdown, publish
 from dgmlib.paths import RESULTS
 from dgmlib.superpixels import RegionMaps
@@ -42,8 +40,8 @@ def measure(
 ) -> pd.DataFrame:
     """Time the same draws in three ways, in turn: the original's, ours, and ours after `prepare`.
 
-    Superpixel maps stand in the cache before the clock starts; the original's way does without them. The table
-    ``loader.{csv,json,md}`` is written with the machine's load averages, since samples per second depend on it.
+    Superpixel maps stand in the cache before the clock starts; the original's way does without them. Beside the table,
+    ``loader.{csv,json,md}``, stand the machine's load averages, since samples per second depend on them.
 
     Args:
         root: data folders, as for `BrodenPlus`; copies and maps are made in a temporary folder.
@@ -65,21 +63,20 @@ def measure(
     names = data or [Path(folder).resolve().name for folder in root]
     if len(names) != len(root):
         raise ValueError(f"data names {len(names)} of {len(root)} folders; give one name per folder, or none.")
-    rows, load = [], {"before": os.getloadavg()}
+    parts, load = [], {"before": os.getloadavg()}
     options = {"batch_size": 2, "short_sides": (short_side,), "iterations": 10**6, "seed": seed}
     for name, folder in zip(names, root, strict=True):
         with tempfile.TemporaryDirectory() as cache:
             loaders = _loaders(folder, Path(cache), tasks, images, max_regions, options)
             turns = [
-                {way: _rate(loader(workers), seconds, perf_counter) for way, loader in loaders.items()}
-                for _ in range(rounds)
+                [_rate(loader(workers), seconds, perf_counter) for loader in loaders.values()] for _ in range(rounds)
             ]
-            speeds = {way: median(turn[way] for turn in turns) for way in loaders}
-            for way, loader in loaders.items():
-                cpu = 1000 / _rate(loader(0), seconds, process_time)
-                rows.append([name, way, speeds[way], speeds[way] / speeds[LITERAL], cpu])
+            part = pd.DataFrame({"data": name, "loader": list(loaders), "samples/s": np.median(turns, 0)})
+            part["times the original"] = part["samples/s"] / part["samples/s"][0]
+            part["CPU ms/sample"] = [1000 / _rate(loader(0), seconds, process_time) for loader in loaders.values()]
+            parts.append(part)
         load[f"after {name}"] = os.getloadavg()
-    table = pd.DataFrame(rows, columns=["data", "loader", "samples/s", "times the original", "CPU ms/sample"])
+    table = pd.concat(parts, ignore_index=True)
     facts = {"short_side": short_side, "max_regions": max_regions, "images": images, "workers": workers}
     facts |= {"seconds": seconds, "rounds": rounds, "load_averages_of_1_5_15_minutes": load}
     text = (
@@ -95,9 +92,17 @@ def measure(
 def _loaders(
     root: Path, cache: Path, tasks: Sequence[str], images: int, max_regions: int, options: dict
 ) -> dict[str, Callable[[int], DataLoader]]:
-    """Way -> function of the number of processes, a loader of the same draws; caches are filled."""
+    """Way -> function of the number of processes, a loader of the same draws, the original's first; caches are filled.
+
+    Records are chosen evenly among those whose image needs no resizing, the state that the original's way expects.
+    """
     raw, prepared = (BrodenPlus(root, "train", tasks, cache / name) for name in ("raw", "prepared"))
-    raw.records = prepared.records = _sized_records(raw, images)
+    spread = np.linspace(0, len(raw) - 1, min(4 * images, len(raw))).round().astype(int)
+    chosen = [raw.records[index] for index in spread]
+    sized = [r for r in chosen if image_shape(raw.sources.of(r).image(r), "restore it") == r.shape]
+    if not sized:
+        raise BrodenError(f"no image looked at in {root} has the size of its record; measure another folder.")
+    raw.records = prepared.records = sized[:: max(len(sized) // images, 1)][:images]
     for record in prepared.records:
         prepare_record(prepared.sources, record)
     for dataset in (raw, prepared):
@@ -116,16 +121,6 @@ def _loaders(
     return {LITERAL: literal, RAW: partial(ours, raw), PREPARED: partial(ours, prepared)}
 
 
-def _sized_records(dataset: BrodenPlus, images: int) -> list[Record]:
-    """Choose records, spread evenly, whose image needs no resizing: in the state that the original's way expects."""
-    spread = np.linspace(0, len(dataset) - 1, min(4 * images, len(dataset))).round().astype(int)
-    chosen = [dataset.records[index] for index in spread]
-    sized = [r for r in chosen if image_shape(dataset.sources.of(r).image(r), "restore it") == r.shape]
-    if not sized:
-        raise BrodenError(f"no image looked at in {dataset.root} has the size of its record; measure another folder.")
-    return sized[:: max(len(sized) // images, 1)][:images]
-
-
 def _rate(loader: DataLoader, seconds: float, clock: Callable[[], float]) -> float:
     """Samples per second on a clock, of a loader that gives two at a time, from its first batch on."""
     batches, loaded = iter(loader), 0
@@ -140,18 +135,15 @@ def _rate(loader: DataLoader, seconds: float, clock: Callable[[], float]) -> flo
 class LiteralSamples(Dataset):
     """Carries out draws as unifiedparsing's TrainDataset does: one part map per object, resized twice each.
 
-    Args:
-        dataset: the records and where their files are. Labels are read from the original files.
+    Labels are read from the data set's original files.
     """
 
     def __init__(self, dataset: BrodenPlus):
         self.dataset = dataset
 
     def __getitem__(self, draw: Draw) -> dict[str, np.ndarray]:
-        record = self.dataset.records[draw.index]
-        sources = self.dataset.sources
-        image = sources.image(record)
-        maps = sources.of(record).maps(record)
+        record, sources = self.dataset.records[draw.index], self.dataset.sources
+        image, maps = sources.image(record), sources.of(record).maps(record)
         shape = scaled_shape(*image.shape[:2], draw.short_side, 1000)
         if draw.flip:
             image = image[:, ::-1]
@@ -160,7 +152,9 @@ class LiteralSamples(Dataset):
         sample = {"image": pixels.transpose(2, 0, 1).astype(np.float32) / 255}
         for task in ("object", "material"):
             if task in maps:
-                sample[task] = _quarter(_resize(_encode(maps[task]), shape))
+                # Labels beyond 255 are packed into the channels of a picture, as ADE20K does.
+                coded = [maps[task] // 256 * 10, maps[task] % 256, np.zeros_like(maps[task])]
+                sample[task] = _quarter(_resize(np.stack(coded, axis=-1).astype(np.uint8), shape))
         if "part" in maps:
             sample["part"], sample["part_valid"] = self._parts(maps["object"], maps["part"], shape)
         return sample
@@ -181,11 +175,6 @@ class LiteralSamples(Dataset):
         quarters = [_quarter(layer) for layer, ok in zip(resized, valid, strict=True) if ok]
         valid[valid] = [len(np.unique(quarter)) > 1 for quarter in quarters]
         return np.sum(quarters, axis=0), valid
-
-
-def _encode(labels: np.ndarray) -> np.ndarray:
-    """Pack labels beyond 255 into the channels of a picture, as ADE20K does, for resizing."""
-    return np.stack([labels // 256 * 10, labels % 256, np.zeros_like(labels)], axis=-1).astype(np.uint8)
 
 
 def _resize(

@@ -44,13 +44,9 @@ _sparse_product._get_raw = True  # the counter hands over tensors instead of the
 
 
 def count(module: nn.Module, *inputs: Any) -> Count:
-    """Count a module's parameters and the FLOPs of one forward pass in evaluation.
+    """Count a module's parameters and the FLOPs of one forward pass of some inputs in evaluation.
 
-    A module and inputs on the meta device are counted without computing anything.
-
-    Args:
-        module: left as it is.
-        inputs: arguments of its ``forward``.
+    The module is left as it is; on the meta device it is counted without computing anything.
     """
     module = copy.deepcopy(module).eval()
     sparse = {torch.ops.aten._sparse_addmm: _sparse_product}
@@ -73,8 +69,7 @@ def table3_modules(side: int = SIDE, context: str = "cpu") -> dict[str, tuple[nn
     maps = [torch.rand(1, 512, -(-side // stride), -(-side // stride)) for stride in (4, 8, 16, 32)]
     row, column = torch.arange(side) * 16 // side, torch.arange(side) * 32 // side
     superpixels = (row[:, None] * 32 + column)[None]
-    rows = {"DGM w/o top-down": DeepGrouping(top_down=False), "DGM": DeepGrouping(top_down=True)}
-    rows = {name: (module, [maps, superpixels]) for name, module in rows.items()}
+    rows = {name: (DeepGrouping(top_down=name == "DGM"), [maps, superpixels]) for name in ("DGM w/o top-down", "DGM")}
     with torch.device(context):
         c5 = torch.rand(1, RESNET[-1], -(-side // 8), -(-side // 8))
         return rows | {"OCP (ASP-OC)": (OCNet(RESNET), [[c5]]), "RCCA": (CCNet(RESNET), [[c5]])}
@@ -83,15 +78,10 @@ def table3_modules(side: int = SIDE, context: str = "cpu") -> dict[str, tuple[nn
 def timings(
     modules: Mapping[str, tuple[nn.Module, Sequence[Any]]], repeats: int = 5, device: str | torch.device = "cpu"
 ) -> pd.DataFrame:
-    """Take the peak memory of modules, then time them in turn, round by round.
-
-    Args:
-        modules: name -> (module, arguments of its ``forward``).
-        repeats: rounds.
-        device: where to run.
+    """Take the peak memory of modules, see `table3_modules`, on a device; then time them in turn, ``repeats`` rounds.
 
     Returns:
-        One row per module: ``module``, ``seconds`` (median forward pass in evaluation) and ``megabytes``, the most that
+        one row per module: "module", "seconds" (median forward pass in evaluation) and "megabytes", the most that
         PyTorch's allocator holds during a pass beside weights and inputs.
     """
     device = torch.device(device)

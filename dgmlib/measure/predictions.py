@@ -17,7 +17,7 @@ from dgmlib import presets
 from dgmlib.data import open_data
 from dgmlib.experiments import Cell
 from dgmlib.labels import class_names, part_ids
-from dgmlib.measure.provenance import provenance
+from dgmlib.measure.study import provenance
 from dgmlib.paths import RUNS, write_atomic
 from dgmlib.predictor import Predictor
 from dgmlib.superpixels import RegionMaps
@@ -36,7 +36,7 @@ class Comparison:
     """One task of one image.
 
     Attributes:
-        task: "object", "part" or "material".
+        task: one of `TASKS`.
         key: the image's id.
         image: (H, W, 3) uint8.
         truth: (H, W) class ids, 0 where nothing is labelled.
@@ -65,15 +65,7 @@ def compare(
     images: int = 2,
     models: Sequence[str] = MODELS,
 ) -> list[Comparison]:
-    """Let the trained cells of Table 1 predict the chosen validation images.
-
-    Args:
-        preset: of the cells, which must be trained: see `dgmlib.experiments.Cell`.
-        data: root of the data set.
-        runs: folder of all runs.
-        seed: of the cells.
-        images: how many for every task and source.
-        models: rows of Table 1.
+    """Let trained cells of Table 1, see `Cell`, predict validation images, so many of every task and source.
 
     Raises:
         FileNotFoundError: if a cell is not trained.
@@ -89,9 +81,8 @@ def compare(
             sample = dataset[index]
             key, image, truth = sample["key"], sample["image"], labels_of(sample, task, dataset.vocabulary)
             regions = regions_of(key, image)
-            scenes = {name: predictor(image, regions) for name, predictor in predictors.items()}
-            predictions = {name: getattr(scene, f"{task}s").ids for name, scene in scenes.items()}
-            found.append(Comparison(task, key, image, truth, predictions, names))
+            seen = {name: getattr(predictor(image, regions), f"{task}s").ids for name, predictor in predictors.items()}
+            found.append(Comparison(task, key, image, truth, seen, names))
     return found
 
 

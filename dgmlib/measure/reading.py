@@ -8,25 +8,25 @@ score is taken again with parts of the graph disabled: what nothing changes was 
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import process_time
 
+import numpy as np
 import pandas as pd
 import torch
 from joblib import Parallel, delayed
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, Subset
 
 from dgmlib import presets
 from dgmlib.broden import FolderDataset
 from dgmlib.data import data_root, open_data
 from dgmlib.evaluation import evaluate, listening
 from dgmlib.groups import masked_mean
-from dgmlib.measure.provenance import provenance
-from dgmlib.measure.study import markdown, publish
+from dgmlib.measure.study import extend, markdown, plus_minus
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, RUNS, write_atomic
 from dgmlib.reading import AS_PRINTED, Reading
@@ -74,16 +74,13 @@ CANDIDATES = {
 }
 
 
-class Fold(Dataset):
+class Fold(Subset):
     """A part of a dataset that trains and scores as the whole does."""
 
     def __init__(self, dataset: Dataset, indices: Sequence[int]):
-        self.dataset, self.indices = dataset, list(indices)
+        super().__init__(dataset, indices)
         self.vocabulary, self.cache = dataset.vocabulary, dataset.cache
-        self.records = [dataset.records[i] for i in self.indices]
-
-    def __len__(self) -> int:
-        return len(self.indices)
+        self.records = [dataset.records[i] for i in indices]
 
     def key(self, index: int) -> str:
         """Give an image's unique id."""
@@ -95,9 +92,6 @@ class Fold(Dataset):
         groups = [[place[i] for i in group if i in place] for group in self.dataset.groups(tasks)]
         return [group for group in groups if group]
 
-    def __getitem__(self, index: int) -> dict:
-        return self.dataset[self.indices[index]]
-
 
 def folds(dataset: Dataset, count: int, fold: int, blocks: int = 12) -> tuple[Fold, Fold]:
     """All folds but one, to train on, and that one, to score on.
@@ -105,9 +99,9 @@ def folds(dataset: Dataset, count: int, fold: int, blocks: int = 12) -> tuple[Fo
     A fold is every ``count``-th of ``blocks`` contiguous pieces: frames of one sequence are alike, and every sequence
     is to occur on both sides.
     """
-    fold_of = [i * blocks // len(dataset) % count for i in range(len(dataset))]
-    inside = [i for i, number in enumerate(fold_of) if number == fold]
-    return Fold(dataset, [i for i, number in enumerate(fold_of) if number != fold]), Fold(dataset, inside)
+    fold_of = np.arange(len(dataset)) * blocks // len(dataset) % count
+    kept, held_out = (np.flatnonzero(part).tolist() for part in (fold_of != fold, fold_of == fold))
+    return Fold(dataset, kept), Fold(dataset, held_out)
 
 
 @contextmanager
@@ -132,15 +126,12 @@ def cut(model: PerceptualParser) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def without_top_down(model: PerceptualParser) -> Iterator[None]:
+def without_top_down(model: PerceptualParser) -> AbstractContextManager[None]:
     """No message is passed down: nodes stay as they came up."""
-    with hooked(model.dgm.tdmp, lambda module, arguments, output: (arguments[0], output[1])):
-        yield
+    return hooked(model.dgm.tdmp, lambda module, arguments, output: (arguments[0], output[1]))
 
 
-@contextmanager
-def foreign_groups(model: PerceptualParser) -> Iterator[None]:
+def foreign_groups(model: PerceptualParser) -> AbstractContextManager[None]:
     """Every image gets the P of the image before it, or its own with rows shuffled where their sizes differ."""
     before: dict[int, tuple[Tensor, Tensor]] = {}
 
@@ -153,8 +144,7 @@ def foreign_groups(model: PerceptualParser) -> Iterator[None]:
             given = affinity[:, rows], shares[:, rows]
         return given[0].mT @ nodes, *given, mask
 
-    with hooked(model.dgm.emgp, exchange):
-        yield
+    return hooked(model.dgm.emgp, exchange)
 
 
 @contextmanager
@@ -163,23 +153,20 @@ def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: 
     emgp = model.dgm.emgp
     before = emgp.iterations, emgp.testing_iterations
 
-    def draw(module: nn.Module, arguments: tuple) -> None:
-        module.train()
+    def start(module: nn.Module, arguments: tuple) -> None:
+        module.train(random)
 
+    emgp.iterations = emgp.testing_iterations = steps or emgp.testing_iterations
+    handle = emgp.register_forward_pre_hook(start)
     try:
-        emgp.testing_iterations = steps or emgp.testing_iterations
-        emgp.iterations = emgp.testing_iterations
-        with ExitStack() as stack:
-            if random:
-                stack.callback(emgp.register_forward_pre_hook(draw).remove)
-            yield
+        yield
     finally:
+        handle.remove()
         emgp.iterations, emgp.testing_iterations = before
 
 
 #: Whose graph is disabled after training, part by part.
 EXAMINED = ("default", "default, messages centred")
-
 #: What is done to a trained candidate's graph at test time.
 DISABLED = {
     "graph cut": cut,
@@ -193,7 +180,7 @@ DISABLED = {
 
 @dataclass(frozen=True)
 class Run:
-    """One candidate, one seed, one data set."""
+    """One candidate, one of so many seeds, one training split with its name and tasks."""
 
     preset: presets.Preset
     dataset: Dataset
@@ -204,7 +191,9 @@ class Run:
     seeds: int
 
     def measure(self, runs: Path) -> dict:
-        """Train, or read back, and score; into a folder of its own.
+        """Train and score, or read back, in a folder of its own.
+
+        Of one seed all candidates have the same weights in the parts that they share.
 
         Returns:
             "scores": {"": metrics, and by what was disabled}, "heard": numbers by level, "seconds" of CPU time in
@@ -215,38 +204,32 @@ class Run:
         done = out / "measured.json"
         if done.exists():
             return json.loads(done.read_text())
+        config, testing = self.preset.model, self.preset.testing
         kept, held_out = folds(self.dataset, self.seeds, self.seed)
-        model = self.build(candidate)
-        with cut(model) if candidate.cut else ExitStack():
+        torch.manual_seed(self.seed)
+        model = PerceptualParser.from_config(
+            replace(config, reading=candidate.reading or config.reading),
+            self.dataset.vocabulary,
+            "full" if candidate.reading else None,
+            self.tasks,
+        )
+        if config.pretrained:
+            model.backbone.load(config.backbone)
+        score = partial(evaluate, model, held_out, self.tasks, testing.short_side, config.max_regions)
+        score = partial(score, max_size=testing.max_size)
+        with cut(model) if candidate.cut else nullcontext():
             began = process_time()
-            training, regions = self.preset.training, self.preset.model.max_regions
-            train(model, kept, training, out, self.seed, regions, "cpu", progress=False)
+            train(model, kept, self.preset.training, out, self.seed, config.max_regions, "cpu", progress=False)
             result = {"seconds": process_time() - began}
             with listening(model) as heard:
-                result |= {"scores": {"": self.score(model, held_out)}, "heard": heard}
+                result |= {"scores": {"": score()}, "heard": heard}
             result["parameters"] = sum(p.numel() for p in model.dgm.parameters()) if model.dgm else 0
         for what, disabled in DISABLED.items() if self.name in EXAMINED else ():
             with disabled(model):
-                result["scores"][what] = self.score(model, held_out)
+                result["scores"][what] = score()
         with write_atomic(done) as temporary:
             temporary.write_text(json.dumps(result, indent=1))
         return result
-
-    def build(self, candidate: Candidate) -> PerceptualParser:
-        """Build the candidate; of one seed all have the same weights in the parts that they share."""
-        config = self.preset.model
-        dgm = "full" if candidate.reading else None
-        config = replace(config, reading=candidate.reading or config.reading)
-        torch.manual_seed(self.seed)
-        model = PerceptualParser.from_config(config, self.dataset.vocabulary, dgm, self.tasks)
-        if config.pretrained:
-            model.backbone.load(config.backbone)
-        return model
-
-    def score(self, model: PerceptualParser, held_out: Dataset) -> dict[str, float]:
-        """Metrics on the fold that was kept out of training."""
-        testing, regions = self.preset.testing, self.preset.model.max_regions
-        return evaluate(model, held_out, self.tasks, testing.short_side, regions, max_size=testing.max_size)
 
 
 def measure(
@@ -263,41 +246,32 @@ def measure(
         out: where the table goes.
         runs: where the trained models go.
     """
-    sets = {folder.name: (PHOTOGRAPHS, FolderDataset(folder, "train"), ("object",)) for folder in folders}
+    preset, tasks = PHOTOGRAPHS, ("object",)
+    sets = {folder.name: FolderDataset(folder, "train") for folder in folders}
     if not sets:
         preset = presets.get("mini")
         tasks = tuple(task for task in TASKS if task != "texture")  # trained apart, it reads what the others made
-        sets = {preset.data: (preset, open_data(data_root(preset, workers=workers), "train", tasks), tasks)}
+        sets = {preset.data: open_data(data_root(preset, workers=workers), "train", tasks)}
     jobs = [
         Run(preset, dataset, data, tasks, name, seed, seeds)
-        for data, (preset, dataset, tasks) in sets.items()
+        for data, dataset in sets.items()
         for name in CANDIDATES
         for seed in range(seeds)
     ]
     results = Parallel(workers)(delayed(job.measure)(runs) for job in jobs)
-    rows = [row for job, result in zip(jobs, results, strict=True) for row in tidy(job, result)]
-    table, measured, old = pd.DataFrame(rows), {}, out / "reading.csv"
-    if old.exists():
-        before = pd.read_csv(old, keep_default_na=False)
-        table = pd.concat([before[~before["data"].isin(sets)], table], ignore_index=True)
-        measured = json.loads(old.with_suffix(".json").read_text())["measured"]
-    for data, (preset, *_) in sets.items():
-        measured[data] = provenance() | {"preset": asdict(preset)}
+    table = pd.DataFrame([row for job, result in zip(jobs, results, strict=True) for row in tidy(job, result)])
     readings = {name: asdict(c.reading) | {"cut": c.cut} for name, c in CANDIDATES.items() if c.reading}
-    return publish("reading", table, render(table), out, candidates=readings, measured=measured)
+    return extend("reading", table, render, out, {"preset": asdict(preset)}, candidates=readings)
 
 
 def tidy(job: Run, result: dict) -> Iterator[dict]:
     """One row per number: data, candidate, seed, what was disabled, name, level (0 where there is none), value."""
     facts = {"data": job.data, "candidate": job.name, "seed": job.seed}
-    for disabled, metrics in result["scores"].items():
-        for name, value in metrics.items():
-            yield facts | {"disabled": disabled, "name": name, "level": 0, "value": value}
-    for name in ("seconds", "parameters"):
-        yield facts | {"disabled": "", "name": name, "level": 0, "value": result[name]}
-    for name, values in result["heard"].items():
-        for level, value in enumerate(values, 1):
-            yield facts | {"disabled": "", "name": name, "level": level, "value": value}
+    numbers = [(disabled, name, 0, v) for disabled, scores in result["scores"].items() for name, v in scores.items()]
+    numbers += [("", name, 0, result[name]) for name in ("seconds", "parameters")]
+    numbers += [("", name, level, v) for name, values in result["heard"].items() for level, v in enumerate(values, 1)]
+    for number in numbers:
+        yield facts | dict(zip(("disabled", "name", "level", "value"), number, strict=True))
 
 
 def paired(rows: pd.DataFrame, metric: str, by: str, base: str) -> pd.DataFrame:
@@ -314,6 +288,16 @@ def paired(rows: pd.DataFrame, metric: str, by: str, base: str) -> pd.DataFrame:
     return pd.DataFrame({"mean": wide.mean(), "std": wide.std(), "ahead": ahead.mean(), "ahead std": ahead.std()})
 
 
+#: What is told of every level: name in `tidy` -> factor, digits after the point, first level.
+BY_LEVEL = {
+    "residual share": (100, 1, 1),
+    "graph share": (100, 2, 1),
+    "entropy": (1, 2, 2),
+    "groups": (1, 0, 1),
+    "rank": (1, 1, 1),
+}
+
+
 def render(table: pd.DataFrame) -> str:
     """Render `tidy`'s rows as markdown: a table of candidates and one of what was disabled for every data set."""
     parts = [
@@ -322,41 +306,28 @@ def render(table: pd.DataFrame) -> str:
         "`Grouping`, percent, levels 1 / 2 / 3 / 4; entropy is that of a row of Ptilde^1 ... Ptilde^{l-1} over the\n"
         "logarithm of N_l, levels 2 / 3 / 4; time is CPU time of training beside UPerNet's."
     ]
-    for data, rows in table.groupby("data", sort=False):
-        whole = rows[rows["disabled"] == ""]
+    for data, rows in table.astype({"disabled": object}).fillna({"disabled": ""}).groupby("data", sort=False):
+        whole, metrics = rows[rows["disabled"] == ""], [name for name in rows["name"].unique() if "/" in name]
         names = [name for name in CANDIDATES if name in set(whole["candidate"])]
-        shown = pd.DataFrame(index=names)
-        for metric in [name for name in whole["name"].unique() if "/" in name]:
-            score = paired(whole, metric, "candidate", "UPerNet").loc[names]
-            shown[metric] = score["mean"].map("{:.2f}".format) + score["std"].map(" ± {:.2f}".format)
-            shown[f"{metric} ahead of UPerNet"] = score["ahead"].map("{:+.2f}".format) + score["ahead std"].map(
-                " ± {:.2f}".format
-            )
-        for name, scale, digits in (
-            ("residual share", 100, 1),
-            ("graph share", 100, 2),
-            ("entropy", 1, 2),
-            ("groups", 1, 0),
-            ("rank", 1, 1),
-        ):
-            mean = scale * whole[whole["name"] == name].groupby(["candidate", "level"])["value"].mean().unstack()
-            levels = mean.columns[1:] if name == "entropy" else mean.columns
-            text = mean[levels].map(f"{{:.{digits}f}}".format).agg(" / ".join, axis=1)
-            shown[name] = text.reindex(names).fillna("-")
-        parameters = whole[whole["name"] == "parameters"].groupby("candidate")["value"].first().map("{:,.0f}".format)
-        parameters = parameters.replace("0", "-")
+        shown = pd.DataFrame(index=pd.Index(names, name="candidate"))
+        for metric in metrics:
+            score = paired(whole, metric, "candidate", "UPerNet")
+            shown[metric] = plus_minus(score["mean"], score["std"], 2)
+            shown[f"{metric} ahead of UPerNet"] = plus_minus(score["ahead"], score["ahead std"], 2, "+")
+        for name, (factor, digits, first) in BY_LEVEL.items():
+            mean = factor * whole[whole["name"] == name].pivot_table("value", "candidate", "level")
+            shown[name] = mean.loc[:, first:].map(f"{{:.{digits}f}}".format).agg(" / ".join, axis=1)
+        parameters = whole[whole["name"] == "parameters"].groupby("candidate")["value"].first()
+        shown["parameters"] = parameters.map("{:,.0f}".format).replace("0", "-")
         seconds = whole[whole["name"] == "seconds"].pivot(index="seed", columns="candidate", values="value")
-        shown["parameters"] = parameters.reindex(names)
-        shown["time"] = seconds.div(seconds["UPerNet"], axis=0).median().map("{:.2f}".format).reindex(names)
+        shown["time"] = seconds.div(seconds["UPerNet"], axis=0).median().map("{:.2f}".format)
         seeds = whole["seed"].nunique()
-        parts.append(f"**{data}**, {seeds} seeds\n\n{markdown(shown.rename_axis('candidate').reset_index())}")
+        parts.append(f"**{data}**, {seeds} seeds\n\n{markdown(shown.astype(object).fillna('-').reset_index())}")
         for name in [name for name in EXAMINED if name in names]:
-            examined, lost = (
-                rows[rows["candidate"] == name],
-                pd.DataFrame(index=pd.Index(DISABLED, name=f"{name}, with")),
-            )
-            for metric in [metric for metric in examined["name"].unique() if "/" in metric]:
+            examined = rows[rows["candidate"] == name]
+            lost = pd.DataFrame(index=pd.Index(DISABLED, name=f"{name}, with"))
+            for metric in metrics:
                 change = paired(examined, metric, "disabled", "").reindex(DISABLED)
-                lost[metric] = change["ahead"].map("{:+.2f}".format) + change["ahead std"].map(" ± {:.2f}".format)
+                lost[metric] = plus_minus(change["ahead"], change["ahead std"], 2, "+")
             parts.append(f"What its scores on {data} change by at test time\n\n{markdown(lost.reset_index())}")
     return "\n\n".join(parts) + "\n"

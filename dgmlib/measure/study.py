@@ -1,13 +1,17 @@
 """The shape of every measurement: images -> rows -> a table in ``results/``, as csv, as text, and where it comes from.
 
-`rows_of` measures images in processes side by side, `publish` writes a table. A `Study` does both for a trained model;
-its tables grow by model and data.
+`rows_of` measures images in processes side by side, `publish` writes a table and `extend` one that grows, by data and
+model. A `Study` is a trained model and what it is measured on.
 """
 
 import hashlib
 import json
+import os
+import platform
+import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +26,8 @@ from dgmlib import presets
 from dgmlib.broden import BrodenPlus, FolderDataset
 from dgmlib.checkpoints import load_model
 from dgmlib.data import data_root
-from dgmlib.measure.provenance import provenance
 from dgmlib.parsing import PerceptualParser
-from dgmlib.paths import MODELS, RESULTS, write_atomic
+from dgmlib.paths import MODELS, RESULTS, ROOT, write_atomic
 
 
 def rows_of(
@@ -55,6 +58,21 @@ def rows_of(
     return pd.DataFrame(rows)
 
 
+def provenance() -> dict:
+    """Commit, package versions and kind of machine, to stand beside every number."""
+    git = ["git", "-C", str(ROOT)]
+    commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    # Tables and the README change with every run; only the code's state matters.
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "dgmlib"], capture_output=True, check=False)
+    packages = ("dgmlib", "torch", "numpy", "scikit-image", "torch-geometric", "torchmetrics")
+    return {
+        "commit": (commit.stdout.strip() or "unknown") + ("-dirty" if changed.returncode == 1 else ""),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+    }
+
+
 def publish(name: str, table: pd.DataFrame, text: str, out: Path = RESULTS, **facts) -> str:
     """Write a table as ``name.csv``, its provenance and ``facts`` as ``name.json``, its text as ``name.md``.
 
@@ -68,11 +86,49 @@ def publish(name: str, table: pd.DataFrame, text: str, out: Path = RESULTS, **fa
     return text
 
 
+def extend(
+    name: str, table: pd.DataFrame, render: Callable[[pd.DataFrame], str], out: Path, measured: dict, **facts
+) -> str:
+    """Add rows to a table, in place of older ones of the same data and, where it has such a column, model.
+
+    Args:
+        name: of the table, see `publish`.
+        table: with a column "data".
+        render: makes the text of all rows.
+        out: where the table goes.
+        measured: settings of these rows, to stand with their provenance.
+        **facts: about all rows.
+    """
+
+    def subject(rows: pd.DataFrame) -> pd.Series:
+        return rows["model"] + " on " + rows["data"] if "model" in rows else rows["data"]
+
+    old, origins = out / f"{name}.csv", dict.fromkeys(subject(table), provenance() | measured)
+    if old.exists():
+        before = pd.read_csv(old)
+        table = pd.concat([before[~subject(before).isin(origins)], table], ignore_index=True)
+        origins = json.loads(old.with_suffix(".json").read_text())["measured"] | origins
+    return publish(name, table, render(table), out, **facts, measured=origins)
+
+
 def markdown(table: pd.DataFrame) -> str:
     """Render a data frame as a markdown table."""
     lines = ["| " + " | ".join(map(str, table.columns)) + " |", "|" + " --- |" * len(table.columns)]
     lines += ["| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False)]
     return "\n".join(lines)
+
+
+def plus_minus(mean: pd.Series, deviation: pd.Series, digits: int, sign: str = "") -> pd.Series:
+    """Render numbers as text, "0.123 ± 0.004": without deviation where that is not known, "-" where nothing is.
+
+    Args:
+        mean: the numbers.
+        deviation: of each.
+        digits: after the point.
+        sign: "+" shows the sign of positive numbers, too.
+    """
+    spread = deviation.map(f" ± {{:.{digits}f}}".format).where(deviation.notna(), "")
+    return (mean.map(f"{{:{sign}.{digits}f}}".format) + spread).where(mean.notna(), "-")
 
 
 @dataclass(frozen=True)
@@ -117,28 +173,20 @@ class Study:
         preset = presets.get(self.profile)
         return {preset.data: BrodenPlus(data_root(preset, self.data, self.workers), split, tasks)}
 
-    def rows(self, measure: Callable[[Dataset, int], Iterable[dict]], sets: Mapping[str, Dataset]) -> pd.DataFrame:
-        """Measure as many images as the study asks for, see `rows_of`."""
-        return rows_of(measure, sets, self.images, self.workers)
+    def rows(
+        self, measure: Callable[[Dataset, int], Iterable[dict]], sets: Mapping[str, Dataset], nothing: str
+    ) -> pd.DataFrame:
+        """Measure the study's number of images, see `rows_of`; a ValueError says ``nothing`` where none gives a row."""
+        rows = rows_of(measure, sets, self.images, self.workers)
+        if rows.empty:
+            raise ValueError(nothing)
+        return rows
 
     def publish(self, name: str, table: pd.DataFrame, render: Callable[[pd.DataFrame], str], **facts) -> str:
-        """Add rows to a table, in place of older ones of the same data and model; see `publish`.
-
-        Args:
-            name: of the table.
-            table: with columns "data" and "model".
-            render: makes the text of all rows.
-            **facts: settings, to stand with these rows' provenance and the digest of the weights, under "measured".
-        """
+        """Add the study's rows to a table, see `extend`; its settings and a digest of the weights stand beside them."""
         weights = hashlib.sha256(self.model.with_name(f"{self.model.name}.safetensors").read_bytes()).hexdigest()
-        old, pairs = self.out / f"{name}.csv", table["model"] + " on " + table["data"]
-        measured = dict.fromkeys(pairs, provenance() | {"weights": weights[:16]} | facts)
-        if old.exists():
-            before = pd.read_csv(old)
-            kept = before[~(before["model"] + " on " + before["data"]).isin(pairs)]
-            table = pd.concat([kept, table], ignore_index=True)
-            measured = json.loads(old.with_suffix(".json").read_text())["measured"] | measured
-        return publish(name, table, render(table), self.out, measured=measured)
+        facts = {"images": self.images, "short_side": self.side, "weights": weights[:16]} | facts
+        return extend(name, table, render, self.out, facts)
 
 
 def untrained(model: PerceptualParser, seed: int = 0) -> PerceptualParser:

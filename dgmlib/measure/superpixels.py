@@ -84,8 +84,17 @@ def measure(
     rows = rows_of(_methods, {name: photographs}, images, workers)
     table = rows.drop(columns="image").groupby(["data", "max_regions", "method"], sort=False).mean().reset_index()
     ratio = time_ratio([photographs[index][0] for index in range(min(count, 20))])
+    shown = table.drop(columns="data").rename(columns={"max_regions": "regions at most"})
+    shown["regions"] = shown["regions"].map("{:.0f}".format)
+    shown[["ASA", "BR", "UE", "EV"]] = shown[["ASA", "BR", "UE", "EV"]].map("{:.4f}".format)
+    text = (
+        f"Superpixels on {name}. ASA achievable segmentation accuracy, BR boundary recall within {TOLERANCE} px,\n"
+        "UE under-segmentation error (lower is better), EV explained variation; SEEDS-like is our own\n"
+        f"simplification of SEEDS. Our time is {ratio:.2f} times that of scikit-image's SLIC, in turn in one thread.\n"
+        f"\n{markdown(shown)}\n"
+    )
     facts = {"data": name, "tolerance_pixels": TOLERANCE, "time_over_slic_512": round(ratio, 3)}
-    publish("superpixels", table, _render(table, name, ratio), out, **facts)
+    publish("superpixels", table, text, out, **facts)
     return table
 
 
@@ -111,10 +120,9 @@ def kept_aside(data: Path, out: Path = RESULTS, workers: int = 1, folds: int = 4
         others, kept = (Subset(photographs, np.flatnonzero(where)) for where in (fold_of != fold, fold_of == fold))
         weights = list(fit_images(others, workers=workers).values())
         parts.append(rows_of(partial(_fitted, weights), {name: kept}, workers=workers))
-    rows = pd.concat(parts).drop(columns="image")
-    table = rows.groupby(["data", "max_regions"], sort=False).mean().reset_index()
-    said = f"Superpixels on {name}, every image segmented with constants fitted to the other folds."
-    text = f"{said}\n\n{markdown(table.drop(columns='data').round(4))}\n"
+    table = pd.concat(parts).drop(columns="image").groupby(["data", "max_regions"], sort=False).mean().reset_index()
+    text = f"Superpixels on {name}, every image segmented with constants fitted to the other folds.\n\n"
+    text += markdown(table.drop(columns="data").round(4)) + "\n"
     publish("superpixels_kept_aside", table, text, out, data=name, tolerance_pixels=TOLERANCE)
     return table
 
@@ -142,15 +150,3 @@ def _fitted(weights: list[float], photographs: Subset, index: int) -> list[dict]
     image, human = photographs[index]
     maps = zip(COUNTS, segment_hierarchy(image, COUNTS, weights), strict=True)
     return [{"max_regions": count} | scores(regions, human, image) for count, regions in maps]
-
-
-def _render(table: pd.DataFrame, name: str, ratio: float) -> str:
-    shown = table.drop(columns="data").rename(columns={"max_regions": "regions at most"})
-    for column in ("ASA", "BR", "UE", "EV", "regions"):
-        shown[column] = shown[column].map(("{:.0f}" if column == "regions" else "{:.4f}").format)
-    return (
-        f"Superpixels on {name}. ASA achievable segmentation accuracy, BR boundary recall within {TOLERANCE} px,\n"
-        "UE under-segmentation error (lower is better), EV explained variation; SEEDS-like is our own\n"
-        f"simplification of SEEDS. Our time is {ratio:.2f} times that of scikit-image's SLIC, in turn in one thread.\n"
-        f"\n{markdown(shown)}\n"
-    )

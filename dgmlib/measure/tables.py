@@ -7,7 +7,7 @@ have it, the number that the paper prints for Broden+ or ADE20K. The two are nev
 import os
 import re
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from dgmlib.data import data_name, data_root
 from dgmlib.decoders import CCNet
 from dgmlib.decoders.context import CrissCrossAttention
 from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
-from dgmlib.measure.study import markdown, publish
+from dgmlib.measure.study import markdown, plus_minus, publish
 
 #: Tables 1 and 2: their systems, and what follows a profile's name in that of their preset.
 ROWS = {"1": (experiments.TABLE1, ""), "2": (experiments.TABLE2, "-objects")}
@@ -51,9 +51,9 @@ def scored(
     device: str = "auto",
     report: bool = False,
 ) -> pd.DataFrame:
-    """Train and score the systems of Table 1 or 2 in all its settings; finished cells are read back.
+    """Train and score the systems of Table 1 or 2 in all its settings; write ``table1.{csv,json,md}`` or table2's.
 
-    Writes ``table1.{csv,json,md}`` or ``table2.{csv,json,md}``.
+    Finished cells are read back: interrupted, the same command continues.
 
     Args:
         number: "1" or "2".
@@ -69,8 +69,8 @@ def scored(
         report: whether every run prints a line now and then.
     """
     known, suffix = ROWS[number]
-    if unknown := set(systems) - set(known):
-        raise ValueError(f"Table {number} has no {', '.join(sorted(unknown))}; choose from {', '.join(known)}.")
+    if unknown := sorted(set(systems) - set(known)):
+        raise ValueError(f"Table {number} has no {', '.join(unknown)}; choose from {', '.join(known)}.")
     preset = presets.with_weights(presets.get(profile + suffix), pretrained)
     root = data_root(preset, data, workers)
     cells = [
@@ -87,78 +87,80 @@ def scored(
         # joblib replaces a worker whose memory has grown and says so; no run is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
         measured = Parallel(n_jobs=workers)(jobs)
-    rows, facts = [], [data_name(preset, root), preset.name]
-    for cell, metrics in zip(cells, measured, strict=True):
-        for name, value in metrics.items():
-            rows.append([number, cell.system, cell.setting, *name.split("/"), value, cell.seed, *facts])
+    data = data_name(preset, root)
+    rows = [
+        [number, cell.system, cell.setting, *name.split("/"), value, cell.seed, data, preset.name]
+        for cell, metrics in zip(cells, measured, strict=True)
+        for name, value in metrics.items()
+    ]
     table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
-    heard = {f"{cell.system}, {cell.setting}, seed {cell.seed}": cell.heard() for cell in cells}
-    heard = {name: numbers for name, numbers in heard.items() if numbers}
-    text = render(table) + render_heard(heard)
+    heard = {_name(cell): numbers for cell in cells if (numbers := cell.heard())}
     facts = {"preset": asdict(preset), "seeds": seeds, "notes": NOTES[number], "heard": heard}
-    publish(f"table{number}", table, text, out, **facts)
+    publish(f"table{number}", table, render(table) + render_heard(heard), out, **facts)
     return table
 
 
 table1, table2 = partial(scored, "1"), partial(scored, "2")
 
 
+def _name(cell: experiments.Cell) -> str:
+    return f"{cell.system}, {cell.setting}, seed {cell.seed}"
+
+
 def _run_cell(threads: int, report: bool, cell: experiments.Cell, device: str) -> dict[str, float]:
+    """Score a cell; bars of several processes would overwrite each other, so each phase prints ten lines."""
     torch.set_num_threads(threads)
-    name = f"{cell.system}, {cell.setting}, seed {cell.seed}"
-    on_log = _reporter(name, cell.preset.training) if report else None
-    metrics = cell.metrics(device=device, progress=False, on_log=on_log)
-    if report:
-        print(f"  {name}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True)
-    return metrics
+    totals, began = (cell.preset.training.iterations, cell.preset.training.texture_iterations), {}
 
-
-def _reporter(name: str, config: presets.TrainingConfig) -> Callable[[dict], None]:
-    """Print how far a run is, ten times in each phase; bars of several processes would overwrite each other."""
-    totals, began = (config.iterations, config.texture_iterations), {}
-
-    def report(record: dict) -> None:
+    def on_log(record: dict) -> None:
         iteration, seconds, total = record["iteration"], record["seconds"], totals[record["phase"]]
         first, start = began.setdefault(record["phase"], (iteration, seconds))
         if iteration % max(total // 10, 1) == 0 and iteration > first:
             left = (seconds - start) / (iteration - first) * (total - iteration) / 60
-            print(f"  {name}: {iteration} of {total}, loss {record['loss']:.2f}, {left:.1f} min left", flush=True)
+            print(
+                f"  {_name(cell)}: {iteration} of {total}, loss {record['loss']:.2f}, {left:.1f} min left", flush=True
+            )
 
-    return report
+    metrics = cell.metrics(device=device, progress=False, on_log=on_log if report else None)
+    if report:
+        print(f"  {_name(cell)}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True)
+    return metrics
 
 
 def render(table: pd.DataFrame) -> str:
     """Table 1 or 2 as markdown: a row per model and setting, a column per metric; percent, mean ± deviation."""
     number, data, seeds = table["table"].iloc[0], table["data"].iloc[0], table["seed"].nunique()
-    measured = _wide(table, "value", lambda v: f"{v.mean():.2f}" + (f" ± {v.std():.2f}" if len(v) > 1 else ""))
-    text = f"Table {number} on **{data}**, {seeds} seed{'s' * (seeds > 1)}, percent.\n\n{measured}\n"
-    printed = table.dropna(subset="paper")
-    if len(printed):
-        text += f"\n{NOTES[number]}:\n\n{_wide(printed, 'paper', lambda v: f'{v.iloc[0]:.2f}')}\n"
-    return text
+    text = f"Table {number} on **{data}**, {seeds} seed{'s' * (seeds > 1)}, percent.\n\n{_wide(table, 'value')}\n"
+    printed = table.dropna(subset="paper").drop_duplicates(["setting", "model", "task", "metric"])
+    return text + (f"\n{NOTES[number]}:\n\n{_wide(printed, 'paper')}\n" if len(printed) else "")
 
 
-def _wide(table: pd.DataFrame, column: str, text: Callable[[pd.Series], str]) -> str:
+def _wide(table: pd.DataFrame, column: str) -> str:
     """One row per model and setting, one column per metric, of the fractions in a column, as percent."""
     shown = table.assign(metric=table["task"] + " " + table["metric"], percent=100 * table[column])
-    cells = shown.groupby(["setting", "model", "metric"], sort=False)["percent"].agg(text)
-    wide = cells.unstack().reindex(columns=shown["metric"].unique()).fillna("-").reset_index()
-    order = {name: i for i, name in enumerate([*shown["setting"].unique(), *shown["model"].unique()])}
-    wide = wide.sort_values(["setting", "model"], key=lambda names: names.map(order))
+    cells = shown.groupby(["setting", "model", "metric"], sort=False)["percent"]
+    wide = plus_minus(cells.mean(), cells.std(), 2).unstack().reindex(columns=shown["metric"].unique())
+    order = [(setting, model) for setting in shown["setting"].unique() for model in shown["model"].unique()]
+    wide = wide.reindex([row for row in order if row in wide.index]).fillna("-").reset_index()
     return markdown(wide.drop(columns=["setting"] * (wide["setting"].nunique() == 1)))
 
 
 def render_heard(heard: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     """One line for every row with a Deep Grouping Model: both shares of `Grouping` by level, means over seeds."""
-    lines, rows = [], {}
+    if not heard:
+        return ""
+    rows = {}
     for run, numbers in heard.items():
         rows.setdefault(run.rpartition(", seed")[0], []).append(numbers)
+    lines = [
+        "\nHow well the graph is heard: shares of the residual in F^l + Fhat^l and of the graph in what Re-projection "
+        "reads, percent, by level.\n"
+    ]
     for row, seeds in rows.items():
         shares = (np.mean([numbers[name] for numbers in seeds], 0) for name in ("residual share", "graph share"))
         residual, graph = (" / ".join(f"{100 * share:.1f}" for share in by_level) for by_level in shares)
         lines.append(f"- {row}: residual {residual}, graph {graph}")
-    title = "How well the graph is heard: shares of the residual in F^l + Fhat^l and of the graph in what Re-projection"
-    return f"\n{title} reads, percent, by level.\n\n" + "\n".join(lines) + "\n" if lines else ""
+    return "\n".join(lines) + "\n"
 
 
 def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
@@ -185,10 +187,11 @@ def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
         "RCCA": f"Parameters: with a classifier of 19 classes and without normalisations, {rcca:,}. "
         f"FLOPs: criss-cross attention alone, applied twice, {2 * criss_cross.flops / 1e9:.2f} G.",
     }
-    rows = []
-    for name, (parameters, flops) in counts.items():
-        for metric, value in (("parameters", parameters), ("gflops", flops / 1e9)):
-            rows.append(["3", name, f"{SIDE} x {SIDE}", "overhead", metric, value, "", "counted", ""])
+    rows = [
+        ["3", name, f"{SIDE} x {SIDE}", "overhead", metric, value, "", "counted", ""]
+        for name, (parameters, flops) in counts.items()
+        for metric, value in (("parameters", parameters), ("gflops", flops / 1e9))
+    ]
     table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
     size, cost = (table[table["metric"] == metric].reset_index() for metric in ("parameters", "gflops"))
     shown = {
