@@ -69,6 +69,20 @@ class Grouping:
         image = torch.arange(len(group), device=group.device)[:, None, None]
         return torch.where(self.regions >= 0, group[image, self.regions.long().clamp(min=0)], -1)
 
+    def counts(self, level: int) -> Tensor:
+        """Number of groups that own a superpixel, (B,)."""
+        return torch.tensor([len(groups[groups >= 0].unique()) for groups in self.label_map(level)])
+
+    def __str__(self) -> str:
+        """Name the groups of every level, and the levels that have collapsed to one."""
+        counts = {level: self.counts(level) for level in range(1, len(self.nodes) + 1)}
+        text = ", ".join(f"{'-'.join(map(str, sorted({int(n.min()), int(n.max())})))}" for n in counts.values())
+        collapsed = [str(level) for level, count in counts.items() if level > 1 and (count == 1).any()]
+        warning = (
+            f"; level {', '.join(collapsed)} collapsed to one group: choose a smaller bandwidth" if collapsed else ""
+        )
+        return f"Grouping of {len(self.regions)} image(s) into {text} groups{warning}"
+
     def entropy(self, level: int) -> Tensor:
         """Entropy of a superpixel's row of Ptilde^1 ... Ptilde^{l-1} over log N_l, mean over superpixels, (B,).
 

@@ -168,9 +168,8 @@ def _renew_checkpoint(workers: int, runs: Path, results: Path) -> None:
     """Train the model for ``results/checkpoints``; in half precision it is small enough to travel with the project."""
     preset = presets.get("demo")
     cell = Cell(preset, "DGM", *preset.settings, 0, data_root(preset, workers=workers), runs)
-    cell.train()
-    network = cell.model()
-    facts = network.recipe["facts"] | {"setting": cell.setting}
+    metrics, network = cell.metrics(), cell.model()
+    facts = network.recipe["facts"] | {"setting": cell.setting, "metrics": metrics}
     save_model(network, results / "checkpoints" / f"{preset.name}-dgm", torch.float16, **facts)
 
 
