@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
 
-@dataclass
+@dataclass(repr=False)
 class Grouping:
     """Everything a forward pass of `DeepGrouping` found out, for figures, click propagation and Grad-CAM.
 
@@ -73,14 +73,13 @@ class Grouping:
         """Number of groups that own a superpixel, (B,)."""
         return torch.tensor([len(groups[groups >= 0].unique()) for groups in self.label_map(level)])
 
-    def __str__(self) -> str:
-        """Name the groups of every level, and the levels that have collapsed to one."""
+    def __repr__(self) -> str:
+        """Name the groups of every level, and the levels where more superpixels than are halved to one are one group."""
         counts = {level: self.counts(level) for level in range(1, len(self.nodes) + 1)}
         text = ", ".join(f"{'-'.join(map(str, sorted({int(n.min()), int(n.max())})))}" for n in counts.values())
-        collapsed = [str(level) for level, count in counts.items() if level > 1 and (count == 1).any()]
-        warning = (
-            f"; level {', '.join(collapsed)} collapsed to one group: choose a smaller bandwidth" if collapsed else ""
-        )
+        alone = {n: (count == 1) & (counts[1] > 2 ** (n - 1)) for n, count in counts.items()}
+        collapsed = ", ".join(str(n) for n, images in alone.items() if images.any())
+        warning = f"; level {collapsed} collapsed to one group: choose a smaller bandwidth" if collapsed else ""
         return f"Grouping of {len(self.regions)} image(s) into {text} groups{warning}"
 
     def entropy(self, level: int) -> Tensor:

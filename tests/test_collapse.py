@@ -6,12 +6,12 @@ from itertools import pairwise
 import pytest
 import torch
 from skimage import data
-from tiny import VOCABULARY
+from tiny import VOCABULARY, blocks
 
-from dgmlib import Predictor, presets
+from dgmlib import DeepGrouping, Predictor, presets
 from dgmlib.experiments import build
 from dgmlib.parsing import PerceptualParser
-from dgmlib.reading import AS_PRINTED
+from dgmlib.reading import AS_PRINTED, Reading
 
 
 def random_weights(**changes) -> PerceptualParser:
@@ -46,3 +46,20 @@ def test_what_collapses_is_told():
     told = "level 2, 3, 4 collapsed to one group: choose a smaller bandwidth"
     assert str(grouping) == f"Grouping of 1 image(s) into 256, 1, 1, 1 groups; {told}"
     assert str(Predictor.load(tasks=())(data.astronaut()).grouping).endswith("groups")
+
+
+def test_superpixels_that_are_halved_to_one_node_have_not_collapsed():
+    """And of a batch, one image that is one group is enough."""
+    torch.manual_seed(0)
+    dgm = DeepGrouping((4, 4, 4), 4, reading=Reading(pooled="raw", sigma2=0.5)).eval()
+    few, many = blocks(16, 16, 8), blocks(16, 16, 4)  # 4 superpixels, then 2, then 1; 16, 8, 4
+    apart = [100 * torch.randn(1, 4, side, side) for side in (16, 8, 4)]
+    alike = [torch.ones(1, 4, side, side) for side in (16, 8, 4)]
+    both = [torch.cat(pair) for pair in zip(apart, alike, strict=True)]
+    told = {name: str(dgm(*given)[1]) for name, given in {"apart": (apart, few), "alike": (alike, few)}.items()}
+    assert told["apart"].startswith("Grouping of 1 image(s) into 4, 2, 1 groups")
+    assert "collapsed" not in told["apart"]
+    assert "level 2 collapsed" in told["alike"]
+    assert "level 2, 3 collapsed" in str(dgm(alike, many)[1])
+    assert "level 2" not in str(dgm(apart, many)[1])
+    assert "level 2, 3 collapsed" in repr(dgm(both, torch.cat([many, many]))[1])
