@@ -54,6 +54,10 @@ TABLE2 = {
 }
 SYSTEMS = TABLE1 | TABLE2
 
+#: What the paper compares with in its appendix, in Table 1's settings; rows to be had by their names.
+APPENDIX = {"GCU": System("gcu"), **{name: row for name, row in TABLE2.items() if name.startswith("HRNetV2")}}
+SYSTEMS |= APPENDIX
+
 #: Settings and their tasks: the two of Table 1, Table 2's segmentation of objects alone, and preset real's.
 SETTINGS = {
     "O+P+S": ("object", "part", "scene"),
@@ -166,11 +170,20 @@ class Cell:
 
 
 def startable(preset: presets.Preset, system: str) -> presets.Preset:
-    """Return the preset as a system can start from it: of HRNetV2 no package has weights, so it learns from scratch."""
-    if SYSTEMS[system].decoder != "hrnet" or preset.model.pretrained != "imagenet":
+    """Return the preset as a system can start from it: beside an EfficientNet, HRNetV2 learns from scratch.
+
+    Raises:
+        ValueError: if it starts from ImageNet weights that the user has to bring.
+    """
+    config = replace(preset.model, decoder=SYSTEMS[system].decoder)
+    if config.pretrained != "imagenet" or (config.decoder != "hrnet" and config.stem != "deep"):
         return preset
-    model, training = replace(preset.model, pretrained=""), replace(preset.training, backbone_rate=1.0)
-    return replace(preset, model=model, training=training)
+    if config.backbone.startswith("efficientnet"):
+        return presets.with_weights(preset, "random") if config.decoder == "hrnet" else preset
+    raise ValueError(
+        f"{system} of preset {preset.name!r} starts from ImageNet, as the paper does: pass pretrained=FOLDER with "
+        f"{_backbone(config)}.pth in it, which its authors publish, or pretrained=random to learn from scratch."
+    )
 
 
 def build(

