@@ -32,9 +32,9 @@ from dgmlib.regions import RegionGrid
 class GConv(nn.Module):
     """Graph convolution of Eq. 6: linear layer, L2 normalisation, ReLU (the order of Sec. 5.2).
 
-    It is applied to the weighted sum of a node and its neighbours, which Eq. 5, 10 and 11 write out and so do the
-    callers. The text under Eq. 6 calls the nonlinearity a sigmoid, Sec. 5.2 a ReLU; we follow Sec. 5.2. Eq. 6 has no
-    bias, the counts of Table 3 imply one: it starts at zero.
+    It is applied to the sum of a node, with its self-loop's weight of 1, and of its weighted neighbours, as Eq. 5, 10
+    and 11 have it; for the "weighted average" of the text the bias alone would differ. The text under Eq. 6 calls the
+    nonlinearity a sigmoid, Sec. 5.2 a ReLU, which it is here. The bias, from zero, is implied by Table 3's counts.
     """
 
     def __init__(self, dim: int, out: int | None = None):

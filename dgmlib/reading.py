@@ -31,7 +31,7 @@ class Reading:
         bandwidth: sigma^2, which the paper does not give, relative to the mean squared distance of a level's nodes; it
             never falls below 1e-4 of their mean squared length.
         sigma2: a fixed sigma^2 instead.
-        merge: new nodes whose squared distance is below this share of sigma^2 become one, so that |V^{l+1}| "can change
+        merge: new nodes whose squared distance is below this share of sigma^2 become one: EMGP "can change |V^{l+1}|
             dynamically" (Sec. 3.1); 0 keeps half of the nodes, the setting of Sec. 5.2.
         start: weight that the residual layers' BatchNorm starts at.
 

@@ -52,6 +52,27 @@ FIGURES = {
     7: "Grad-CAM",
 }
 TABLES = {1: "Broden+", 2: "ADE20k", 3: "overhead"}
+#: What a name that an equation's number follows stands for: "TDMP (Eq. 8-10)", "Top-down Message Passing (Sec. 3.2, ...".
+NAMES = {
+    "GConv": {6},
+    "EMGP|Graph Pooling": {1, 2, 3, 4},
+    "centres": {2},
+    "Projection": {5, 6},
+    "READOUT|readout": {7},
+    "TDMP|Message Passing": {8, 9, 10},
+    "Re-?projection": {11},
+    "[Ll]oss(?:es)?": {12},
+}
+#: Sentences of the paper that are quoted, by section.
+SENTENCES = {
+    "3.1": "but also can change |V^{l+1}| dynamically according to the content of the image",
+    "3.2": "Thus, by reusing the grouping results in the bottom-up process, edges Ptilde^l can be obtained by",
+    "5.2": "the input multi-resolution feature map F^l comes from C1 to C4 layers' output from ResNet. "
+    "All GraphSAGE layers in DGM are followed by L2 normalization and ReLU.",
+    "5.3": "we suspect that the pixel accuracy measure is easily biased by the imbalanced number of pixels",
+    "6": "Then, it can propagate to higher levels by using the P^l defined in Eq. 1. "
+    "By using the gradient back-propagated from the ground-truth scene label, our model localizes",
+}
 
 
 def numbers(kind: str, text: str) -> list[int]:
@@ -120,3 +141,27 @@ def test_what_carries_out_an_equation_cites_it_by_its_printed_number(number):
 )
 def test_no_equation_is_cited_beside_what_it_does_not_define(thing, cited):
     assert set(numbers("Eq\\.", thing.__doc__ or "")) <= cited
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_followed_by_its_own_equation(name):
+    cited = rf"\b(?:{name})[`*)]*,? ?\(?(?:Sec\.\s[\d.]+, )?(Eq\.\s[\d, -]+(?: and \d+)?)"
+    found = [(file, cite) for file, text in texts().items() for cite in re.findall(cited, text)]
+    assert found
+    for file, cite in found:
+        assert set(numbers(r"Eq\.", cite)) <= NAMES[name], f"{file}: {name}, {cite}"
+
+
+def test_what_is_quoted_stands_in_the_section_that_is_named():
+    checked = 0
+    for file, text in texts().items():
+        text = " ".join(text.replace("$", "").split())
+        found = [(section, quote) for quote, section in re.findall(r'"([^"]{12,160})",? \(?Sec\. (\d(?:\.\d)?)', text)]
+        found += re.findall(
+            r'Sec\. (\d(?:\.\d)?)(?:\'s| has| takes| climbs| obtains)[^".]{0,40} "([^"]{12,160})"', text
+        )
+        for section, quote in found:
+            for piece in quote.lower().split("…"):
+                assert piece.strip(" ,") in SENTENCES[section].lower(), f"{file}: {quote!r} is not in Sec. {section}"
+                checked += 1
+    assert checked > 10

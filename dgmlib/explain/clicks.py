@@ -6,10 +6,10 @@ clicked superpixel,
     up      M^T e_s          how much of each node of level l the superpixel is
     down    w = M M^T e_s    how much of the same nodes every superpixel is
 
-The paper shows the result and describes it in words; what follows is our reading. The weights are divided by the two
-superpixels' own, w_i / sqrt((M M^T)_ii (M M^T)_ss): the cosine of their rows of M. So the clicked superpixel weighs
-exactly one, nothing weighs more, and a large group does not count for less because the columns of P sum to one. At
-level 1, M is the identity and a click selects its superpixel alone.
+Sec. 6 climbs "by using the P^l defined in Eq. 1" and leaves the rest to its supplement: the way down is our reading.
+The weights are divided by the two superpixels' own, w_i / sqrt((M M^T)_ii (M M^T)_ss): the cosine of their rows of M.
+So the clicked superpixel weighs exactly one, nothing weighs more, and a large group does not count for less because the
+columns of P sum to one. At level 1, M is the identity and a click selects its superpixel alone.
 
 On training images, coming down by Ptilde as Eq. 8 prints it in place of M^T selected less well, as did other
 normalisations. The threshold of 0.5 was chosen on them as well, on none that `dgmlib.measure.clicks` reports.

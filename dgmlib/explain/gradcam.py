@@ -7,7 +7,7 @@ For a logit y and the nodes V^l of level l, with the mean over an image's N_l re
 
 and the same on a feature map, whose cells are its nodes, is the Grad-CAM of Selvaraju et al. (ICCV 2017).
 
-The paper says little; inferred are:
+Sec. 6 takes the gradient "from the ground-truth scene label" and leaves details to its supplement; inferred are:
 
 - **For a scene, V^l are the nodes of the way up** (Eq. 6), before message passing. The scene logit reads F^L and R, the
   mean of V^L on the way up (Eq. 7): every level reaches it before message passing, and none by any path after it.
@@ -43,8 +43,8 @@ IMAGE_TASKS = ("scene", "texture")  # one label for the whole image
 class GraphCAM:
     """Grad-CAM of one label, on every level of the graph and on F^L; nothing is normalised, nothing is negative.
 
-    A map is zero where no node speaks for the label, and everywhere if the logit does not depend on the level: in an
-    untrained network, whose residual layers start at zero, or where no pixel is predicted as the class.
+    A map is zero where no node speaks for the label, and everywhere if the logit does not depend on the level: where
+    residual layers are zero, or where no pixel is predicted as the class.
 
     Attributes:
         logit: (B,) y.

@@ -1,7 +1,7 @@
 """Do groups look like parts or like objects? Every level of a grouping against labels, beside equal-count controls.
 
-The paper's Fig. 5 shows a second level that looks like parts and a last one that looks like objects. Here that is
-measured, image by image, on labelled pixels only:
+Pixels form parts, says the paper's Fig. 1, and parts objects; its Fig. 5 shows groups level by level. Here both are
+compared with labels, image by image, on labelled pixels only:
 
 purity    share of the pixels that carry the commonest label of their group (achievable segmentation accuracy)
 merged    H(label | group) in bits: what a group leaves open about the label; 0 for groups inside one label
