@@ -51,7 +51,7 @@ def test_paper_systems_have_the_published_sizes():
 def test_a_misspelt_system_or_setting_is_told(tmp_path):
     with pytest.raises(ValueError, match="there is no 'GDM'; choose one of OCNet, APCNet, UPerNet, DGM"):
         Cell(SMOKE, "GDM", "O", 0, tmp_path)
-    with pytest.raises(ValueError, match=r"there is no 'O\+M'; choose one of O\+P\+S, O\+P\+S\+M\+T, O\."):
+    with pytest.raises(ValueError, match=r"there is no 'O\+M'; choose one of O\+P\+S, O\+P\+S\+M\+T, O, O\+P\+T\."):
         Cell(SMOKE, "DGM", "O+M", 0, tmp_path)
 
 
@@ -192,5 +192,5 @@ def test_a_damaged_cell_is_repaired_by_training_it_again(cell):
 
 
 def test_a_folder_of_pictures_has_objects_alone(folder, tmp_path):
-    with pytest.raises(ValueError, match="has labels of objects only, not of object, part, scene; choose setting O"):
+    with pytest.raises(ValueError, match="has labels of object only, not of part, scene; choose setting O"):
         Cell(SMOKE, "DGM", "O+P+S", 0, folder, tmp_path / "runs").metrics(device="cpu", progress=False)
