@@ -66,5 +66,6 @@ class Reading:
             return (self.bandwidth * distance).clamp(min=1e-12 + 1e-4 * squares[0])[:, None, None]
 
 
-#: Eq. 8 and U^l as printed, a fixed sigma^2, residual layers that start at zero: what dgmlib 0.1 did.
+#: Eq. 8 and U^l as printed, a fixed sigma^2, residual layers that start at zero: what dgmlib 0.1 did. Its V^1 is not
+#: the printed U^1 but a GConv over neighbours.
 AS_PRINTED = Reading("updated", "raw", "neighbours", "sum", sigma2=0.5, start=0.0)
