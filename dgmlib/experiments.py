@@ -54,7 +54,7 @@ TABLE2 = {
 }
 SYSTEMS = TABLE1 | TABLE2
 
-#: What the paper compares with in its appendix, in Table 1's settings; rows to be had by their names.
+#: "GCU and HRNetv2 backbone" of the paper's appendix (Sec. 5.3), here in Table 1's settings; rows to be had by name.
 APPENDIX = {"GCU": System("gcu"), **{name: row for name, row in TABLE2.items() if name.startswith("HRNetV2")}}
 SYSTEMS |= APPENDIX
 

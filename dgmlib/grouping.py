@@ -50,7 +50,7 @@ class GConv(nn.Module):
 class Residual(nn.Module):
     """A linear layer without bias, unless ``dim`` is None, and BatchNorm: gives unit vectors the scale of a map.
 
-    Not in the paper's text, but its parameter counts call for five such layers, and without them an L2-normalised
+    Not in the paper's text; our split of its parameter counts has five of them, and without them an L2-normalised
     vector is invisible next to F^l. Only real nodes enter the statistics; padded ones become zero.
     """
 
@@ -176,7 +176,7 @@ class TDMP(nn.Module):
 
     Args:
         dim: D.
-        levels: L; 0 for the paper's "w/o top-down": Ptilde is given (Eq. 11 needs it), no message is passed.
+        levels: L; 0 for the paper's "DGM w/o ↓": Ptilde is given (Eq. 11 needs it), no message is passed.
         reading: which Ptilde, and sigma^2.
     """
 
@@ -245,7 +245,7 @@ class DeepGrouping(nn.Module):
     Args:
         in_channels: C_l of every feature map, finest first; its length is L.
         dim: D.
-        top_down: False gives the paper's "w/o top-down".
+        top_down: False gives the paper's "DGM w/o ↓".
         iterations: K of EMGP while training, 5 in the paper (Sec. 5.2).
         testing_iterations: K in evaluation, 10 in the paper.
         reading: what the paper leaves open.

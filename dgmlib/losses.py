@@ -39,7 +39,9 @@ def perceptual_loss(
 
 
 def part_loss(logits: Tensor, parts: Tensor, objects: Tensor, valid: Tensor, vocabulary: Vocabulary) -> Tensor:
-    """Broden+'s part loss: per object a softmax over its parts, averaged over its pixels, summed over objects.
+    """UPerNet's part loss: per object a softmax over its parts, averaged over its pixels, summed over objects.
+
+    Sec. 4 says "cross-entropy losses at each pixel" and no more.
 
     Args:
         logits: (B, C, h, w), one group of channels per object with parts.

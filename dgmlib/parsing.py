@@ -132,7 +132,7 @@ class PerceptualParser(nn.Module):
 
         Args:
             preset: a preset or its name.
-            dgm: "full", "no_top_down" (Table 1's "w/o top-down") or None for the baseline alone.
+            dgm: "full", "no_top_down" (Table 1's "DGM w/o ↓") or None for the baseline alone.
             vocabulary: the classes; by default those of the preset's data, see `Preset.vocabulary`.
             tasks: the heads to build.
 

@@ -37,7 +37,7 @@ class ModelConfig:
     # Table 2: the backbone under decoder "hrnet".
     hrnet: str = "hrnetv2-w48"
     # A key of `decoders.DECODERS`. OCNet, APCNet, CCNet and DeepLabV3 read C5 of a dilated ResNet of this output
-    # stride; OCNet and DeepLabV3 look around in it at these distances, in cells.
+    # stride, where Sec. 5.3 calls APCNet's alone dilated; OCNet and DeepLabV3 look around in it so many cells far.
     decoder: str = "upernet"
     output_stride: int = 8
     atrous_rates: tuple[int, ...] = (12, 24, 36)
@@ -77,7 +77,7 @@ class ModelConfig:
 class TrainingConfig:
     """Optimisation, Sec. 5.2 and unifiedparsing's train.py."""
 
-    # Sec. 5.2: 2 x 10^5 iterations with 8 images on 4 GPUs.
+    # Sec. 5.2: 2 x 10^5 iterations with a batch of 8 on 4 GPUs, which we read as 8 images in all.
     iterations: int = 200_000
     batch_size: int = 8
     # SGD with the "poly" schedule lr * (1 - t / T) ** power.
@@ -90,7 +90,7 @@ class TrainingConfig:
     # Short side, drawn for every batch; the long side is at most max_size.
     short_sides: tuple[int, ...] = (300, 375, 450, 525, 600)
     max_size: int = 1000
-    # Sec. 5.2: the texture head is trained last, everything else frozen; for how long is not said.
+    # Sec. 5.2: the texture head is trained by itself, everything else frozen; for how long is not said.
     texture_iterations: int = 10_000
     # Eq. 12: weights of the tasks' losses.
     loss_weights: dict[str, float] = field(
@@ -229,7 +229,7 @@ _SMOKE = Preset(
 def _objects(preset: Preset, data: str, backbone: str, iterations: int, multi_scale: tuple[float, ...]) -> Preset:
     """Make Table 2's preset from Table 1's.
 
-    The table prints multi-scale results of networks with ResNet-101 that others trained on ADE20K, each in its own way.
+    The table's baselines equal multi-scale results that others published for ResNet-101, each trained in its own way.
     Here all rows are trained alike, as UPerNet was (semantic-segmentation-pytorch), without auxiliary losses.
     """
     return replace(

@@ -73,7 +73,7 @@ class RegionGrid:
         return torch.sparse.mm(self._pool[level], cells).view(self.num_images, self.num_nodes, channels)
 
     def unpool(self, nodes: Tensor, level: int) -> Tensor:
-        """Copy node features to the superpixels' cells: last step of Eq. 11, (B, N, C) -> (B, C, h, w).
+        """Copy node features to the superpixels' cells, what follows Eq. 11: (B, N, C) -> (B, C, h, w).
 
         A cell shared by several superpixels gets their mean, weighted by area; a cell of padding gets zero.
         """

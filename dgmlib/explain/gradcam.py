@@ -9,7 +9,7 @@ and the same on a feature map, whose cells are its nodes, is the Grad-CAM of Sel
 
 Sec. 6 takes the gradient "from the ground-truth scene label" and leaves details to its supplement; inferred are:
 
-- **For a scene, V^l are the nodes of the way up** (Eq. 6), before message passing. The scene logit reads F^L and R, the
+- **For a scene, V^l are the nodes of the way up** (Eq. 5), before message passing. The scene logit reads F^L and R, the
   mean of V^L on the way up (Eq. 7): every level reaches it before message passing, and none by any path after it.
 - **From nodes to superpixels**: a superpixel takes the mean of the nodes it is part of, weighted by its row of
   P^1 ... P^{l-1} (`Grouping.membership`). Rows are normalised, so that a large group, whose column is spread over many
