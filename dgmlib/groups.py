@@ -74,7 +74,7 @@ class Grouping:
         return torch.tensor([len(groups[groups >= 0].unique()) for groups in self.label_map(level)])
 
     def __repr__(self) -> str:
-        """Name the groups of every level, and the levels that collapsed: one group of superpixels not halved to one."""
+        """Name the groups of every level, and the levels that collapsed to one although halving leaves more."""
         counts = {level: self.counts(level) for level in range(1, len(self.nodes) + 1)}
         text = ", ".join(f"{'-'.join(map(str, sorted({int(n.min()), int(n.max())})))}" for n in counts.values())
         alone = {n: (count == 1) & (counts[1] > 2 ** (n - 1)) for n, count in counts.items()}

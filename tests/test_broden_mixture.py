@@ -99,3 +99,9 @@ def test_the_content_changes_with_a_name_a_label_and_a_texture(mixture):
     Image.fromarray(np.zeros((20, 24), np.uint8)).save(mixture / "cars" / "val" / "labels" / "a.png")
     seen.add(content(mixture))
     assert len(seen) == 4
+
+
+def test_label_pictures_without_names_are_no_textures(mixture):
+    (mixture / "cars" / "names.txt").unlink()
+    with pytest.raises(BrodenError, match=r"cars has label pictures but no names\.txt; write one class name"):
+        open_data(mixture, "val", TASKS)

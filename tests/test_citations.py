@@ -52,7 +52,7 @@ FIGURES = {
     7: "Grad-CAM",
 }
 TABLES = {1: "Broden+", 2: "ADE20k", 3: "overhead"}
-#: The equations that may follow a name, as in "TDMP (Eq. 8-10)" or "Message Passing (Sec. 3.2, Eq. 8-10)".
+#: What a name that an equation's number follows stands for: "TDMP (Eq. 8-10)", "Top-down Message Passing (Sec. 3.2".
 NAMES = {
     "GConv": {6},
     "EMGP|Graph Pooling": {1, 2, 3, 4},

@@ -29,6 +29,8 @@ class TextureFolder(Dataset):
 
     def __init__(self, root: Path, split: str, vocabulary: Vocabulary):
         self.split = split
+        if (root / split / "labels").is_dir():
+            raise BrodenError(f"{root} has label pictures but no names.txt; write one class name per line there.")
         self.images = sorted(path for path in (root / split).glob("*/*") if path.suffix.lower() in SUFFIXES)
         if not self.images:
             raise BrodenError(
