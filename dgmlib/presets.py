@@ -37,7 +37,7 @@ class ModelConfig:
     # Table 2: the backbone under decoder "hrnet".
     hrnet: str = "hrnetv2-w48"
     # A key of `decoders.DECODERS`. OCNet, APCNet, CCNet and DeepLabV3 read C5 of a dilated ResNet of this output
-    # stride, where Sec. 5.3 calls APCNet's alone dilated; OCNet and DeepLabV3 look around in it so many cells far.
+    # stride (Sec. 5.3 dilates APCNet's alone); OCNet and DeepLabV3 look around in it at these distances, in cells.
     decoder: str = "upernet"
     output_stride: int = 8
     atrous_rates: tuple[int, ...] = (12, 24, 36)
@@ -229,7 +229,7 @@ _SMOKE = Preset(
 def _objects(preset: Preset, data: str, backbone: str, iterations: int, multi_scale: tuple[float, ...]) -> Preset:
     """Make Table 2's preset from Table 1's.
 
-    The table's baselines equal multi-scale results that others published for ResNet-101, each trained in its own way.
+    The table prints multi-scale results of networks with ResNet-101 that others trained on ADE20K, each in its own way.
     Here all rows are trained alike, as UPerNet was (semantic-segmentation-pytorch), without auxiliary losses.
     """
     return replace(
