@@ -21,9 +21,9 @@ class Reading:
         edges: Ptilde. "grouping": the kernel of Eq. 1 normalised over the upper nodes, "by reusing the grouping results
             in the bottom-up process" (Sec. 3.2). "updated": Eq. 8 as printed, with V^{l+1}, which Projection and TDMP
             have moved to another space than V^l.
-        pooled: U^l in the graph. "unit": of length one as every other node, "all GraphSAGE layers in DGM are followed
-            by L2 normalization" (Sec. 5.2). "centred": less its mean over the image, then of length one. "raw".
-        first: V^1. "pooled": U^1 (Sec. 3). "neighbours": a GConv of the mean of a superpixel and its neighbours.
+        pooled: U^l in the graph. "unit": L2-normalised as every other node, "all GraphSAGE layers in DGM are followed
+            by L2 normalization" (Sec. 5.2). "centred": less its mean over the image, then so. "raw": as printed.
+        first: V^1. "pooled": U^1 (Sec. 3). "neighbours", ours: a GConv of the mean of a superpixel and its neighbours.
         combine: what a graph convolution over U^l and V^l reads. "sum": their weighted sum (Eq. 6). "concat": both side
             by side, as in GraphSAGE's algorithm.
         messages: what the graph says to a superpixel, (Ptilde^1 ... Ptilde^{l-1}) V^l. "plain". "centred": as U^l, less

@@ -63,10 +63,19 @@ NAMES = {
     "Re-?projection": {11},
     "[Ll]oss(?:es)?": {12},
 }
+#: What is said of a subject beside a section's number stands in one of these sections.
+SUBJECTS = {
+    "ImageNet|dilated|appendix": {"5.3"},
+    "MCG|frozen|batch|iterations|GPUs|L2|half": {"5.2"},
+    "dynamically|uniformly": {"3.1"},
+    "natural images|pooled F": {"4"},
+}
 #: Sentences of the paper that are quoted, by section.
 SENTENCES = {
-    "3.1": "but also can change |V^{l+1}| dynamically according to the content of the image",
+    "3.1": "we initialize Vbar^{l+1} with uniformly sampled vertices from V^l "
+    "but also can change |V^{l+1}| dynamically according to the content of the image",
     "3.2": "Thus, by reusing the grouping results in the bottom-up process, edges Ptilde^l can be obtained by",
+    "4": "Lo, Lp, Lm are cross-entropy losses at each pixel between the prediction and ground-truth",
     "5.2": "the input multi-resolution feature map F^l comes from C1 to C4 layers' output from ResNet. "
     "All GraphSAGE layers in DGM are followed by L2 normalization and ReLU.",
     "5.3": "we suspect that the pixel accuracy measure is easily biased by the imbalanced number of pixels",
@@ -152,13 +161,26 @@ def test_a_name_is_followed_by_its_own_equation(name):
         assert set(numbers(r"Eq\.", cite)) <= NAMES[name], f"{file}: {name}, {cite}"
 
 
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_a_subject_is_told_of_in_the_section_that_is_named(subject):
+    section, between = r"Sec\.\s(\d(?:\.\d)?)", r"(?:(?!Sec\.)[^.;:|]){0,60}"
+    found = []
+    for file, text in texts().items():
+        text = re.sub(r"[\s#]+", " ", text)  # comments go on over several lines
+        cited = re.findall(rf"\b(?:{subject})\b{between}{section}", text)
+        cited += re.findall(rf"{section}(?:'s|:| has| adds| gives| calls){between}\b(?:{subject})\b", text)
+        found += [(file, number) for number in cited]
+    assert found
+    assert {(file, number) for file, number in found if number not in SUBJECTS[subject]} == set()
+
+
 def test_what_is_quoted_stands_in_the_section_that_is_named():
     checked = 0
     for file, text in texts().items():
         text = " ".join(text.replace("$", "").split())
         found = [(section, quote) for quote, section in re.findall(r'"([^"]{12,160})",? \(?Sec\. (\d(?:\.\d)?)', text)]
         found += re.findall(
-            r'Sec\. (\d(?:\.\d)?)(?:\'s| has| takes| climbs| obtains)[^".]{0,40} "([^"]{12,160})"', text
+            r'Sec\. (\d(?:\.\d)?)(?:\'s| has| says| takes| climbs| obtains)[^".]{0,40} "([^"]{12,160})"', text
         )
         for section, quote in found:
             for piece in quote.lower().split("…"):

@@ -19,6 +19,21 @@ def test_table_2_is_trained_on_objects_alone_with_a_classifier_and_tested_at_sev
     assert one == replace(one, model=replace(one.model, dim=five.model.dim, max_regions=five.model.max_regions))
 
 
+@pytest.mark.parametrize("name", ["paper", "paper-objects"])
+def test_preset_paper_holds_the_numbers_that_the_paper_prints(name):
+    """Sec. 5.2, but for the backbone (Sec. 5.3) and the losses' weights (Sec. 4)."""
+    model, training, testing = (getattr(presets.get(name), part) for part in ("model", "training", "testing"))
+    assert training.short_sides == (300, 375, 450, 525, 600)
+    assert testing.short_side == 450
+    assert (training.lr, training.power, training.iterations, training.batch_size) == (0.02, 0.9, 2 * 10**5, 8)
+    assert (model.max_regions, model.em_iterations, model.em_iterations_testing) == (512, 5, 10)
+    assert training.loss_weights == {"scene": 0.25, "texture": 1, "object": 1, "part": 0.5, "material": 1}
+    assert (model.pretrained, training.backbone_rate) == ("imagenet", 1)
+    assert model.reading.first == "pooled"  # V^1 is U^1
+    assert model.reading.merge == 0  # half of the nodes
+    assert model.backbone == ("resnet50" if name == "paper" else "resnet101")
+
+
 def test_only_the_paper_s_presets_ask_for_the_user_s_data():
     assert {name for name, preset in presets.PRESETS.items() if not preset.mini} == {"paper", "paper-objects", "real"}
     assert presets.get("smoke").vocabulary() == mini.vocabulary()

@@ -24,7 +24,7 @@ def atrous_pyramid(
 class DeepLabV3(Decoder):
     """Atrous spatial pyramid pooling (Chen et al., "Rethinking Atrous Convolution", 2017) with ``dilations``.
 
-    The variant of PyTorch-Encoding and GluonCV, whose result Table 2 of the DGM paper quotes: 256 channels, rates 12,
+    The variant of PyTorch-Encoding and GluonCV, whose result equals DGM's Table 2: 256 channels, rates 12,
     24 and 36 on a backbone of output stride 8.
     """
 
@@ -71,7 +71,7 @@ class ObjectContext(nn.Module):
 class BaseOCNet(Decoder):
     """Base-OC (Yuan and Wang, "OCNet: Object Context Network for Scene Parsing", 2018): C5 and its object context.
 
-    As in the authors' first repository, whose parameter count Table 3 of the DGM paper quotes: keys and queries are one
+    As in the authors' first repository, whose parameters number as in DGM's Table 3: keys and queries are one
     and the same map, normalisations are followed by a leaky ReLU.
     """
 

@@ -80,7 +80,7 @@ class UPerNet(Decoder):
 class HRNetHead(Decoder):
     """One 3x3 convolution of all branches of HRNetV2 to a quarter of their width, or to ``dim``.
 
-    CSAIL's ``hrnetv2`` + ``c1``, whose result Table 2 of the DGM paper quotes.
+    CSAIL's ``hrnetv2`` + ``c1``, whose published result equals that of DGM's Table 2.
     """
 
     is_pyramid = True
