@@ -62,7 +62,10 @@ def evaluate(
         ValueError: if the model names other classes than the dataset, or in another order.
     """
     theirs, known = dataset.vocabulary, getattr(model, "vocabulary", dataset.vocabulary)
-    if other := [task for task in tasks if known.names(task) != theirs.names(task)]:
+    other = [task for task in tasks if known.names(task) != theirs.names(task)]
+    if "part" in tasks and known.object_parts != theirs.object_parts:
+        other.append("which object has which parts")
+    if other:
         raise ValueError(
             f"the model has other classes than the data, or in another order ({', '.join(other)}); open the data with "
             "vocabulary=model.vocabulary, or train a model on these classes."

@@ -72,12 +72,11 @@ def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
         if unknown:
             raise ValueError(f"{notebook} has no parameter {', '.join(unknown)}; it takes {', '.join(known)}.")
     preset = presets.with_weights(presets.get(namespace["profile"]), namespace.get("pretrained", ""))
-    out = namespace.get("out")
-    if out or preset.name != "smoke":
-        root = Path(out).expanduser().resolve() if out else paths.YOURS
-        return Session(preset, paths.RUNS if root == paths.YOURS else root / paths.RUNS.name, *places(root))
-    root = Path(tempfile.mkdtemp(prefix="dgmlib-"))
-    return Session(preset, root / paths.RUNS.name, *places(root))
+    if out := namespace.get("out"):
+        root = Path(out).expanduser().resolve()
+    else:
+        root = Path(tempfile.mkdtemp(prefix="dgmlib-")) if preset.name == "smoke" else paths.YOURS
+    return Session(preset, paths.RUNS if root == paths.YOURS else root / paths.RUNS.name, *places(root))
 
 
 def _assigned(source: str) -> list[str]:

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -331,3 +332,19 @@ def test_plain_folders_are_scored_by_the_same_rules(tmp_path):
     dataset = FolderDataset(tmp_path, "val", names=("road", "car", "-", "sky"))
     result = evaluate(Oracle(dataset), dataset, TASKS, 32, 10, progress=False)
     assert result == {"object/mIoU": pytest.approx(1), "object/pixel accuracy": 1}
+
+
+def test_a_model_of_other_classes_is_not_scored(tmp_path):
+    """Other names, another order, or the same parts on other objects: numbers would mean nothing."""
+
+    class Data:
+        vocabulary = VOCABULARY
+
+    for changes, told in (
+        ({"objects": VOCABULARY.objects[::-1]}, "object"),
+        ({"object_parts": {2: (0, 1)}}, "which object has which parts"),
+    ):
+        model = torch.nn.Identity()
+        model.vocabulary = replace(VOCABULARY, **changes)
+        with pytest.raises(ValueError, match=rf"the model has other classes than the data.*\({told}\)"):
+            evaluate(model, Data(), ("object", "part"), 32)
