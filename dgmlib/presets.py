@@ -163,7 +163,7 @@ _MINI = Preset(
         max_regions=192,
     ),
     training=TrainingConfig(
-        iterations=1200,
+        iterations=1400,
         batch_size=4,
         backbone_rate=0.0,
         short_sides=(96, 128),

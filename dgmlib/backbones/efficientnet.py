@@ -54,6 +54,11 @@ class SameConv(nn.Conv2d):
         return super().forward(F.pad(x, padding))
 
 
+def _pointwise(in_channels: int, out_channels: int) -> nn.Conv2d:
+    """1x1 convolution. The dilation changes nothing but PyTorch's choice on one thread: oneDNN, twice as fast."""
+    return nn.Conv2d(in_channels, out_channels, 1, bias=False, dilation=2)
+
+
 class MBConv(nn.Module):
     """Inverted bottleneck: 1x1 expansion, depthwise convolution, 1x1 projection without activation."""
 
@@ -61,10 +66,10 @@ class MBConv(nn.Module):
         super().__init__()
         width = in_channels * expansion
         if expansion > 1:
-            self.expand_conv, self.bn0 = nn.Conv2d(in_channels, width, 1, bias=False), _norm(width)
+            self.expand_conv, self.bn0 = _pointwise(in_channels, width), _norm(width)
         self.depthwise_conv = SameConv(width, width, kernel, stride, dilation, groups=width)
         self.bn1 = _norm(width)
-        self.project_conv, self.bn2 = nn.Conv2d(width, out_channels, 1, bias=False), _norm(out_channels)
+        self.project_conv, self.bn2 = _pointwise(width, out_channels), _norm(out_channels)
         self.expands, self.skips = expansion > 1, stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
