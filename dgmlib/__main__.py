@@ -45,6 +45,7 @@ COMMANDS = {
         "gradcam": "dgmlib.measure.gradcam:measure",
         "loader": "dgmlib.measure.loader:measure",
         "reading": "dgmlib.measure.reading:measure",
+        "evidence": "dgmlib.measure.evidence:measure",
     },
 }
 #: Names of version 0.1.0, told for one version.

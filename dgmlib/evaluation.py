@@ -5,7 +5,7 @@ materials; a class that occurs nowhere scores 0 and is averaged in; parts are sc
 so that a wrong object costs its parts.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
@@ -28,7 +28,16 @@ EPSILON = 1e-8
 _IGNORED = {"object": 0, "material": 0, "scene": -1, "texture": None}
 
 
-def evaluate(
+def evaluate(model: nn.Module, dataset: Dataset, *args, **kwargs) -> dict[str, float]:
+    """Score a model on every image of a dataset that is labelled for one of the tasks; arguments as for `count`.
+
+    Returns:
+        fractions in [0, 1], see `fractions`.
+    """
+    return fractions(count(model, dataset, *args, **kwargs), dataset.vocabulary)
+
+
+def count(
     model: nn.Module,
     dataset: Dataset,
     tasks: Sequence[str],
@@ -39,8 +48,8 @@ def evaluate(
     max_size: int = 1000,
     progress: bool | None = None,
     workers: int = 0,
-) -> dict[str, float]:
-    """Score a model on every image of a dataset that is labelled for one of ``tasks``.
+) -> list[dict[str, Tensor]]:
+    """Count right, predicted and labelled pixels, image by image.
 
     Args:
         model: called as ``model(images, regions, tasks=...)``.
@@ -55,8 +64,7 @@ def evaluate(
         workers: processes that read images ahead.
 
     Returns:
-        fractions in [0, 1]: "object/mIoU", "object/pixel accuracy", the same for "part" and "material",
-        "scene/accuracy", "texture/accuracy".
+        `Scores.counts` of every image that is labelled for one of the tasks, in the order of the dataset.
 
     Raises:
         ValueError: if the model names other classes than the dataset, or in another order.
@@ -74,17 +82,51 @@ def evaluate(
     labelled = [(index,) for index in sorted(chain.from_iterable(dataset.groups(tasks)))]
     views = _Views(dataset, workers, RegionMaps(dataset.cache, max_regions), short_sides, max_size)
     loader = ReportingLoader(views, sampler=labelled, batch_size=None, num_workers=workers, generator=torch.Generator())
-    scores = Scores(dataset.vocabulary, tasks).to(device)
     hidden = None if progress is None else not progress
     was_training = model.training
     model.eval()
+    counts = []
     with torch.inference_mode():
         for sample, images in tqdm(loader, desc="evaluate", unit="image", disable=hidden):
             sample = {key: value.to(device) if torch.is_tensor(value) else value for key, value in sample.items()}
             images = [(image.to(device), regions.to(device)) for image, regions in images]
+            scores = Scores(dataset.vocabulary, tasks).to(device)
             scores.update(predict(model, images, sample, dataset.vocabulary, tasks), sample)
+            counts.append({task: counted.cpu() for task, counted in scores.counts().items()})
     model.train(was_training)
-    return scores.compute()
+    return counts
+
+
+def fractions(counts: Iterable[Mapping[str, Tensor]], vocabulary: Vocabulary) -> dict[str, float]:
+    """Add counts up and divide them by Broden+'s rules.
+
+    Args:
+        counts: `Scores.counts` of some images.
+        vocabulary: the classes.
+
+    Returns:
+        fractions in [0, 1]: "object/mIoU", "object/pixel accuracy", the same for "part" and "material",
+        "scene/accuracy", "texture/accuracy", of the tasks that were counted.
+    """
+    total: dict[str, Tensor] = {}
+    for one in counts:
+        for task, counted in one.items():
+            total[task] = total.get(task, 0) + counted.double()
+    result = {}
+    for task, (hits, predicted, labelled) in total.items():
+        iou = hits / (predicted + labelled - hits + EPSILON)
+        if task == "part":  # within an object, then over the objects with at least one labelled part pixel
+            named = [slice(group.start + 1, group.stop) for group in vocabulary.part_slices.values()]  # 0: none of them
+            named = [group for group in named if labelled[group].sum() > 0]
+            means = [iou[group].mean() for group in named], [hits[g].sum() / labelled[g].sum() for g in named]
+            mean = [torch.stack(values).mean().item() if values else float("nan") for values in means]
+        else:
+            mean = [iou[1:].mean().item(), (hits.sum() / labelled.sum()).item()]
+        result |= dict(zip((f"{task}/mIoU", f"{task}/pixel accuracy"), mean, strict=True))
+        if task in ("scene", "texture"):
+            del result[f"{task}/mIoU"]
+            result[f"{task}/accuracy"] = result.pop(f"{task}/pixel accuracy")
+    return result
 
 
 def predict(
@@ -161,7 +203,7 @@ def listening(model: nn.Module) -> Iterator[dict[str, list[float]]]:
 
 
 class Scores(nn.Module):
-    """Accumulates the scores of all tasks over a dataset.
+    """Accumulates the counts of all tasks over some images.
 
     Args:
         vocabulary: the classes.
@@ -170,10 +212,10 @@ class Scores(nn.Module):
 
     def __init__(self, vocabulary: Vocabulary, tasks: Sequence[str]):
         super().__init__()
-        self.metrics = nn.ModuleDict()
+        self.vocabulary, self.metrics = vocabulary, nn.ModuleDict()
         for task in tasks:
             if task == "part":
-                self.metrics[task] = PartScores(vocabulary)
+                self.metrics[task] = PartCounts(vocabulary)
             else:
                 self.metrics[task] = MulticlassConfusionMatrix(
                     vocabulary.channels(task), ignore_index=_IGNORED[task], validate_args=False
@@ -188,29 +230,21 @@ class Scores(nn.Module):
                 target = torch.as_tensor(sample[task], device=predictions[task].device)
                 metric.update(predictions[task].flatten(), target.flatten())
 
-    def compute(self) -> dict[str, float]:
-        """Divide the counts of the tasks that were seen."""
-        result = {}
-        for task, metric in self.metrics.items():
-            if not metric.update_called:
-                continue
-            if task == "part":
-                result |= {f"part/{name}": value for name, value in metric.compute().items()}
-                continue
-            confusion = metric.compute().double()  # rows true, columns predicted
-            hits, labelled = confusion.diag(), confusion.sum(1)
-            accuracy = (hits.sum() / labelled.sum()).item()
-            if task in ("object", "material"):
-                union = labelled + confusion.sum(0) - hits
-                result[f"{task}/mIoU"] = (hits / (union + EPSILON))[1:].mean().item()
-                result[f"{task}/pixel accuracy"] = accuracy
-            else:
-                result[f"{task}/accuracy"] = accuracy
+    def counts(self) -> dict[str, Tensor]:
+        """Give the counts of the tasks that were seen, (3, classes): hits, predicted and labelled pixels or images."""
+        result = {task: metric.compute() for task, metric in self.metrics.items() if metric.update_called}
+        for task in result.keys() - {"part"}:
+            confusion = result[task]  # rows true, columns predicted
+            result[task] = torch.stack([confusion.diag(), confusion.sum(0), confusion.sum(1)])
         return result
 
+    def compute(self) -> dict[str, float]:
+        """Divide the counts, see `fractions`."""
+        return fractions([self.counts()], self.vocabulary)
 
-class PartScores(Metric):
-    """Part scores, object by object, on the images where the object's parts are annotated.
+
+class PartCounts(Metric):
+    """Counts of parts, object by object, on the images where the object's parts are annotated.
 
     The prediction is masked by the predicted object, not by the true one, and counts on unlabelled pixels too.
     """
@@ -220,9 +254,7 @@ class PartScores(Metric):
     def __init__(self, vocabulary: Vocabulary):
         super().__init__()
         self.slices = vocabulary.part_slices
-        channels = vocabulary.channels("part")
-        for name in ("hits", "predicted", "labelled"):  # pixels per channel of the part head
-            self.add_state(name, torch.zeros(channels, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("total", torch.zeros(3, vocabulary.channels("part"), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(
         self, predicted_objects: Tensor, predicted_parts: dict[int, Tensor], objects: Tensor, parts: Tensor
@@ -230,25 +262,15 @@ class PartScores(Metric):
         """Count one image: (H, W) maps of object ids and of part indices; one predicted map per valid object."""
         for thing, prediction in predicted_parts.items():
             group = self.slices[thing]
-            size = group.stop - group.start
             predicted = prediction * (predicted_objects == thing)
             true = parts * (objects == thing)
-            self.predicted[group] += predicted.flatten().bincount(minlength=size)
-            self.labelled[group] += true.flatten().bincount(minlength=size)
-            self.hits[group] += true[true == predicted].bincount(minlength=size)
+            counted = [x.flatten().bincount(minlength=group.stop - group.start) for x in (predicted, true)]
+            hits = true[true == predicted].bincount(minlength=group.stop - group.start)
+            self.total[:, group] += torch.stack([hits, *counted])
 
-    def compute(self) -> dict[str, float]:
-        """Average over each object's parts, then over the objects with at least one labelled part pixel."""
-        ious, accuracies = [], []
-        union = self.predicted + self.labelled - self.hits
-        for group in self.slices.values():
-            named = slice(group.start + 1, group.stop)  # index 0 is "none of these"
-            labelled = self.labelled[named].sum()
-            if labelled > 0:
-                ious.append((self.hits[named] / (union[named].double() + EPSILON)).mean())
-                accuracies.append(self.hits[named].sum() / labelled.double())
-        mean = {"mIoU": ious, "pixel accuracy": accuracies}
-        return {name: torch.stack(values).mean().item() if values else float("nan") for name, values in mean.items()}
+    def compute(self) -> Tensor:
+        """(3, part channels): hits, predicted and labelled pixels."""
+        return self.total
 
 
 class _Views(Reader):

@@ -7,19 +7,23 @@ data holds, so that another folder of the same name is not taken for the same, n
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from dgmlib import paths, presets
 from dgmlib.backbones import EfficientNet
 from dgmlib.backbones.weights import load_backbone, load_imagenet
 from dgmlib.checkpoints import load_model
 from dgmlib.data import content, data_name, open_data
-from dgmlib.evaluation import evaluate, listening
+from dgmlib.evaluation import count, fractions, listening
+from dgmlib.interventions import cut
 from dgmlib.parsing import PerceptualParser, Variant
 from dgmlib.training import train
 from dgmlib.vocabulary import Vocabulary
@@ -27,10 +31,11 @@ from dgmlib.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class System:
-    """What a row of Table 1 or 2 is: a key of `decoders.DECODERS`, and the Deep Grouping Model on it, if any."""
+    """What a row is: a key of `decoders.DECODERS`, and the Deep Grouping Model on it, if any; its graph may be cut."""
 
     decoder: str
     dgm: Variant | None = None
+    cut: bool = False
 
 
 #: Rows of Table 1, which adds the Deep Grouping Model to UPerNet.
@@ -56,7 +61,9 @@ SYSTEMS = TABLE1 | TABLE2
 
 #: "GCU and HRNetv2 backbone" of the paper's appendix (Sec. 5.3), here in Table 1's settings; rows to be had by name.
 APPENDIX = {"GCU": System("gcu"), **{name: row for name, row in TABLE2.items() if name.startswith("HRNetV2")}}
-SYSTEMS |= APPENDIX
+#: The control of results/evidence.md: superpixels are pooled and re-projected, but hear nothing of each other.
+CONTROL = {"DGM w/o graph": System("upernet", "full", cut=True)}
+SYSTEMS |= APPENDIX | CONTROL
 
 #: Settings and their tasks: the two of Table 1, Table 2's segmentation of objects alone, and preset real's.
 SETTINGS = {
@@ -126,8 +133,13 @@ class Cell:
         network = build(preset, self.system, dataset.vocabulary, self.tasks, self.seed)
         run = self.folder, self.seed, preset.model.max_regions, device, progress, on_log, self.identity
         facts = {"data": data_name(preset, self.data), "short_side": preset.testing.short_side}
-        train(network, dataset, preset.training, *run, **facts)
+        with self.as_trained(network):
+            train(network, dataset, preset.training, *run, **facts)
         return self.folder / "model"
+
+    def as_trained(self, network: PerceptualParser) -> AbstractContextManager[None]:
+        """What the system does to a network while it runs: cut its graph, or nothing."""
+        return cut(network) if SYSTEMS[self.system].cut else nullcontext()
 
     def model(self) -> PerceptualParser:
         """Read the trained model back.
@@ -156,13 +168,29 @@ class Cell:
             pass  # not there, or not whole: measured now
         began = perf_counter()
         self.train(**training)
-        model = self.model()
-        with listening(model) as heard:
-            metrics = score(model, self.preset, self.data, training.get("progress"))
+        metrics, heard = self._score(training.get("progress"))
         facts = {"data": data_name(self.preset, self.data), "seconds": round(perf_counter() - began), "heard": heard}
         with paths.write_atomic(path) as temporary:
             temporary.write_text(json.dumps({"metrics": metrics, "identity": self.identity} | facts, indent=1))
         return metrics
+
+    def counts(self) -> dict[str, np.ndarray]:
+        """Return what `evaluation.count` says of a trained cell: task -> (images, 3, classes), 0 where unlabelled."""
+        if not (path := self.folder / "counts.npz").exists():
+            self._score(False)
+        with np.load(path) as arrays:
+            return dict(arrays)
+
+    def _score(self, progress: bool | None) -> tuple[dict[str, float], dict[str, list[float]]]:
+        """Score the trained cell, keep the counts of every image; return metrics and how well the graph was heard."""
+        model, counts = self.model(), []
+        with self.as_trained(model), listening(model) as heard:
+            metrics = score(model, self.preset, self.data, progress, counts)
+        sizes = {task: counted.shape for one in counts for task, counted in one.items()}
+        arrays = {t: np.stack([one.get(t, np.zeros(size, np.int64)) for one in counts]) for t, size in sizes.items()}
+        with paths.write_atomic(self.folder / "counts.npz") as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+        return metrics, heard
 
     def heard(self) -> dict[str, list[float]]:
         """Return how well the graph is heard in a scored cell, see `listening`; empty without DGM."""
@@ -205,9 +233,20 @@ def build(
 
 
 def score(
-    model: PerceptualParser, preset: presets.Preset, data: Path, progress: bool | None = None
+    model: PerceptualParser,
+    preset: presets.Preset,
+    data: Path,
+    progress: bool | None = None,
+    counts: list[dict[str, Tensor]] | None = None,
 ) -> dict[str, float]:
     """Evaluate a model on the validation split by Broden+'s rules, on a GPU if there is one.
+
+    Args:
+        model: with heads for the tasks to score.
+        preset: its tests.
+        data: root of the data set.
+        progress: False hides the bar.
+        counts: takes what `evaluation.count` returns for the single scale.
 
     Returns:
         metric -> fraction in [0, 1], such as "object/mIoU"; "object/mIoU (multi-scale)", too, where the preset says so.
@@ -218,7 +257,7 @@ def score(
     metrics = {}
     for suffix, scales in (("", (1.0,)), (" (multi-scale)", testing.multi_scale)):
         if scales:
-            scores = evaluate(
+            counted = count(
                 model,
                 dataset,
                 tasks,
@@ -229,7 +268,9 @@ def score(
                 device=device,
                 progress=progress,
             )
-            metrics |= {name + suffix: value for name, value in scores.items()}
+            if counts is not None and not suffix:
+                counts += counted
+            metrics |= {name + suffix: value for name, value in fractions(counted, dataset.vocabulary).items()}
     return metrics
 
 

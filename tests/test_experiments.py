@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from dgmlib import Vocabulary, experiments, presets, reproduce
 from dgmlib.__main__ import train
 from dgmlib.backbones import EfficientNet, HRNet, ResNet
+from dgmlib.evaluation import fractions
 from dgmlib.experiments import Cell
 from dgmlib.measure import tables
 
@@ -29,7 +30,7 @@ def test_every_system_is_what_its_name_says(system):
     assert isinstance(model.backbone, HRNet if decoder == "HRNetHead" else ResNet)
     assert model.backbone.strides[-1] == (32 if decoder in ("UPerNet", "HRNetHead") else 8)
     assert (model.dgm is None) == ("DGM" not in system)
-    assert model.dgm is None or (len(model.dgm.tdmp.gconvs) == 0) == ("w/o" in system)
+    assert model.dgm is None or (len(model.dgm.tdmp.gconvs) == 0) == ("w/o top-down" in system)
     assert str(model.heads["object"].conv) == "Identity()"
 
 
@@ -154,7 +155,7 @@ def cell(folder, tmp_path):
 
 
 def test_a_cell_is_trained_scored_and_read_back(cell, monkeypatch):
-    for function in ("train", "evaluate"):
+    for function in ("train", "count"):
         monkeypatch.setattr(experiments, function, lambda *_, **__: pytest.fail("not read back"))
     again = replace(cell)
     metrics = again.metrics()
@@ -162,6 +163,20 @@ def test_a_cell_is_trained_scored_and_read_back(cell, monkeypatch):
     assert again.model().recipe["facts"]["data"] == "pictures"
     assert json.loads((cell.folder / "metrics.json").read_text())["data"] == "pictures"
     assert {"log.jsonl", "model.json", "model.safetensors"} <= {path.name for path in again.folder.iterdir()}
+    counts = {task: torch.from_numpy(counted.sum(0)) for task, counted in again.counts().items()}
+    assert fractions([counts], again.model().vocabulary).items() <= metrics.items()
+
+
+def test_counts_of_a_cell_are_taken_anew_where_they_are_missing(cell):
+    counts = cell.counts()
+    (cell.folder / "counts.npz").unlink()
+    assert all(np.array_equal(counts[task], counted) for task, counted in cell.counts().items())
+
+
+def test_a_cut_graph_stays_cut_in_training_and_in_tests(folder, tmp_path):
+    cell = Cell(OBJECTS, "DGM w/o graph", "O", 0, folder, tmp_path)
+    cell.metrics(progress=False)
+    assert cell.heard()["graph share"] == [0.0] * 4
 
 
 def test_neither_the_place_of_the_data_nor_the_pace_of_training_makes_another_cell(cell, folder, tmp_path, monkeypatch):

@@ -10,7 +10,8 @@ import torch
 
 from dgmlib.grouping import DeepGrouping
 from dgmlib.groups import Grouping, masked_mean, share_of_spread
-from dgmlib.measure.reading import cut, folds, foreign_groups, pooled_otherwise, render, without_top_down
+from dgmlib.interventions import cut, foreign_groups, pooled_otherwise, without_top_down
+from dgmlib.measure.reading import folds, render
 from dgmlib.reading import AS_PRINTED, Reading
 from dgmlib.regions import RegionGrid
 

@@ -1,0 +1,74 @@
+"""Interventions: parts of a Deep Grouping Model disabled or replaced for a while, to see what they are worth.
+
+``with cut(model): ...`` and the others work on any `PerceptualParser` with DGM, in training and in evaluation.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from dgmlib.groups import masked_mean
+from dgmlib.parsing import PerceptualParser
+
+
+@contextmanager
+def hooked(module: nn.Module, hook: Callable) -> Iterator[None]:
+    """Replace a module's output by what ``hook(module, arguments, output)`` returns, for a while."""
+    handle = module.register_forward_hook(hook)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+@contextmanager
+def cut(model: PerceptualParser) -> Iterator[None]:
+    """Every superpixel hears the mean of a level's nodes and no more; the scene hears nothing of the readout."""
+
+    def to_means(module: nn.Module, arguments: tuple, output: tuple) -> tuple:
+        nodes, edges = output
+        return [masked_mean(v, m)[:, None].expand_as(v) for v, m in zip(nodes, arguments[2], strict=True)], edges
+
+    with hooked(model.dgm.tdmp, to_means), hooked(model.dgm.scene, lambda module, arguments, output: 0 * output):
+        yield
+
+
+def without_top_down(model: PerceptualParser) -> AbstractContextManager[None]:
+    """No message is passed down: nodes stay as they came up."""
+    return hooked(model.dgm.tdmp, lambda module, arguments, output: (arguments[0], output[1]))
+
+
+def foreign_groups(model: PerceptualParser) -> AbstractContextManager[None]:
+    """Every image gets the P of the image before it, or its own with rows shuffled where their sizes differ."""
+    before: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def exchange(module: nn.Module, arguments: tuple, output: tuple) -> tuple:
+        nodes, (_, affinity, shares, mask) = arguments[0], output
+        level, found = (nodes.shape[1] - 1).bit_length(), (affinity, shares)
+        given, before[level] = before.get(level, found), found
+        if given is found or given[0].shape != affinity.shape:
+            rows = torch.randperm(nodes.shape[1], generator=torch.Generator().manual_seed(0)).to(nodes.device)
+            given = affinity[:, rows], shares[:, rows]
+        return given[0].mT @ nodes, *given, mask
+
+    return hooked(model.dgm.emgp, exchange)
+
+
+@contextmanager
+def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: bool = False) -> Iterator[None]:
+    """EMGP takes another number of steps at test time, or draws its starting vertices as in training."""
+    emgp = model.dgm.emgp
+    before = emgp.iterations, emgp.testing_iterations
+
+    def start(module: nn.Module, arguments: tuple) -> None:
+        module.train(random)
+
+    emgp.iterations = emgp.testing_iterations = steps or emgp.testing_iterations
+    handle = emgp.register_forward_pre_hook(start)
+    try:
+        yield
+    finally:
+        handle.remove()
+        emgp.iterations, emgp.testing_iterations = before

@@ -1,0 +1,178 @@
+"""Does the grouping help? UPerNet and three forms of DGM on it, paired by seed, with their uncertainty.
+
+The systems of a seed start with the same weights in all parts that they share and see the same batches. Each one's
+distance to UPerNet has two 95 % intervals: over seeds (Student's t of the paired differences) and over images (the
+validation images drawn anew with replacement, a thousand times). Where both exclude zero, the claim holds or fails
+here; elsewhere it is undecided.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+from scipy import stats
+
+from dgmlib import presets
+from dgmlib.data import data_name, data_root, open_data
+from dgmlib.evaluation import fractions
+from dgmlib.experiments import CONTROL, Cell
+from dgmlib.measure.study import extend, markdown, plus_minus
+from dgmlib.paths import RESULTS, RUNS
+from dgmlib.vocabulary import Vocabulary
+
+BASE = "UPerNet"
+SYSTEMS = (BASE, "DGM w/o graph", "DGM w/o top-down", "DGM")
+#: Shares of the preset's iterations after which UPerNet is scored, too, to see whether it has stopped gaining.
+LENGTHS = (0.25, 0.5)
+#: How often the images are drawn anew.
+DRAWS = 1000
+#: Below this graph share at levels 2 and up, on average, a row has not tested DGM.
+AUDIBLE = 0.01
+
+
+def measure(
+    profile: str = "mini",
+    seeds: int = 5,
+    data: Path | None = None,
+    workers: int = 2,
+    device: str = "auto",
+    out: Path = RESULTS,
+    runs: Path = RUNS,
+) -> str:
+    """Train and score UPerNet, DGM and what lies between, and write ``evidence.{csv,json,md}``.
+
+    Rows of the same data are replaced, finished cells read back: interrupted, the same command continues.
+
+    Args:
+        profile: preset: mini, or real for a folder of data folders, see `dgmlib.broden.Mixture`.
+        seeds: how many.
+        data: root of the data; Broden-mini is drawn where it is missing.
+        workers: runs side by side, which share the CPU's cores; a GPU takes one at a time.
+        device: auto, cpu, cuda or mps.
+        out: where the table goes.
+        runs: folder of all runs.
+    """
+    preset = presets.get(profile)
+    root = data_root(preset, data, workers)
+    cells = [
+        Cell(preset, system, setting, seed, root, runs)
+        for seed in range(seeds)
+        for setting in preset.settings
+        for system in SYSTEMS
+    ]
+    shorter = {
+        iterations: Cell(replace(preset, training=replace(preset.training, iterations=iterations)), BASE, *cell)
+        for iterations in (round(length * preset.training.iterations) for length in LENGTHS)
+        for cell in [(preset.settings[-1], 0, root, runs)]
+    }
+    workers = 1 if torch.cuda.is_available() else workers
+    threads = max((os.cpu_count() or 1) // workers, 1)
+    jobs = (delayed(_scored)(cell, threads, device) for cell in [*cells, *shorter.values()])
+    scores = Parallel(workers)(jobs)
+    rows = []
+    for cell, metrics in zip([*cells, *shorter.values()], scores, strict=True):
+        length = cell.preset.training.iterations
+        over = f"seed {cell.seed}" if cell.preset == cells[0].preset else f"{length} iterations"
+        numbers = [(name, over, value) for name, value in metrics.items()]
+        for share in ("residual share", "graph share"):
+            numbers += [(share, f"level {i}, {over}", v) for i, v in enumerate(cell.heard().get(share, ()), 1)]
+        place = {"setting": cell.setting, "model": cell.system}
+        rows += [place | dict(zip(("number", "over", "value"), number, strict=True)) for number in numbers]
+    for setting in preset.settings:
+        group = [cell for cell in cells if cell.setting == setting]
+        vocabulary = open_data(root, "val", group[0].tasks).vocabulary
+        rows += [{"setting": setting} | row for row in intervals(group, vocabulary)]
+    table = pd.DataFrame(rows)
+    table.insert(0, "data", data_name(preset, root))
+    return extend("evidence", table, render, out, {"preset": asdict(preset), "seeds": seeds})
+
+
+def _scored(cell: Cell, threads: int, device: str) -> dict[str, float]:
+    torch.set_num_threads(threads)
+    metrics = cell.metrics(device=device, progress=False)
+    print(
+        f"  {cell.system}, {cell.setting}, seed {cell.seed}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True
+    )
+    cell.counts()
+    return metrics
+
+
+def intervals(cells: list[Cell], vocabulary: Vocabulary) -> Iterator[dict]:
+    """How far systems are ahead of UPerNet, over seeds and over images: rows with "value", "low" and "high"."""
+    counts = {(cell.system, cell.seed): cell.counts() for cell in cells}
+    seeds = sorted({seed for _, seed in counts})
+    images = len(next(iter(next(iter(counts.values())).values())))
+    weights = np.random.default_rng(0).multinomial(images, np.full(images, 1 / images), DRAWS)
+    weights = np.concatenate([np.ones((1, images)), weights])  # the images as they are come first
+    drawn = {key: redrawn(counted, vocabulary, weights) for key, counted in counts.items()}
+    for system in SYSTEMS[1:]:
+        ahead = np.stack([drawn[system, seed] - drawn[BASE, seed] for seed in seeds])  # (seeds, 1 + DRAWS, numbers)
+        for i, name in enumerate(drawn[system, seeds[0]].columns):
+            by_seed, by_draw = ahead[:, 0, i], ahead[:, 1:, i].mean(0)
+            spread = by_seed.std(ddof=1) / len(seeds) ** 0.5 if len(seeds) > 1 else np.nan
+            reach = stats.t.ppf(0.975, max(len(seeds) - 1, 1)) * spread
+            mean = by_seed.mean()
+            low, high = np.nanquantile(by_draw, (0.025, 0.975))
+            row = {"model": system, "number": name, "value": mean}
+            yield row | {"over": "seeds", "low": mean - reach, "high": mean + reach}
+            yield row | {"over": "images", "low": low, "high": high}
+
+
+def redrawn(counts: Mapping[str, np.ndarray], vocabulary: Vocabulary, weights: np.ndarray) -> pd.DataFrame:
+    """Scores of a validation split whose images count ``weights`` (draws, images) times: one row for each draw."""
+    totals = {
+        task: torch.from_numpy(np.tensordot(weights, counted.astype(float), 1)) for task, counted in counts.items()
+    }
+    draws = ({task: total[i] for task, total in totals.items()} for i in range(len(weights)))
+    return pd.DataFrame([fractions([one], vocabulary) for one in draws])
+
+
+def verdict(rows: pd.DataFrame) -> str:
+    """Say "ahead" or "behind" if every interval that is known excludes zero, else "undecided"."""
+    known = rows.dropna(subset=["low", "high"])
+    if set(known["over"]) != {"seeds", "images"}:
+        return "undecided"
+    return "ahead" if (known["low"] > 0).all() else "behind" if (known["high"] < 0).all() else "undecided"
+
+
+def render(table: pd.DataFrame) -> str:
+    """Render the rows as markdown: for every data set and setting a table with a row per number."""
+    text = (
+        "Does the grouping help? Percent; points ahead of UPerNet, of the same seed, with 95 % intervals [over seeds]\n"
+        "and (over images). **Bold** where both exclude zero. *DGM w/o graph* pools superpixels and re-projects them,\n"
+        "its graph is cut.\n"
+    )
+    for (data, setting), rows in table.groupby(["data", "setting"], sort=False):
+        seeds = rows["over"][rows["over"].str.startswith("seed ")].nunique()
+        text += f"\n**{data}**, {setting}, {seeds} seed{'s' * (seeds > 1)}\n\n{_block(rows)}\n"
+        heard = rows[rows["over"].str.startswith("level ")].assign(level=lambda t: t["over"].str[:7])
+        for model, shares in heard.groupby("model", sort=False):
+            means = 100 * shares.groupby(["number", "level"])["value"].mean()
+            told = [f"{share} {' / '.join(means[share].map('{:.1f}'.format))}" for share in means.index.levels[0]]
+            silent = model not in CONTROL and bool(means["graph share"].iloc[1:].mean() < 100 * AUDIBLE)
+            text += f"\n- {model}: {', '.join(told)} %{'; not heard: this row does not test DGM' * silent}"
+        less = rows[rows["over"].str.endswith(" iterations") & ~rows["over"].str.startswith("level ")]
+        for over, scores in less.groupby("over", sort=False):
+            told = ", ".join(f"{row.number} {100 * row.value:.1f}" for row in scores.itertuples())
+            text += f"\n- {BASE}, seed 0, after {over}: {told}"
+        text += "\n"
+    return text
+
+
+def _block(rows: pd.DataFrame) -> str:
+    scores = rows[rows["over"].str.startswith("seed ") & (rows["model"] == BASE)].groupby("number", sort=False)["value"]
+    shown = pd.DataFrame({BASE: plus_minus(100 * scores.mean(), 100 * scores.std(), 1)}).astype(object)
+    for (system, number), both in rows[rows["over"].isin(["seeds", "images"])].groupby(["model", "number"], sort=False):
+        spans = [
+            f"{a}{100 * row.low:+.1f}, {100 * row.high:+.1f}{b}"
+            for row, (a, b) in zip(both.itertuples(), ("[]", "()"), strict=True)
+            if row.low == row.low  # of a single seed no interval is known
+        ]
+        cell = " ".join([f"{100 * both['value'].iloc[0]:+.1f}", *spans])
+        shown.loc[number, system] = cell if verdict(both) == "undecided" else f"**{cell}**"
+    return markdown(shown.reset_index())
