@@ -11,7 +11,7 @@ from tiny import VOCABULARY, blocks
 from torch import nn
 
 from dgmlib import presets, save_model
-from dgmlib.broden import Vocabulary
+from dgmlib.broden import BrodenPlus, Vocabulary
 from dgmlib.measure import gradcam
 from dgmlib.measure.study import Study
 from dgmlib.parsing import PerceptualParser
@@ -85,7 +85,10 @@ def measured(smoke_data, tmp_path_factory):
     torch.manual_seed(0)
     smoke, folder = presets.get("smoke"), tmp_path_factory.mktemp("gradcam")
     preset = replace(smoke, model=replace(smoke.model, reading=Reading(start=0.0)))  # its levels are silent
-    save_model(PerceptualParser.from_preset(preset).eval(), folder / "tiny")
+    model = PerceptualParser.from_preset(preset).eval()
+    with torch.no_grad():  # it names one scene for every image, rightly for the first
+        model.heads["scene"].classifier.bias[BrodenPlus(smoke_data, "val", ("object", "scene"))[0]["scene"]] = 100
+    save_model(model, folder / "tiny")
     text = gradcam.measure(Study(folder / "tiny", profile="smoke", data=smoke_data, images=2, workers=1, out=folder))
     assert (folder / "gradcam.md").read_text() == text
     facts = json.loads((folder / "gradcam.json").read_text())["measured"]["tiny on Broden-mini (smoke)"]
@@ -95,7 +98,12 @@ def measured(smoke_data, tmp_path_factory):
 
 def test_the_table_has_every_map_and_the_controls(measured):
     scenes = measured[measured["target"] == gradcam.SCENE]
+    named = scenes[scenes["measure"] == gradcam.RIGHT]
+    assert named["images"].item() >= 1
+    assert 0 < named["value"].item() <= 1
+    scenes = scenes[scenes["measure"] != gradcam.RIGHT]
     assert set(scenes["measure"]) == {"deletion", "insertion"}
+    assert (scenes["images"] == round(named["value"].item() * named["images"].item())).all()
     levels = {f"level {level}{suffix}" for level in range(1, 5) for suffix in ("", ", shuffled")}
     assert set(scenes["map"]) == {*levels, "F^L", "F^L over superpixels", "constant"}
     assert measured["value"].between(0, 1).all()
@@ -123,5 +131,6 @@ def test_markdown_has_a_table_for_every_model_and_data(measured):
     assert list(measured)[:3] == ["data", "model", "target"]
     text = gradcam.render(pd.concat([measured.assign(value=0.5), measured.assign(data="other")]))
     assert "**Broden-mini (smoke)**, model tiny" in text
+    assert "The model names the scene of 50% of " in text
     assert "**other**, model tiny" in text
     assert "0.500 ± " in text

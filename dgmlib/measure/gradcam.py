@@ -33,8 +33,11 @@ from dgmlib.vocabulary import Vocabulary
 STEPS = 10
 BLUR = 1 / 6  # of the short side: standard deviation of insertion's Gaussian. Narrower ones leave scenes recognisable.
 
-#: What is explained: the predicted scene; the mean logit of an object over the pixels predicted as it, or over all.
+#: What is explained: the true scene, where the model names it; the mean logit of an object over the pixels predicted as
+#: it, or over all.
 SCENE, PREDICTED, ANYWHERE = "scene", "object, where predicted", "object, all pixels"
+#: A measure of the model: how often it names the true scene.
+RIGHT = "named rightly"
 #: What is added to a level's name for its control.
 SHUFFLED = ", shuffled"
 #: Maps beside the levels of the graph: Grad-CAM on F^L up-sampled bilinearly; that, averaged over superpixels; the
@@ -45,14 +48,15 @@ FEATURES, POOLED, TOLD, CONSTANT = "F^L", "F^L over superpixels", "predicted pix
 def measure(study: Study = Study()) -> str:
     """Measure Grad-CAM and add it to ``gradcam.{csv,json,md}``; rows of the same data and model are replaced.
 
-    Objects are those that are in the image and predicted somewhere in it: of every such class in turn for the pointing
-    game, of one drawn at random for deletion and insertion, which cost more. The data's object classes are matched with
-    the model's by name; pixels of classes that the model does not know count as unlabelled.
+    Labels are true ones, as in the paper's Fig. 7: the scene, where the model names it, and objects that are in the
+    image and predicted somewhere in it: every such class in turn for the pointing game, one drawn at random for
+    deletion and insertion, which cost more. The data's object classes are matched with the model's by name; pixels of
+    classes that the model does not know count as unlabelled.
 
     Raises:
         ValueError: for a model without Deep Grouping Model, or data without a class that the model knows.
     """
-    model, sets = study.load(), study.sets("val", ("object",))
+    model, sets = study.load(), study.sets("val", ("object", "scene"))
     for name, dataset in sets.items():
         model_ids(dataset.vocabulary, model.vocabulary, name)
     nothing = f"of no image of {', '.join(sets)} does the model predict a scene or an object that is there."
@@ -165,12 +169,17 @@ def render(table: pd.DataFrame) -> str:
         "nodes of the way up, for objects the re-projected nodes of Eq. 11, which hold the CNN's own features too."
     ]
     for (data, model), rows in table.groupby(["data", "model"], sort=False):
-        parts.append(f"**{data}**, model {model}, {rows['images'].max()} images.\n\n{markdown(wide(rows))}")
+        named = rows[rows["measure"] == RIGHT]
+        told = "".join(
+            f" The true scene is named in {100 * row.value:.0f} % of {row.images}." for row in named.itertuples()
+        )
+        parts.append(f"**{data}**, model {model}, {rows['images'].max()} images.{told}\n\n{markdown(wide(rows))}")
     return "\n\n".join(parts) + "\n"
 
 
 def wide(rows: pd.DataFrame) -> pd.DataFrame:
     """One row per map, one column per target and measure, values as text."""
+    rows = rows[rows["measure"] != RIGHT]
     rows = rows.assign(column=rows["target"] + ": " + rows["measure"], text=plus_minus(rows["value"], rows["error"], 3))
     table = rows.pivot_table("text", "map", "column", aggfunc="first", sort=False).fillna("-")
     return table.rename_axis(columns=None).reset_index()
@@ -187,10 +196,13 @@ def _image(model, short_side, dataset, index) -> list[dict]:
     predicted = {thing: predicted_as(parsed, model.vocabulary, "object", thing) for thing in np.unique(truth).tolist()}
     predicted = {thing: mask for thing, mask in predicted.items() if thing and mask.any()}
     drawn = np.random.default_rng(index).choice(list(predicted)) if predicted else None
-    trials = [(SCENE, "scene", int(parsed["scene"].argmax(1)), None)] if "scene" in parsed else []
+    scene, rows, trials = sample.get("scene", -1), [], []
+    if scene >= 0 and "scene" in parsed:
+        right = int(parsed["scene"].argmax(1)) == scene
+        rows.append({"target": SCENE, "map": "the model", "silent": False, "measure": RIGHT, "value": float(right)})
+        trials += [(SCENE, "scene", scene, None)] * right
     for thing, mask in predicted.items():
         trials += [(PREDICTED, "object", thing, mask), (ANYWHERE, "object", thing, torch.ones_like(mask))]
-    rows = []
     for name, task, target, mask in trials:
         maps = _maps(model, image, regions, parsed.grouping, task, target, mask, name == PREDICTED, index)
         for map_name, cam in maps.items():
