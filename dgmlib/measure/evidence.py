@@ -7,7 +7,7 @@ here; elsewhere it is undecided.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def _scored(cell: Cell, threads: int, device: str) -> dict[str, float]:
 
 
 def intervals(cells: list[Cell], vocabulary: Vocabulary) -> Iterator[dict]:
-    """How far systems are ahead of UPerNet, over seeds and over images: rows with "value", "low" and "high"."""
+    """How far systems are ahead of UPerNet, over seeds and over images: "value", "low", "high" and the `verdict`."""
     counts = {(cell.system, cell.seed): cell.counts() for cell in cells}
     seeds = sorted({seed for _, seed in counts})
     images = len(next(iter(next(iter(counts.values())).values())))
@@ -118,9 +118,10 @@ def intervals(cells: list[Cell], vocabulary: Vocabulary) -> Iterator[dict]:
             reach = stats.t.ppf(0.975, max(len(seeds) - 1, 1)) * spread
             mean = by_seed.mean()
             low, high = np.nanquantile(by_draw, (0.025, 0.975))
-            row = {"model": system, "number": name, "value": mean}
-            yield row | {"over": "seeds", "low": mean - reach, "high": mean + reach}
-            yield row | {"over": "images", "low": low, "high": high}
+            spans = {"seeds": (mean - reach, mean + reach), "images": (low, high)}
+            row = {"model": system, "number": name, "value": mean, "verdict": verdict(spans.values())}
+            for over, (low, high) in spans.items():
+                yield row | {"over": over, "low": low, "high": high}
 
 
 def redrawn(counts: Mapping[str, np.ndarray], vocabulary: Vocabulary, weights: np.ndarray) -> pd.DataFrame:
@@ -132,12 +133,10 @@ def redrawn(counts: Mapping[str, np.ndarray], vocabulary: Vocabulary, weights: n
     return pd.DataFrame([fractions([one], vocabulary) for one in draws])
 
 
-def verdict(rows: pd.DataFrame) -> str:
-    """Say "ahead" or "behind" if every interval that is known excludes zero, else "undecided"."""
-    known = rows.dropna(subset=["low", "high"])
-    if set(known["over"]) != {"seeds", "images"}:
-        return "undecided"
-    return "ahead" if (known["low"] > 0).all() else "behind" if (known["high"] < 0).all() else "undecided"
+def verdict(spans: Iterable[tuple[float, float]]) -> str:
+    """Say "ahead" or "behind" if every interval lies on that side of zero, else, or if one is NaN, "undecided"."""
+    spans = np.array(list(spans))
+    return "ahead" if (spans > 0).all() else "behind" if (spans < 0).all() else "undecided"
 
 
 def render(table: pd.DataFrame) -> str:
@@ -174,5 +173,5 @@ def _block(rows: pd.DataFrame) -> str:
             if row.low == row.low  # of a single seed no interval is known
         ]
         cell = " ".join([f"{100 * both['value'].iloc[0]:+.1f}", *spans])
-        shown.loc[number, system] = cell if verdict(both) == "undecided" else f"**{cell}**"
+        shown.loc[number, system] = cell if both["verdict"].iloc[0] == "undecided" else f"**{cell}**"
     return markdown(shown.reset_index())

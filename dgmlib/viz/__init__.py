@@ -6,7 +6,7 @@
               `click_masks` (Fig. 6), `heat_maps` (Fig. 7)
 ``classes``   label maps with legends: `segmentation`, `comparison` (Fig. 4), `parsing`
 ``overview``  all of it in one picture
-``results``   `table1` - `table3` as bars; `agreement_curves`, `click_curves` and `quality_curves`
+``results``   `table1` - `table3` as bars; `evidence`; `agreement_curves`, `click_curves`, `quality_curves`
 ``curves``    a run's log: `training_curve`, `LiveCurve`, `heard`
 ``style``     what they share, and `save`
 ============  ==============================================================================================
@@ -20,12 +20,13 @@ from dgmlib.viz.curves import LiveCurve, heard, heard_in_training, training_curv
 from dgmlib.viz.groups import adjacency_graph, following_colours, grouping_levels, hierarchy, partitions
 from dgmlib.viz.nodes import affinities, centres, click_masks, false_colours, heat_maps
 from dgmlib.viz.overview import overview
-from dgmlib.viz.results import agreement_curves, click_curves, quality_curves, table1, table2, table3
+from dgmlib.viz.results import agreement_curves, click_curves, evidence, quality_curves, table1, table2, table3
 from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_colours, save
 
 __all__ = [
     "DPI", "NONE", "PALETTE", "LiveCurve", "NotebookFigure", "adjacency_graph", "affinities", "agreement_curves",
-    "centres", "class_colours", "click_curves", "click_masks", "comparison", "false_colours", "following_colours",
-    "grouping_levels", "heard", "heard_in_training", "heat_maps", "hierarchy", "overview", "parsing", "partitions",
-    "png", "quality_curves", "region_colours", "save", "segmentation", "table1", "table2", "table3", "training_curve",
+    "centres", "class_colours", "click_curves", "click_masks", "comparison", "evidence", "false_colours",
+    "following_colours", "grouping_levels", "heard", "heard_in_training", "heat_maps", "hierarchy", "overview",
+    "parsing", "partitions", "png", "quality_curves", "region_colours", "save", "segmentation", "table1", "table2",
+    "table3", "training_curve",
 ]  # fmt: skip

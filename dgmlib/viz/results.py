@@ -26,6 +26,8 @@ SCORES = {
     "BR": ("human boundary found within 2 px", "higher is better"),
     "UE": ("area leaking over human boundary", "lower is better"),
 }
+#: `evidence`: colours of what can be said.
+VERDICTS = {"ahead": PALETTE[0], "undecided": GREY, "behind": PALETTE[5]}
 
 
 def table1(table: pd.DataFrame) -> Figure:
@@ -152,6 +154,32 @@ def quality_curves(table: pd.DataFrame) -> Figure:
         axis.set(title=f"{score}: {better}", ylabel=meaning, xlabel="regions in an image", xscale="log")
         axis.set_xticks([64, 128, 256, 512], ["64", "128", "256", "512"])
         axis.minorticks_off()
+    legend(figure)
+    return figure
+
+
+def evidence(table: pd.DataFrame) -> Figure:
+    """Draw ``evidence.csv``: how far DGM is ahead of UPerNet, a panel per data and setting, a row per number.
+
+    Thick: the 95 % interval over seeds; thin: over images. Blue where both lie above zero, red where both lie below.
+    """
+    table = table[(table["model"] == "DGM") & table["over"].isin(["seeds", "images"])]
+    groups = list(table.groupby(["data", "setting"], sort=False))
+    numbers = list(table["number"].unique())
+    figure, (axes,) = plots(len(groups), width=3.8, height=0.9 + 0.34 * len(numbers), sharey=True)
+    for axis, ((data, setting), rows) in zip(axes, groups, strict=True):
+        axis.axvline(0, color="black", linewidth=0.8)
+        for number, both in rows.groupby("number"):
+            place, colour = numbers.index(number), VERDICTS[both["verdict"].iloc[0]]
+            for row in both.dropna(subset=["low", "high"]).itertuples():
+                width = {"seeds": 5, "images": 1.5}[row.over]
+                axis.plot([100 * row.low, 100 * row.high], [place] * 2, color=colour, linewidth=width, alpha=0.7)
+            axis.plot(100 * both["value"].iloc[0], place, "o", color=colour, markersize=7, markeredgecolor="white")
+        axis.set(title=f"{data}, {setting}", xlabel="points ahead of UPerNet", ylim=(len(numbers) - 0.5, -0.5))
+        axis.set_yticks(range(len(numbers)), [number.replace("/", " ") for number in numbers])
+        axis.grid(axis="y", color=NONE, linewidth=0.8)
+    for name, colour in VERDICTS.items():
+        axes[0].plot([], [], "o", color=colour, label=name)
     legend(figure)
     return figure
 
