@@ -46,6 +46,7 @@ COMMANDS = {
         "loader": "dgmlib.measure.loader:measure",
         "reading": "dgmlib.measure.reading:measure",
         "evidence": "dgmlib.measure.evidence:measure",
+        "frozen": "dgmlib.measure.frozen:measure",
     },
 }
 #: Names of version 0.1.0, told for one version.

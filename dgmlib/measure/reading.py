@@ -128,6 +128,10 @@ class Run:
     seed: int
     seeds: int
 
+    def folder(self, runs: Path) -> Path:
+        """Where the run's model and numbers stand."""
+        return runs / "reading" / self.data / f"{self.name}, seed {self.seed}"
+
     def measure(self, runs: Path) -> dict:
         """Train and score, or read back, in a folder of its own.
 
@@ -138,7 +142,7 @@ class Run:
             training, "parameters" of the Deep Grouping Model.
         """
         torch.set_num_threads(1)
-        candidate, out = CANDIDATES[self.name], runs / "reading" / self.data / f"{self.name}, seed {self.seed}"
+        candidate, out = CANDIDATES[self.name], self.folder(runs)
         done = out / "measured.json"
         if done.exists():
             return json.loads(done.read_text())
