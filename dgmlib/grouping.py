@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dgmlib.groups import Grouping, audible_shares, masked_mean, unit_vectors
+from dgmlib.precision import AtLeastFloat32
 from dgmlib.reading import Reading
 from dgmlib.regions import RegionGrid
 
@@ -234,7 +235,7 @@ class Reprojection(nn.Module):
         return self.residual(self.gconv(read), mask)
 
 
-class DeepGrouping(nn.Module):
+class DeepGrouping(AtLeastFloat32):
     """The Deep Grouping Model as an add-on for any list of feature maps (Fig. 2).
 
     With ``in_channels=(512,) * 4`` it has 4,467,712 parameters, and 13 x 512^2 + 18 x 512 = 3,417,088 without top-down:
@@ -283,15 +284,14 @@ class DeepGrouping(nn.Module):
             regions: (B, H, W) integers, the superpixel of every pixel, -1 in padding.
 
         Returns:
-            The residuals Fhat^1 ... Fhat^L, shaped like the feature maps, and the `Grouping`.
+            The residuals Fhat^1 ... Fhat^L, of the feature maps' shapes and types, and the `Grouping`.
 
         Raises:
             ValueError: if the list's length, a width or the batch size does not fit, or regions are unusable.
         """
         self._check(feature_maps, regions)
-        # Softmaxes of distances, chained over levels, want float32 also where the convolutions run in bfloat16.
         with torch.autocast(regions.device.type, enabled=False):
-            dtype = torch.promote_types(feature_maps[0].dtype, torch.float32)
+            dtype = self.scene.residual.norm.weight.dtype
             grid = RegionGrid(regions, [f.shape[-2:] for f in feature_maps], dtype)
             U = [self._embed(grid.pool(f, level), level, grid.mask) for level, f in enumerate(feature_maps)]
             V, P, shares, masks = self._bottom_up(U, grid)  # Eq. 1-6
@@ -305,7 +305,7 @@ class DeepGrouping(nn.Module):
             residuals = [
                 grid.unpool(r, level).to(f.dtype) for level, (r, f) in enumerate(zip(added, feature_maps, strict=True))
             ]
-            scene = self._scene(feature_maps[-1].to(dtype), R)
+            scene = self._scene(feature_maps[-1].to(dtype), R).to(feature_maps[-1].dtype)
             heard = audible_shares(feature_maps, residuals, U, messages, grid)
         return residuals, Grouping(grid.regions, V, P, P_down, masks, grid.adjacency, R, scene, *heard)
 

@@ -194,7 +194,7 @@ class PerceptualParser(nn.Module):
             raise ValueError(f"this model has no head for {unknown}; it was built with tasks={tuple(self.heads)}.")
         if self.dgm is not None and regions is None:
             raise ValueError("regions are missing: a model with DGM needs superpixels.segment of every image.")
-        images = (images - self.mean) / self.std  # (B, 3, H, W), below in the layout that convolutions are faster in
+        images = (images.to(self.mean.dtype) - self.mean) / self.std  # (B, 3, H, W), below in the layout that convolutions are faster in
         levels = self.backbone(images.contiguous(memory_format=torch.channels_last))
         if self.groups == "decoder":
             levels = self.decoder.levels(levels)
