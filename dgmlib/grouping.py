@@ -16,7 +16,7 @@ differ in the number of their nodes: every node tensor is padded to the largest 
 What the paper leaves open is settled by a `Reading`, and by the classes that say so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Literal
 
@@ -90,8 +90,8 @@ class EMGP(nn.Module):
         em_gradient: "last" back-propagates through the last iteration only (P of the one before is a constant in it),
             "all" through every one.
 
-    The starting vertices are drawn uniformly while training, from ``generator`` (torch's own if None). In evaluation
-    they are every second node in the given order, so that the result is deterministic.
+    The starting vertices are drawn uniformly while training, by ``draw(shape, device=...)``, usually `torch.rand`. In
+    evaluation they are every second node in the given order, so that the result is deterministic.
     """
 
     def __init__(self, iterations: int, testing_iterations: int, reading: Reading, em_gradient: Literal["last", "all"]):
@@ -102,7 +102,7 @@ class EMGP(nn.Module):
             raise ValueError(f'em_gradient must be "last" or "all", not {em_gradient!r}.')
         self.iterations, self.testing_iterations = iterations, testing_iterations
         self.reading, self.em_gradient = reading, em_gradient
-        self.generator: torch.Generator | None = None
+        self.draw: Callable[..., Tensor] = torch.rand
 
     def forward(self, nodes: Tensor, mask: Tensor, order: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Group the nodes of one level.
@@ -152,7 +152,7 @@ class EMGP(nn.Module):
 
     def _starting_vertices(self, mask: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
         """Indices (B, N_{l+1}) of the starting vertices among the *real* nodes, and which of them are real."""
-        key = torch.rand(mask.shape, device=mask.device, generator=self.generator) if self.training else order.double()
+        key = self.draw(mask.shape, device=mask.device) if self.training else order.double()
         ranking = key.masked_fill(~mask, torch.inf).argsort(1)[:, ::2]  # every second: ceil(n / 2) of n real nodes
         return ranking, mask.gather(1, ranking)
 

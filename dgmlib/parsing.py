@@ -194,8 +194,8 @@ class PerceptualParser(nn.Module):
             raise ValueError(f"this model has no head for {unknown}; it was built with tasks={tuple(self.heads)}.")
         if self.dgm is not None and regions is None:
             raise ValueError("regions are missing: a model with DGM needs superpixels.segment of every image.")
-        images = (images.to(self.mean.dtype) - self.mean) / self.std  # (B, 3, H, W), below in the layout that convolutions are faster in
-        levels = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        images = (images.to(self.mean.dtype) - self.mean) / self.std  # (B, 3, H, W)
+        levels = self.backbone(images.contiguous(memory_format=torch.channels_last))  # convolutions are faster so
         if self.groups == "decoder":
             levels = self.decoder.levels(levels)
         top, readout, grouping = levels[-1], 0.0, None
