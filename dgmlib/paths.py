@@ -30,7 +30,11 @@ NOTEBOOKS = ROOT / "notebooks"
 MODELS = RESULTS / "checkpoints" if ROOT == _CHECKOUT else Path(__file__).parent / "shipped"
 
 ABANDONED = 86_400  # seconds after which a temporary file of another machine is nobody's
-_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+_UNWRITABLE = {
+    getattr(errno, name)
+    for name in ["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENOTDIR", "EEXIST", "ENAMETOOLONG"]
+    if hasattr(errno, name)
+}
 
 
 class UnwritableError(OSError):

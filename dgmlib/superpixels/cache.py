@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 from tqdm import tqdm
 
 from ..parallel import parallel
-from ..paths import write_atomic
+from ..paths import write_atomic, writing
 from ..pictures import SUFFIXES, find_pictures, read_picture
 from .merge import segment
 from .ucm import labels_from_ucm
@@ -79,8 +79,8 @@ class RegionMaps:
                 self.keep(key, image, regions)
             except OSError as error:  # a read-only mount, a full disk
                 warnings.warn(
-                    f"superpixels cannot be kept in {self.folder} ({error.strerror}), which costs time; pass "
-                    "the data set another folder as cache=.",
+                    f"superpixels cannot be kept in {self.folder} ({error.strerror}) and are found anew each time, "
+                    "which takes longer; make it writable or pass the data set another folder as cache=.",
                     stacklevel=2,
                 )
         return regions
@@ -153,6 +153,8 @@ def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_region
     names = [name for name in names if "/superpixels-" not in f"/{name.rpartition('/')[0]}"]
     if not names:
         raise ValueError(f"{folder} has no images ({', '.join(SUFFIXES)}); pass a folder that has.")
+    with writing(maps.folder):  # told before hours of work
+        maps.folder.mkdir(parents=True, exist_ok=True)
     made, size = {}, 4 * effective_n_jobs(workers)
     # In batches, because not every joblib backend hands results over one by one.
     with tqdm(total=len(names), unit="image", desc="superpixels", disable=None) as bar, parallel(workers) as pool:
