@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ..parallel import parallel
 from ..paths import write_atomic, writing
 from ..pictures import SUFFIXES, find_pictures, read_picture
-from .merge import segment
+from .merge import check_cap, segment
 from .ucm import labels_from_ucm
 
 _NOTE = "dgmlib superpixels"  # the PNG's text chunk that says what the map was made of
@@ -41,7 +41,8 @@ class RegionMaps:
     """
 
     def __init__(self, folder: str | Path, max_regions: int = 512):
-        if not 1 <= max_regions <= 65535:
+        check_cap(max_regions)
+        if max_regions > 65535:
             raise ValueError(f"max_regions is {max_regions}; superpixel maps hold 1 to 65535 regions.")
         self.folder = Path(folder) / f"superpixels-{max_regions}"
         self.max_regions, self.contours = max_regions, Path(folder) / "ucm2"
