@@ -163,9 +163,13 @@ def load_checkpoint(path: Path, model: PerceptualParser, run: Mapping) -> Checkp
     if not path.exists():
         return Checkpoint()
     tensors, metadata = load_tensors(path)
-    _check_run(json.loads(metadata.get("run", "{}")), run | _comparable(_recipe(model)), path)
+    try:
+        found, phase, iteration = json.loads(metadata["run"]), int(metadata["phase"]), int(metadata["iteration"])
+    except (ValueError, KeyError) as error:
+        raise DamagedFileError(f"{path} is damaged ({error!r}); delete it and train again.") from error
+    _check_run(found, run | _comparable(_recipe(model)), path)
     load_checked(model, _below("model.", tensors), str(path))
-    return Checkpoint(int(metadata["phase"]), int(metadata["iteration"]), _below("momentum.", tensors))
+    return Checkpoint(phase, iteration, _below("momentum.", tensors))
 
 
 @contextmanager

@@ -7,7 +7,7 @@ texture read the whole (the paper does not say what it did for OCNet and APCNet)
 level F^l is F^l + Fhat^l before it is fused or read.
 """
 
-from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -215,3 +215,12 @@ class PerceptualParser(nn.Module):
             else:
                 logits[task] = resize(self.heads[task](levels[0] if task in fine else fused), quarter)
         return Parsed(logits, grouping)
+
+
+def check_finite(logits: Mapping[str, Tensor], tasks: Sequence[str]) -> None:
+    """Raise a FloatingPointError where logits of some tasks are not finite: no class of theirs would mean anything."""
+    if broken := [task for task in tasks if not logits[task].isfinite().all()]:
+        raise FloatingPointError(
+            f"the model's scores of {' and '.join(broken)} are not finite; train it again with a lower lr, or use "
+            "bfloat16 or float32 if it is of float16."
+        )

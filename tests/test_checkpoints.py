@@ -165,6 +165,14 @@ def test_a_full_disk_is_told_as_such(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    path, model = tmp_path / "checkpoint.safetensors", new_model()
+    for metadata in ({}, {"run": "{", "phase": "0", "iteration": "1"}, {"run": "{}", "phase": "", "iteration": "1"}):
+        save_tensors(model.state_dict(), path, metadata)
+        with pytest.raises(DamagedFileError, match=r"checkpoint\.safetensors is damaged .*; delete it and train again"):
+            checkpoints.load_checkpoint(path, model, {})
+
+
 def test_a_log_goes_on_from_the_checkpoint(tmp_path):
     path = tmp_path / "log.jsonl"
     records = [{"phase": 0, "iteration": 10}, {"phase": 0, "iteration": 20}, {"phase": 1, "iteration": 10}]

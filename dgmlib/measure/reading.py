@@ -8,7 +8,7 @@ score is taken again with parts of the graph disabled: what nothing changes was 
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -141,7 +141,7 @@ class Run:
         torch.set_num_threads(1)
         candidate, out = CANDIDATES[self.name], runs / "reading" / self.data / f"{self.name}, seed {self.seed}"
         done = out / "measured.json"
-        if done.exists():
+        with suppress(FileNotFoundError, ValueError):  # not there, or not whole: measured now
             return json.loads(done.read_text())
         config, testing = self.preset.model, self.preset.testing
         kept, held_out = folds(self.dataset, self.seeds, self.seed)
