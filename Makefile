@@ -1,6 +1,7 @@
 # make reproduce   regenerate tables, figures and executed notebooks (SEEDS=3 for deviations, PROFILE=smoke to try it,
 #                  OPTIONS=--checkpoints to train anew the model that the notebooks show)
 # make test        what has to pass: ruff, the tests, every notebook
+# make fuzz        2,000 damaged or nonsensical inputs for everything that reads one, in half an hour
 # make install     only the environment, .venv
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ SEEDS ?= 1
 # Several processes share the cores; threads of their own would only get in each other's way.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: reproduce test install
+.PHONY: reproduce test fuzz install
 
 reproduce: install
 	$(BIN)/python -m dgmlib reproduce --profile $(PROFILE) --seeds $(SEEDS) $(OPTIONS)
@@ -22,6 +23,9 @@ test: install
 	$(BIN)/python -m pytest -n 2 --dist loadscope tests
 	$(BIN)/python -m dgmlib broden mini --size smoke
 	PYTHONWARNINGS=ignore $(BIN)/python -m pytest -n 2 --dist loadscope --nbval --nbval-current-env notebooks
+
+fuzz: install
+	$(BIN)/python -m pytest -n 2 --hypothesis-profile fuzz tests/test_fuzz.py
 
 install: $(VENV)/.installed
 

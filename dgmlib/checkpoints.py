@@ -4,15 +4,16 @@ Weights are safetensors with a json recipe beside them. Nothing pickled is ever 
 what is read is whole and finite.
 """
 
+import errno
 import json
-import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -20,9 +21,11 @@ from torch import Tensor, nn
 from dgmlib.backbones import EfficientNet
 from dgmlib.backbones.weights import check_fit, load_checked
 from dgmlib.parsing import PerceptualParser
-from dgmlib.paths import write_atomic
+from dgmlib.paths import write_atomic, writing
 from dgmlib.presets import ModelConfig
 from dgmlib.vocabulary import Vocabulary
+
+PATIENCE = 10  # seconds to wait for a run's folder: so long may the workers of a killed process hold it
 
 
 class DamagedFileError(ValueError):
@@ -160,22 +163,44 @@ def load_checkpoint(path: Path, model: PerceptualParser, run: Mapping) -> Checkp
     if not path.exists():
         return Checkpoint()
     tensors, metadata = load_tensors(path)
-    _check_run(json.loads(metadata.get("run", "{}")), run | _comparable(_recipe(model)), path)
+    try:
+        found, phase, iteration = json.loads(metadata["run"]), int(metadata["phase"]), int(metadata["iteration"])
+    except (ValueError, KeyError) as error:
+        raise DamagedFileError(f"{path} is damaged ({error!r}); delete it and train again.") from error
+    _check_run(found, run | _comparable(_recipe(model)), path)
     load_checked(model, _below("model.", tensors), str(path))
-    return Checkpoint(int(metadata["phase"]), int(metadata["iteration"]), _below("momentum.", tensors))
+    return Checkpoint(phase, iteration, _below("momentum.", tensors))
 
 
-def open_log(folder: Path, position: tuple[int, int], writes: bool = True) -> TextIO:
-    """Open ``log.jsonl``, one json object a line, to go on from a (phase, iteration).
+@contextmanager
+def sole_trainer(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in a folder; ends with the process, however that ends.
 
-    What an interrupted run wrote after its last checkpoint is dropped. Processes that do not write log to nowhere.
+    Raises:
+        ValueError: if another one trains there.
+        UnwritableError: if the folder cannot be written.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock")
+        try:
+            lock.acquire(PATIENCE)
+        except Timeout as error:
+            raise ValueError(
+                f"another process trains in {folder}; wait until it is done, or end it and run the same command again."
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def cut_log(path: Path, position: tuple[int, int]) -> None:
+    """Drop what an interrupted run wrote to its ``log.jsonl``, one json object a line, after a (phase, iteration).
 
     Raises:
         DamagedFileError: if the log cannot be read.
     """
-    if not writes:
-        return open(os.devnull, "a")
-    path = folder / "log.jsonl"
     try:
         lines = path.read_text().splitlines() if path.exists() else []
         records = [json.loads(line) for line in lines if line.endswith("}")]
@@ -184,7 +209,12 @@ def open_log(folder: Path, position: tuple[int, int], writes: bool = True) -> Te
         raise DamagedFileError(f"{path} is damaged ({error!r}); delete it and train again.") from error
     with write_atomic(path) as temporary:
         temporary.write_text("".join(json.dumps(record) + "\n" for record in kept))
-    return path.open("a")
+
+
+def log(path: Path, record: Mapping) -> None:
+    """Add a record to ``log.jsonl``."""
+    with writing(path), path.open("a") as file:
+        file.write(json.dumps(record) + "\n")
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
@@ -192,7 +222,7 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[st
 
     Raises:
         FloatingPointError: if a tensor is not finite.
-        OSError: if the file cannot be written.
+        UnwritableError: if the file cannot be written.
     """
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
@@ -203,7 +233,7 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[st
         try:
             save_file(tensors, temporary, metadata)
         except SafetensorError as error:
-            raise OSError(f"{path} cannot be written ({error}); make room on the disk and train again.") from error
+            raise OSError(errno.EIO, str(error)) from error
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from dgmlib.broden.loading import view
 from dgmlib.broden.workers import Reader, ReportingLoader
+from dgmlib.parsing import check_finite
 from dgmlib.superpixels import RegionMaps
 from dgmlib.vocabulary import Vocabulary
 
@@ -68,6 +69,7 @@ def count(
 
     Raises:
         ValueError: if the model names other classes than the dataset, or in another order.
+        FloatingPointError: if its scores are not finite.
     """
     theirs, known = dataset.vocabulary, getattr(model, "vocabulary", dataset.vocabulary)
     other = [task for task in tasks if known.names(task) != theirs.names(task)]
@@ -150,6 +152,7 @@ def predict(
     total: dict = {}
     for image, regions in images:
         outputs = model(image, regions, tasks=tuple(asked))
+        check_finite(outputs, asked)
         for name, logits in _groups(outputs, asked, valid, vocabulary):
             size = sample["image"].shape[:2]
             if name in ("scene", "texture"):

@@ -16,7 +16,7 @@ differ in the number of their nodes: every node tensor is padded to the largest 
 What the paper leaves open is settled by a `Reading`, and by the classes that say so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Literal
 
@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dgmlib.groups import Grouping, audible_shares, masked_mean, unit_vectors
+from dgmlib.precision import AtLeastFloat32
 from dgmlib.reading import Reading
 from dgmlib.regions import RegionGrid
 
@@ -89,8 +90,8 @@ class EMGP(nn.Module):
         em_gradient: "last" back-propagates through the last iteration only (P of the one before is a constant in it),
             "all" through every one.
 
-    The starting vertices are drawn uniformly while training, from ``generator`` (torch's own if None). In evaluation
-    they are every second node in the given order, so that the result is deterministic.
+    The starting vertices are drawn uniformly while training, by ``draw(shape, device=...)``, usually `torch.rand`. In
+    evaluation they are every second node in the given order, so that the result is deterministic.
     """
 
     def __init__(self, iterations: int, testing_iterations: int, reading: Reading, em_gradient: Literal["last", "all"]):
@@ -101,7 +102,7 @@ class EMGP(nn.Module):
             raise ValueError(f'em_gradient must be "last" or "all", not {em_gradient!r}.')
         self.iterations, self.testing_iterations = iterations, testing_iterations
         self.reading, self.em_gradient = reading, em_gradient
-        self.generator: torch.Generator | None = None
+        self.draw: Callable[..., Tensor] = torch.rand
 
     def forward(self, nodes: Tensor, mask: Tensor, order: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Group the nodes of one level.
@@ -151,7 +152,7 @@ class EMGP(nn.Module):
 
     def _starting_vertices(self, mask: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
         """Indices (B, N_{l+1}) of the starting vertices among the *real* nodes, and which of them are real."""
-        key = torch.rand(mask.shape, device=mask.device, generator=self.generator) if self.training else order.double()
+        key = self.draw(mask.shape, device=mask.device) if self.training else order.double()
         ranking = key.masked_fill(~mask, torch.inf).argsort(1)[:, ::2]  # every second: ceil(n / 2) of n real nodes
         return ranking, mask.gather(1, ranking)
 
@@ -234,7 +235,7 @@ class Reprojection(nn.Module):
         return self.residual(self.gconv(read), mask)
 
 
-class DeepGrouping(nn.Module):
+class DeepGrouping(AtLeastFloat32):
     """The Deep Grouping Model as an add-on for any list of feature maps (Fig. 2).
 
     With ``in_channels=(512,) * 4`` it has 4,467,712 parameters, and 13 x 512^2 + 18 x 512 = 3,417,088 without top-down:
@@ -283,15 +284,14 @@ class DeepGrouping(nn.Module):
             regions: (B, H, W) integers, the superpixel of every pixel, -1 in padding.
 
         Returns:
-            The residuals Fhat^1 ... Fhat^L, shaped like the feature maps, and the `Grouping`.
+            The residuals Fhat^1 ... Fhat^L, of the feature maps' shapes and types, and the `Grouping`.
 
         Raises:
             ValueError: if the list's length, a width or the batch size does not fit, or regions are unusable.
         """
         self._check(feature_maps, regions)
-        # Softmaxes of distances, chained over levels, want float32 also where the convolutions run in bfloat16.
         with torch.autocast(regions.device.type, enabled=False):
-            dtype = torch.promote_types(feature_maps[0].dtype, torch.float32)
+            dtype = self.scene.residual.norm.weight.dtype
             grid = RegionGrid(regions, [f.shape[-2:] for f in feature_maps], dtype)
             U = [self._embed(grid.pool(f, level), level, grid.mask) for level, f in enumerate(feature_maps)]
             V, P, shares, masks = self._bottom_up(U, grid)  # Eq. 1-6
@@ -305,7 +305,7 @@ class DeepGrouping(nn.Module):
             residuals = [
                 grid.unpool(r, level).to(f.dtype) for level, (r, f) in enumerate(zip(added, feature_maps, strict=True))
             ]
-            scene = self._scene(feature_maps[-1].to(dtype), R)
+            scene = self._scene(feature_maps[-1].to(dtype), R).to(feature_maps[-1].dtype)
             heard = audible_shares(feature_maps, residuals, U, messages, grid)
         return residuals, Grouping(grid.regions, V, P, P_down, masks, grid.adjacency, R, scene, *heard)
 

@@ -1,10 +1,18 @@
-"""Where a training runs: one process on one device, or what ``torchrun`` started."""
+"""Where a training runs: one process on one device, or what ``torchrun`` started.
+
+Each of N processes takes every N-th image of a batch. So that they compute what one would of the whole, they share how
+much is padded, what losses are divided by and where EMGP starts; normalisation they share on GPUs.
+"""
 
 import os
+from collections.abc import Sequence
 
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
+from torch import Tensor
+
+from dgmlib.broden.loading import pad
 
 
 def launch(device: str) -> Fabric:
@@ -31,3 +39,26 @@ def launch(device: str) -> Fabric:
         raise ValueError(f"device {device!r} cannot be used here ({reason}); choose auto or cpu.") from error
     fabric.launch()
     return fabric
+
+
+def share_shape(fabric: Fabric, batch: dict, tasks: Sequence[str]) -> dict:
+    """Pad a process's part of a batch as the whole would be, and drop the tasks that a part has no labels of."""
+    if fabric.world_size == 1:
+        return batch
+    needs = [*batch["regions"].shape[1:], *(task not in batch for task in tasks)]
+    height, width, *lacking = fabric.all_reduce(torch.tensor(needs, device=fabric.device), reduce_op="max").tolist()
+    dropped = {task for task, lacks in zip(tasks, lacking, strict=True) if lacks}
+    return pad({key: value for key, value in batch.items() if key not in dropped}, height, width)
+
+
+def total(fabric: Fabric, tensor: Tensor) -> Tensor:
+    """Sum over the processes."""
+    return fabric.all_reduce(tensor.clone(), reduce_op="sum")
+
+
+def draw(fabric: Fabric, generator: torch.Generator, shape: Sequence[int], device: torch.device) -> Tensor:
+    """Give a process's rows of the uniform numbers (B, N) that one process would draw for the whole batch."""
+    count, width = shape
+    widest = int(fabric.all_reduce(torch.tensor(width, device=device), reduce_op="max"))
+    numbers = torch.rand(count * fabric.world_size, widest, device=device, generator=generator)
+    return numbers[fabric.global_rank :: fabric.world_size, :width]

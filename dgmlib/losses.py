@@ -1,6 +1,6 @@
 """The loss of Eq. 12: a cross-entropy for every task, on images that carry only some of the labels."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +14,7 @@ def perceptual_loss(
     batch: Mapping[str, Tensor],
     vocabulary: Vocabulary,
     weights: Mapping[str, float],
+    total: Callable[[Tensor], Tensor] = lambda counts: counts,
 ) -> dict[str, Tensor]:
     """The loss of Eq. 12, one weighted term per task that both the logits and the batch have; train on their sum.
 
@@ -23,22 +24,30 @@ def perceptual_loss(
             with parts); "scene", "texture" (B,), -1 ignored.
         vocabulary: the classes.
         weights: weight of every task.
+        total: sums counts over the processes that share a batch; their losses then add up to that of the whole batch.
     """
     losses = {}
     for task, scores in logits.items():  # in the order of the heads, so that the sum is always the same
         if task not in batch:
             continue
         if task == "part":
-            loss = part_loss(scores, batch["part"], batch["object"], batch["part_valid"], vocabulary)
+            loss = part_loss(scores, batch["part"], batch["object"], batch["part_valid"], vocabulary, total)
         elif task == "texture":
-            loss = _mean_nll(scores.mean((2, 3)), batch[task], ignore=-1)
+            loss = _mean_nll(scores.mean((2, 3)), batch[task], -1, total)
         else:
-            loss = _mean_nll(scores, batch[task], ignore=-1 if task == "scene" else 0)
+            loss = _mean_nll(scores, batch[task], -1 if task == "scene" else 0, total)
         losses[task] = weights[task] * loss
     return losses
 
 
-def part_loss(logits: Tensor, parts: Tensor, objects: Tensor, valid: Tensor, vocabulary: Vocabulary) -> Tensor:
+def part_loss(
+    logits: Tensor,
+    parts: Tensor,
+    objects: Tensor,
+    valid: Tensor,
+    vocabulary: Vocabulary,
+    total: Callable[[Tensor], Tensor] = lambda counts: counts,
+) -> Tensor:
     """UPerNet's part loss: per object a softmax over its parts, averaged over its pixels, summed over objects.
 
     Sec. 4 says "cross-entropy losses at each pixel" and no more.
@@ -49,6 +58,7 @@ def part_loss(logits: Tensor, parts: Tensor, objects: Tensor, valid: Tensor, voc
         objects: (B, h, w) object ids.
         valid: (B, objects with parts) whether the image has that object's parts labelled.
         vocabulary: the object-part hierarchy.
+        total: as for `perceptual_loss`.
     """
     slices = list(vocabulary.part_slices.values())
     row = logits.new_full((len(vocabulary.objects),), -1, dtype=torch.long)  # object id -> row of the hierarchy
@@ -61,14 +71,19 @@ def part_loss(logits: Tensor, parts: Tensor, objects: Tensor, valid: Tensor, voc
     for i, channels in enumerate(slices):
         group[channels] = i
     start = torch.tensor([channels.start for channels in slices], device=row.device)
-    scores = logits.permute(0, 2, 3, 1)[counted].float()  # (pixels, C)
+    scores = _wide(logits.permute(0, 2, 3, 1)[counted])  # (pixels, C)
     scores = scores.masked_fill(group != which[:, None], -torch.inf)  # the softmax sees the parts of one object only
     nll = F.cross_entropy(scores, start[which] + target, reduction="none")
-    pixels = torch.bincount(which, minlength=len(slices))
+    pixels = total(torch.bincount(which, minlength=len(slices)))
     return (nll / pixels[which]).sum()
 
 
-def _mean_nll(logits: Tensor, target: Tensor, ignore: int) -> Tensor:
+def _mean_nll(logits: Tensor, target: Tensor, ignore: int, total: Callable[[Tensor], Tensor]) -> Tensor:
     """Mean negative log-likelihood over the labelled entries; 0, not NaN, where there is none."""
-    total = F.cross_entropy(logits.float(), target, ignore_index=ignore, reduction="sum")
-    return total / (target != ignore).sum().clamp(min=1)
+    nll = F.cross_entropy(_wide(logits), target, ignore_index=ignore, reduction="sum")
+    return nll / total((target != ignore).sum()).clamp(min=1)
+
+
+def _wide(logits: Tensor) -> Tensor:
+    """Logits in float32 at least."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -7,7 +7,7 @@ texture read the whole (the paper does not say what it did for OCNet and APCNet)
 level F^l is F^l + Fhat^l before it is fused or read.
 """
 
-from collections.abc import ItemsView, Iterator, KeysView, Sequence, ValuesView
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -194,8 +194,8 @@ class PerceptualParser(nn.Module):
             raise ValueError(f"this model has no head for {unknown}; it was built with tasks={tuple(self.heads)}.")
         if self.dgm is not None and regions is None:
             raise ValueError("regions are missing: a model with DGM needs superpixels.segment of every image.")
-        images = (images - self.mean) / self.std  # (B, 3, H, W), below in the layout that convolutions are faster in
-        levels = self.backbone(images.contiguous(memory_format=torch.channels_last))
+        images = (images.to(self.mean.dtype) - self.mean) / self.std  # (B, 3, H, W)
+        levels = self.backbone(images.contiguous(memory_format=torch.channels_last))  # convolutions are faster so
         if self.groups == "decoder":
             levels = self.decoder.levels(levels)
         top, readout, grouping = levels[-1], 0.0, None
@@ -215,3 +215,12 @@ class PerceptualParser(nn.Module):
             else:
                 logits[task] = resize(self.heads[task](levels[0] if task in fine else fused), quarter)
         return Parsed(logits, grouping)
+
+
+def check_finite(logits: Mapping[str, Tensor], tasks: Sequence[str]) -> None:
+    """Raise a FloatingPointError where logits of some tasks are not finite: no class of theirs would mean anything."""
+    if broken := [task for task in tasks if not logits[task].isfinite().all()]:
+        raise FloatingPointError(
+            f"the model's scores of {' and '.join(broken)} are not finite; train it again with a lower lr, or use "
+            "bfloat16 or float32 if it is of float16."
+        )

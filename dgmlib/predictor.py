@@ -32,7 +32,7 @@ from dgmlib.explain.clicks import ClickSession, check_level
 from dgmlib.explain.gradcam import gradcam
 from dgmlib.groups import Grouping
 from dgmlib.labels import LabelMap, class_names, class_target, part_ids
-from dgmlib.parsing import Parsed, PerceptualParser
+from dgmlib.parsing import Parsed, PerceptualParser, check_finite
 from dgmlib.pictures import Picture, read_picture
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class Predictor:
         Raises:
             FileNotFoundError: for a path where nothing is.
             ValueError: for a photograph that cannot be read, or regions that do not fit it.
+            FloatingPointError: for scores that are not finite.
         """
         photograph = read_picture(photograph)
         if regions is None:
@@ -115,6 +116,7 @@ class Predictor:
         try:
             with torch.inference_mode():
                 parsed = self.model(image, seen, tasks=self.tasks)
+                check_finite(parsed, self.tasks)
         finally:
             self.model.train(was_training)
         return Scene(self.model, photograph, _surviving(regions, seen.shape[1:]), (image, seen), parsed)

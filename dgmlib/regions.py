@@ -34,7 +34,7 @@ class RegionGrid:
     """
 
     def __init__(self, regions: Tensor, sizes: Sequence[tuple[int, int]], dtype: torch.dtype = torch.float32):
-        if regions.dim() != 3 or regions.is_floating_point() or regions.is_complex():
+        if regions.dim() != 3 or not len(regions) or regions.is_floating_point() or regions.is_complex():
             raise ValueError(
                 f"regions must be an integer tensor (B, H, W), not {regions.dtype} {tuple(regions.shape)}; "
                 "for one image use regions[None]."
@@ -49,11 +49,12 @@ class RegionGrid:
             numbers, ranks = self.regions.masked_fill(outside, -1).unique(return_inverse=True)
             self.regions = ranks - int(numbers[0] < 0)
         self.num_images, self.num_nodes = len(regions), int(self.regions.max()) + 1
+        height, width = regions.shape[1:]
         for h, w in sizes:
-            if h > regions.shape[1] or w > regions.shape[2]:
+            if not (1 <= h <= height and 1 <= w <= width):
                 raise ValueError(
-                    f"a {h} x {w} feature map is finer than the {regions.shape[1]} x {regions.shape[2]} region map; "
-                    "pass regions at the resolution of the image."
+                    f"a {h} x {w} feature map is empty or finer than the {height} x {width} region map; pass "
+                    "regions at the resolution of the image."
                 )
         self.sizes, self.dtype = [tuple(size) for size in sizes], dtype
         offsets = torch.arange(self.num_images, device=regions.device)[:, None, None] * self.num_nodes

@@ -190,7 +190,7 @@ def execute(name: str, parameters: dict, out: Path, began: float) -> None:
     """
     source, copy = paths.NOTEBOOKS / f"{name}.ipynb", places(out)[0] / "notebooks" / f"{name}.ipynb"
     stamp = copy.with_suffix(".json")
-    if copy.exists() and stamp.exists() and stamp.read_text() == _inputs(source, parameters, out):
+    if copy.exists() and stamp.exists() and stamp.read_bytes() == _inputs(source, parameters, out).encode():
         _say(began, f"{name}: unchanged")
         return
     _say(began, f"{name}: executing")

@@ -2,12 +2,13 @@
 
 One loop serves a laptop and several GPUs: under ``torchrun --nproc-per-node 4 -m dgmlib train ...`` every process takes
 its share of each batch. All randomness is a function of (seed, iteration), so a run that is interrupted and resumed
-ends, on a CPU, in the same bits as one that was not.
+ends, on a CPU, in the same bits as one that was not; another number of processes may go on with it.
 """
 
-import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
@@ -19,7 +20,7 @@ from tqdm import tqdm
 
 from dgmlib import checkpoints
 from dgmlib.broden.loading import train_loader
-from dgmlib.launch import launch
+from dgmlib.launch import draw, launch, share_shape, total
 from dgmlib.losses import perceptual_loss
 from dgmlib.parsing import PerceptualParser
 from dgmlib.presets import TrainingConfig
@@ -60,68 +61,92 @@ def train(
 
     Raises:
         FloatingPointError: if the loss or a weight is no longer finite.
-        ValueError: if what stands in ``out`` belongs to another model, configuration or identity.
+        ValueError: if what stands in ``out`` belongs to another model, configuration or identity, or another process
+            trains there.
+        UnwritableError: if ``out`` cannot be written; with room made, the same call goes on.
     """
     out, fabric = Path(out), launch(device)
-    place = out / "checkpoint.safetensors"
-    main, texture = ([task for task in model.heads if (task == "texture") == last] for last in (False, True))
     pace = {"checkpoint_every": None, "workers": None}  # of saving and loading: it changes no weight
     run = {"seed": seed, "max_regions": max_regions, "identity": identity, "training": asdict(config) | pace}
     if not checkpoints.load_finished(model, out / "model", run):
-        resumed = checkpoints.load_checkpoint(place, model, run)
-        generator = torch.Generator(fabric.device)  # EMGP's, so that dropout draws the same numbers without DGM
-        if model.dgm is not None:
-            model.dgm.emgp.generator = generator
-        for phase, (tasks, iterations) in enumerate([(main, config.iterations), (texture, config.texture_iterations)]):
-            start = resumed.iteration if phase == resumed.phase else 0
-            if not tasks or phase < resumed.phase or start == iterations:
-                continue
-            network, optimizer = _set_up(fabric, model, phase, config)
-            resumed.restore(model, optimizer, phase)
-            draws = config.batch_size, config.short_sides, iterations, seed, start, max_regions, config.max_size
-            loader = train_loader(dataset, tasks, *draws, config.workers, fabric.global_rank, fabric.world_size)
-            loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
-            hidden = None if progress is None else not progress
-            bar = tqdm(total=iterations, initial=start, desc=", ".join(tasks), unit="it", disable=hidden)
-            began = perf_counter()
-            with bar, checkpoints.open_log(out, (phase, start), fabric.is_global_zero) as log:
-                for iteration, batch in enumerate(loader, start):
-                    torch.manual_seed(number := (2 * seed + phase) * 2**32 + iteration)
-                    generator.manual_seed(number)
-                    lr = config.lr * (1 - iteration / iterations) ** config.power
-                    for group in optimizer.param_groups:
-                        group["lr"] = lr * group["rate"]
-                    parsed = network(batch["image"], batch["regions"], [task for task in tasks if task in batch])
-                    losses = perceptual_loss(parsed, batch, model.vocabulary, config.loss_weights)
-                    optimizer.zero_grad()
-                    fabric.backward(sum(losses.values()))
-                    optimizer.step()
-                    losses = {task: loss.item() for task, loss in losses.items()}
-                    done = iteration + 1
-                    record = {"phase": phase, "iteration": done, "loss": sum(losses.values()), **losses, "lr": lr}
-                    if not isfinite(record["loss"]):
-                        raise FloatingPointError(
-                            f"the loss of {out} is not finite at iteration {iteration}; lower lr and train again."
-                        )
-                    bar.set_postfix(loss=f"{record['loss']:.3f}", refresh=False)
-                    bar.update()
-                    if done == iterations or done % LOG_EVERY == 0:
-                        record["seconds"] = round(perf_counter() - began, 2)
-                        record |= parsed.grouping.heard() if parsed.grouping is not None else {}
-                        log.write(json.dumps(record) + "\n")
-                        log.flush()
-                        if on_log is not None:
-                            on_log(record)
-                    if fabric.is_global_zero and (done == iterations or done % config.checkpoint_every == 0):
-                        checkpoints.save_checkpoint(place, model, optimizer, phase, done, run)
-        if fabric.is_global_zero:
-            checkpoints.save_model(model, out / "model", **run, **facts)
-            place.unlink(missing_ok=True)
+        with checkpoints.sole_trainer(out) if fabric.is_global_zero else nullcontext():
+            fabric.barrier()
+            if not checkpoints.load_finished(model, out / "model", run):  # trained while this one waited
+                _train(fabric, model, dataset, config, out, run, progress, on_log, facts)
         fabric.barrier()
         checkpoints.load_model(out / "model", model.mean.device, model)
-        if model.dgm is not None:
-            model.dgm.emgp.generator = None
     model.requires_grad_(True)
+
+
+def _train(
+    fabric: Fabric,
+    model: PerceptualParser,
+    dataset: Dataset,
+    config: TrainingConfig,
+    out: Path,
+    run: dict,
+    progress: bool | None,
+    on_log: Callable[[dict], None] | None,
+    facts: dict,
+) -> None:
+    """Train both phases from where a checkpoint stands, and write what is trained."""
+    place, log, seed = out / "checkpoint.safetensors", out / "log.jsonl", run["seed"]
+    main, texture = ([task for task in model.heads if (task == "texture") == last] for last in (False, True))
+    resumed = checkpoints.load_checkpoint(place, model, run)
+    generator = torch.Generator(fabric.device)  # EMGP's, so that dropout draws the same numbers without DGM
+    if model.dgm is not None:
+        model.dgm.emgp.draw = partial(draw, fabric, generator)
+    for phase, (tasks, iterations) in enumerate([(main, config.iterations), (texture, config.texture_iterations)]):
+        start = resumed.iteration if phase == resumed.phase else 0
+        if not tasks or phase < resumed.phase or start == iterations:
+            continue
+        network, optimizer = _set_up(fabric, model, phase, config)
+        resumed.restore(model, optimizer, phase)
+        draws = config.batch_size, config.short_sides, iterations, seed, start, run["max_regions"], config.max_size
+        loader = train_loader(dataset, tasks, *draws, config.workers, fabric.global_rank, fabric.world_size)
+        loader = fabric.setup_dataloaders(loader, use_distributed_sampler=False)
+        hidden = None if progress is None else not progress
+        bar = tqdm(total=iterations, initial=start, desc=", ".join(tasks), unit="it", disable=hidden)
+        began = perf_counter()
+        if fabric.is_global_zero:
+            checkpoints.cut_log(log, (phase, start))
+        with bar:
+            for iteration, batch in enumerate(loader, start):
+                batch = share_shape(fabric, batch, tasks)
+                torch.manual_seed(number := (2 * seed + phase) * 2**32 + iteration)
+                generator.manual_seed(number)
+                lr = config.lr * (1 - iteration / iterations) ** config.power
+                for group in optimizer.param_groups:
+                    group["lr"] = lr * group["rate"]
+                parsed = network(batch["image"], batch["regions"], [task for task in tasks if task in batch])
+                everywhere = partial(total, fabric)
+                losses = perceptual_loss(parsed, batch, model.vocabulary, config.loss_weights, everywhere)
+                optimizer.zero_grad()
+                fabric.backward(fabric.world_size * sum(losses.values()))  # of which processes take the mean
+                optimizer.step()
+                losses = {task: everywhere(loss.detach()).item() for task, loss in losses.items()}
+                done = iteration + 1
+                record = {"phase": phase, "iteration": done, "loss": sum(losses.values()), **losses, "lr": lr}
+                if not isfinite(record["loss"]):
+                    raise FloatingPointError(
+                        f"the loss of {out} is not finite at iteration {iteration}; lower lr and train again."
+                    )
+                bar.set_postfix(loss=f"{record['loss']:.3f}", refresh=False)
+                bar.update()
+                if done == iterations or done % LOG_EVERY == 0:
+                    record["seconds"] = round(perf_counter() - began, 2)
+                    record |= parsed.grouping.heard() if parsed.grouping is not None else {}
+                    if fabric.is_global_zero:
+                        checkpoints.log(log, record)
+                    if on_log is not None:
+                        on_log(record)
+                if fabric.is_global_zero and (done == iterations or done % config.checkpoint_every == 0):
+                    checkpoints.save_checkpoint(place, model, optimizer, phase, done, run)
+    if model.dgm is not None:
+        model.dgm.emgp.draw = torch.rand
+    if fabric.is_global_zero:
+        checkpoints.save_model(model, out / "model", **run, **facts)
+        place.unlink(missing_ok=True)
 
 
 def _set_up(fabric: Fabric, model: PerceptualParser, phase: int, config: TrainingConfig) -> tuple:

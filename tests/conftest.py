@@ -3,9 +3,12 @@
 import pytest
 import torch
 from broden_tree import write_tree
+from hypothesis import settings
 
 from dgmlib import PerceptualParser, mini
 from dgmlib.broden import BrodenPlus
+
+settings.register_profile("fuzz", max_examples=2000, deadline=None)
 
 
 @pytest.fixture

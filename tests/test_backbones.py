@@ -327,6 +327,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path):
     state = randomised(tiny()).state_dict()
     state["conv1.weight"] = torch.zeros(2, 3, 3, 3)
     state["layer9.weight"] = state.pop("layer1.0.conv1.weight")
+    state["bn1.bias"][0] = torch.inf
     torch.save(state, tmp_path / "other.pth")
     network = tiny()
     before = {n: t.clone() for n, t in network.state_dict().items()}
@@ -334,7 +335,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path):
         weights.load_backbone(network, tmp_path / "other.pth")
     assert str(error.value) == (
         f"{tmp_path / 'other.pth'} does not fit ResNet: missing layer1.0.conv1.weight; unexpected layer9.weight; "
-        "conv1.weight is (2, 3, 3, 3) instead of (2, 3, 7, 7)."
+        "conv1.weight is (2, 3, 3, 3) instead of (2, 3, 7, 7); bn1.bias is not finite."
     )
     assert_same_weights(network, before)
 

@@ -1,5 +1,6 @@
 """`dgmlib broden prepare`: resized copies and label maps."""
 
+import errno
 import os
 import re
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from broden_tree import ADE, ADE_SHAPE, PASCAL_SHAPE, SUBSTANCE, encode, photo, picture, record, records, turned
+from PIL import Image
 
-from dgmlib.broden import BrodenPlus
+from dgmlib.broden import BrodenError, BrodenPlus
 from dgmlib.broden.ade20k import Ade20k
 from dgmlib.broden.opensurfaces import OpenSurfaces
 from dgmlib.broden.pascal import Pascal
@@ -161,12 +163,15 @@ def test_prepare_goes_on_after_a_source_that_cannot_be_opened(root):
     assert prepare(root, workers=1, tasks=("object", "part"), progress=False).ok
 
 
-def test_prepare_removes_what_an_interruption_left_half_written(root):
-    left = root / "prepared" / "images" / "ade20k" / ".ADE_train_00000001-0-x1y2z3.jpg"
-    left.parent.mkdir(parents=True)
-    left.write_bytes(b"half")
-    prepare(root, workers=1, progress=False)
-    assert not left.exists()
+def test_a_full_disk_ends_prepare_with_one_sentence(root, monkeypatch):
+    """Not with one for every record, that blames the originals."""
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", full)
+    with pytest.raises(BrodenError, match=r"prepared.*cannot be written \(No space left on device\); make room"):
+        prepare(root, workers=1, progress=False)
 
 
 def test_a_photograph_that_fits_its_record_only_as_stored_is_prepared(root):

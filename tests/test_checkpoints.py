@@ -12,6 +12,7 @@ from dgmlib import DeepGrouping, PerceptualParser, checkpoints, load_model, pres
 from dgmlib.backbones import ResNet
 from dgmlib.checkpoints import DamagedFileError, load_tensors, save_tensors
 from dgmlib.decoders import DECODERS
+from dgmlib.paths import UnwritableError
 
 
 def new_model(tasks=("scene", "object", "part", "material", "texture"), seed=0):
@@ -159,23 +160,29 @@ def test_a_full_disk_is_told_as_such(tmp_path, monkeypatch):
         raise checkpoints.SafetensorError("No space left on device")
 
     monkeypatch.setattr(checkpoints, "save_file", full)
-    with pytest.raises(OSError, match=r"weights\.safetensors cannot be written \(No space left on device\); make room"):
+    with pytest.raises(UnwritableError, match=r"weights\.safetensors cannot be written \(No space left on device\)"):
         save_tensors({"a": torch.zeros(1)}, tmp_path / "weights.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    path, model = tmp_path / "checkpoint.safetensors", new_model()
+    for metadata in ({}, {"run": "{", "phase": "0", "iteration": "1"}, {"run": "{}", "phase": "", "iteration": "1"}):
+        save_tensors(model.state_dict(), path, metadata)
+        with pytest.raises(DamagedFileError, match=r"checkpoint\.safetensors is damaged .*; delete it and train again"):
+            checkpoints.load_checkpoint(path, model, {})
 
 
 def test_a_log_goes_on_from_the_checkpoint(tmp_path):
     path = tmp_path / "log.jsonl"
     records = [{"phase": 0, "iteration": 10}, {"phase": 0, "iteration": 20}, {"phase": 1, "iteration": 10}]
     path.write_text("\n".join(map(json.dumps, records)) + '\n{"phase": 1, "iter')
-    with checkpoints.open_log(tmp_path, (0, 20)) as log:
-        log.write("{}\n")
+    checkpoints.cut_log(path, (0, 20))
+    checkpoints.log(path, {})
     assert [json.loads(line) for line in path.read_text().splitlines()] == [*records[:2], {}]
-    with checkpoints.open_log(tmp_path, (0, 0), writes=False) as log:
-        log.write("nowhere")
     path.write_text("{}\n")
     with pytest.raises(DamagedFileError, match=r"log\.jsonl is damaged .* delete it"):
-        checkpoints.open_log(tmp_path, (0, 20))
+        checkpoints.cut_log(path, (0, 20))
 
 
 def test_weights_that_pip_installed_are_not_stored_again(tmp_path):

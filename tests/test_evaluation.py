@@ -1,3 +1,4 @@
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -5,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from broden_tree import OBJECTS, SCENES, write_tree
+from tiny import PHOTO
 from torch import nn
 
 from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, Vocabulary
 from dgmlib.evaluation import Scores, evaluate, predict, view
+from dgmlib.predictor import Predictor
 
 VOCABULARY = Vocabulary(
     objects=("-", "wall", "car", "person", "sky", "never"),
@@ -332,6 +335,15 @@ def test_plain_folders_are_scored_by_the_same_rules(tmp_path):
     dataset = FolderDataset(tmp_path, "val", names=("road", "car", "-", "sky"))
     result = evaluate(Oracle(dataset), dataset, TASKS, 32, 10, progress=False)
     assert result == {"object/mIoU": pytest.approx(1), "object/pixel accuracy": 1}
+
+
+def test_scores_that_are_not_finite_are_none(model, smoke_data):
+    broken = copy.deepcopy(model)
+    broken.heads["object"].classifier.bias.data[1] = float("nan")
+    with pytest.raises(FloatingPointError, match="scores of object are not finite; train it again"):
+        evaluate(broken, BrodenPlus(smoke_data, "val"), ("object", "scene"), 64, 32, progress=False)
+    with pytest.raises(FloatingPointError, match="scores of object are not finite; train it again"):
+        Predictor(broken, 64)(PHOTO)
 
 
 def test_a_model_of_other_classes_is_not_scored(tmp_path):

@@ -1,6 +1,8 @@
 """Every equation of the paper against a literal loop, and what must hold whatever the weights are."""
 
+import copy
 import math
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -149,10 +151,11 @@ class TestEMGP:
     def test_starting_vertices_come_from_a_generator_of_their_own(self):
         nodes, mask, order = unit_nodes(1, 9, D), torch.ones(1, 9, dtype=torch.bool), torch.arange(9)[None]
         emgp, before = pooling(1), torch.get_rng_state()
-        emgp.generator = torch.Generator().manual_seed(5)
+        generator = torch.Generator().manual_seed(5)
+        emgp.draw = partial(torch.rand, generator=generator)
         first = emgp(nodes, mask, order)[1]
         assert torch.equal(torch.get_rng_state(), before)
-        emgp.generator.manual_seed(5)
+        generator.manual_seed(5)
         assert torch.equal(emgp(nodes, mask, order)[1], first)
 
     def test_starting_vertices_are_half_of_the_real_nodes_in_the_given_order(self):
@@ -525,12 +528,34 @@ class TestDeepGrouping:
         a, b = (model(maps, regions)[1].assignments[0] for _ in range(2))
         assert torch.equal(a, b)
 
-    def test_works_in_bfloat16_with_affinities_in_float32(self):
+    @pytest.mark.parametrize("converted", [False, True])
+    @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+    def test_maps_of_any_precision_give_residuals_of_it_from_one_grouping(self, kind, converted):
+        model = DeepGrouping((4, 4), 4).eval()
+        maps = [torch.randn(1, 4, 8, 8).to(kind), torch.randn(1, 4, 4, 4).to(kind)]
+        expected, grouping = model([m.float() for m in maps], blocks(32, 32, 8)[None])
+        if converted:
+            model.to(kind)
+        residuals, found = model(maps, blocks(32, 32, 8)[None])
+        for ours, theirs in zip([*residuals, found.scene], [*expected, grouping.scene], strict=True):
+            assert ours.dtype == kind
+            torch.testing.assert_close(ours, theirs.to(kind), rtol=1e-5 if kind == torch.float64 else 0, atol=1e-6)
+        wide = torch.float64 if converted and kind == torch.float64 else torch.float32
+        assert {t.dtype for t in [*found.nodes, *found.assignments, *model.parameters()]} == {wide}
+
+    def test_half_precision_and_back_loses_nothing(self):
         model = DeepGrouping((4, 4), 4)
-        maps = [torch.randn(1, 4, 8, 8).bfloat16(), torch.randn(1, 4, 4, 4).bfloat16()]
-        residuals, grouping = model(maps, blocks(32, 32, 8)[None])
-        assert [r.dtype for r in residuals] == [torch.bfloat16] * 2
-        assert grouping.assignments[0].dtype == torch.float32
+        before = copy.deepcopy(model.state_dict())
+        after = model.half().bfloat16().float().state_dict()
+        assert all(torch.equal(after[name], value) for name, value in before.items())
+
+    @pytest.mark.filterwarnings("ignore:Dynamo")  # compiles around sparse matrices
+    def test_a_copy_and_a_compiled_one_give_the_same_and_no_gradient_is_needed(self):
+        model, maps, regions = self.model().eval(), self.maps(2), blocks(32, 32, 4).expand(2, 32, 32)
+        expected = model(maps, regions)[0]
+        with torch.inference_mode():
+            found = [m(maps, regions)[0] for m in (model, copy.deepcopy(model), torch.compile(model, backend="eager"))]
+        assert all(torch.equal(r, e) for residuals in found for r, e in zip(residuals, expected, strict=True))
 
     def test_a_wrong_list_of_maps_is_refused(self):
         with pytest.raises(ValueError, match=r"must have 4 maps of \(5, 6, 4, 3\) channels"):

@@ -8,6 +8,7 @@ from lightning_fabric import Fabric
 from tiny import VOCABULARY, blocks
 
 from dgmlib import TASKS, DeepGrouping, Vocabulary, presets
+from dgmlib.decoders import DECODERS
 from dgmlib.parsing import PerceptualParser
 from dgmlib.reading import Reading
 
@@ -41,6 +42,20 @@ def test_dgm_adds_what_table_3_prints(dgm, more):
             for d in (None, dgm)
         ]
     assert sizes[1] - sizes[0] == more
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_network_of_any_precision_parses_alike(decoder, kind):
+    """From images in float32, too."""
+    config = replace(presets.get("smoke").model, decoder=decoder)
+    model = PerceptualParser.from_config(config, VOCABULARY, "full").eval()
+    images, labels = torch.rand(1, 3, 64, 64), blocks(64, 64, 16)
+    with torch.inference_mode():
+        expected, found = model(images, labels), model.to(kind)(images, labels)
+    for task, logits in found.items():
+        assert logits.dtype == kind
+        assert (logits - expected[task]).norm() < 0.1 * expected[task].norm()
 
 
 @pytest.mark.parametrize("dgm", ["full", "no_top_down", None])

@@ -191,12 +191,18 @@ def test_the_models_mode_makes_no_difference_and_is_left_alone(model, scene):
     np.testing.assert_array_equal(other.parts.ids, scene.parts.ids)
 
 
-def test_models_of_other_precision(model):
+def test_models_of_other_precision():
     double = Predictor(build(dtype=torch.float64), short_side=64)(PHOTO)
     single = Predictor(build(), short_side=64)(PHOTO)
     assert double.seen[0].dtype == torch.float64
     assert (double.objects.ids == single.objects.ids).mean() > 0.99
     assert double.explain("scene").max() == pytest.approx(single.explain("scene").max(), rel=1e-3)
+    for dtype in (torch.float16, torch.bfloat16):
+        half = Predictor(build(dtype=dtype), short_side=64)(PHOTO)
+        assert (half.objects.ids == single.objects.ids).mean() > 0.9
+        assert half.click(20, 20).any()
+        assert (half.groups(2) == single.groups(2)).mean() > 0.9
+        assert half.explain("object", "cat", level=2).shape == PHOTO.shape[:2]
 
 
 def test_tasks_that_were_not_asked_for_are_not_there(model):

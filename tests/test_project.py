@@ -45,18 +45,6 @@ def test_environment_names_the_users_packages_and_installs_the_project():
     assert set(wanted) <= required
 
 
-def test_write_atomic_leaves_the_old_file_when_the_writer_fails(tmp_path):
-    target = tmp_path / "folder" / "table.csv"
-    with paths.write_atomic(target) as temporary:
-        temporary.write_text("old")
-        assert temporary.suffix == ".csv"
-    with pytest.raises(RuntimeError, match="disk"), paths.write_atomic(target) as temporary:
-        temporary.write_text("half of the n")
-        raise RuntimeError("disk full")
-    assert target.read_text() == "old"
-    assert [path.name for path in target.parent.iterdir()] == ["table.csv"]
-
-
 def test_import_is_light():
     """`import dgmlib` must not pull in training, metrics or notebooks."""
     import subprocess

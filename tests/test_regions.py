@@ -137,7 +137,9 @@ def test_gaps_in_the_numbering_are_masked_nodes():
         (torch.zeros(4, 4, dtype=torch.long), [(2, 2)], r"regions\[None\]"),
         (torch.zeros(1, 4, 4), [(2, 2)], "integer tensor"),
         (torch.full((2, 4, 4), -1), [(2, 2)], r"image\(s\) \[0, 1\] hold no superpixel"),
-        (torch.zeros(1, 4, 4, dtype=torch.long), [(8, 8)], "8 x 8 feature map is finer than the 4 x 4 region map"),
+        (torch.zeros(0, 4, 4, dtype=torch.long), [(2, 2)], "integer tensor"),
+        (torch.zeros(1, 4, 4, dtype=torch.long), [(8, 8)], "8 x 8 .* is empty or finer than the 4 x 4 region map"),
+        (torch.zeros(1, 4, 4, dtype=torch.long), [(0, 2)], "0 x 2 feature map is empty"),
     ],
 )
 def test_unusable_regions_are_refused_in_one_sentence(regions, sizes, message):

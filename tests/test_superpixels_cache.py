@@ -8,6 +8,7 @@ from PIL import Image
 from skimage import data
 
 from dgmlib import superpixels
+from dgmlib.paths import UnwritableError
 from dgmlib.pictures import read_picture
 from dgmlib.superpixels import RegionMaps, cache, merge, precompute
 
@@ -229,11 +230,19 @@ def test_precompute_tells_what_it_cannot_do(tmp_path):
 def test_where_nothing_may_be_written_superpixels_are_computed_each_time(tmp_path, calls, image):
     (tmp_path / "data").write_text("")  # a file where a folder is needed stops root, too
     maps = RegionMaps(tmp_path / "data", 9)
-    with pytest.warns(UserWarning, match=r"superpixels cannot be kept in .*data.superpixels-9 \(.*\).* as cache="):
+    with pytest.warns(UserWarning, match=r"cannot be kept in .*data.superpixels-9 \(.*\) and are .* as cache="):
         first = maps("train/a", image)
     with pytest.warns(UserWarning, match="cannot be kept"):
         np.testing.assert_array_equal(maps("train/a", image), first)
     assert calls["caps"][1:] == [9, 9]  # after the probe of the method
+
+
+def test_precompute_tells_at_once_where_it_cannot_write(photos, tmp_path, calls):
+    (tmp_path / "maps").mkdir()
+    (tmp_path / "maps" / "superpixels-9").write_text("")
+    with pytest.raises(UnwritableError, match=r"maps.superpixels-9.* cannot be written \(.*\); make room"):
+        precompute(photos, tmp_path / "maps", max_regions=9)
+    assert calls["caps"] == [16]  # the probe of the method
 
 
 def test_superpixels_are_compiled_where_nothing_may_be_kept(monkeypatch):

@@ -1,12 +1,15 @@
 """Training: resuming, repairing, texture last, what is logged, what is refused."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import ranks
 import torch
 from safetensors.torch import save_file
 
@@ -15,6 +18,7 @@ from dgmlib.backbones import ResNet
 from dgmlib.broden import BrodenPlus
 from dgmlib.checkpoints import load_tensors
 from dgmlib.decoders import DECODERS
+from dgmlib.paths import UnwritableError
 from dgmlib.reading import Reading
 from dgmlib.training import sgd, train
 
@@ -143,7 +147,7 @@ def test_with_and_without_dgm_the_first_step_is_the_same(dataset, tmp_path):
         out = tmp_path / str(dgm)
         train(network, dataset, replace(SMOKE.training, iterations=1), out, 3, 32, "cpu", progress=False)
         losses[dgm] = log(out)[0]["loss"]
-        assert network.dgm is None or network.dgm.emgp.generator is None
+        assert network.dgm is None or network.dgm.emgp.draw is torch.rand
     assert losses["full"] == losses[None]
 
 
@@ -226,31 +230,58 @@ def test_a_diverging_run_says_so(dataset, tmp_path):
         run(dataset, tmp_path, replace(SMOKE.training, lr=1e30))
 
 
-def test_two_processes_train_one_model(smoke_data, tmp_path):
-    """The same command under torchrun: gradients are averaged and one process writes."""
-    script = tmp_path / "script.py"
-    script.write_text(
-        "import os, pathlib, sys, torch\n"
-        "from dgmlib import presets, PerceptualParser, BrodenPlus\n"
-        "from dgmlib.training import train\n"
-        "torch.set_num_threads(1)\n"
-        "preset = presets.get('smoke')\n"
-        "data = BrodenPlus(sys.argv[1], 'train', ('object', 'part', 'scene'))\n"
-        "torch.manual_seed(0)\n"
-        "model = PerceptualParser.from_preset(preset, None, data.vocabulary, data.tasks)\n"
-        "train(model, data, preset.training, sys.argv[2], max_regions=32, device='cpu', progress=False)\n"
-        "total = sum(p.double().sum() for p in model.parameters()).item()\n"
-        "pathlib.Path(sys.argv[2] + '-total-' + os.environ['RANK']).write_text(repr(total))\n"
-    )
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", script]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    try:
-        done = subprocess.run(
-            [*command, smoke_data, tmp_path / "run"], capture_output=True, text=True, env=environment, timeout=240
-        )
-    except subprocess.TimeoutExpired:
-        pytest.fail("two processes did not finish in four minutes")
-    assert done.returncode == 0, done.stderr[-2000:]
-    first, second = ((tmp_path / f"run-total-{rank}").read_text() for rank in (0, 1))
-    assert first == second
-    assert load_model(tmp_path / "run" / "model") is not None
+def test_any_number_of_processes_computes_what_one_does(smoke_data, tmp_path):
+    """Two processes, stopped in their third step, and one that goes on, against one."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", ranks.__file__]
+    done = subprocess.run([*command, smoke_data, tmp_path / "n", "3"], capture_output=True, text=True, timeout=240)
+    assert "stopped" in done.stderr, done.stderr[-2000:]
+    assert len(log(tmp_path / "n")) == 3
+    ranks.train(smoke_data, tmp_path / "n")
+    ranks.train(smoke_data, tmp_path / "1")
+    one, several = (load_tensors(tmp_path / out / "model.safetensors")[0] for out in "1n")
+    torch.testing.assert_close(several, one, rtol=1e-9, atol=1e-9)
+    for ours, theirs in zip(log(tmp_path / "n"), log(tmp_path / "1"), strict=True):
+        for task in set(TASKS) & set(theirs):
+            assert ours[task] == pytest.approx(theirs[task], rel=1e-9)
+
+
+def test_one_folder_has_one_trainer(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr("dgmlib.checkpoints.PATIENCE", 0.1)
+    holder = "import sys, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire(); print('held', flush=True)"
+    holder += "; input()"
+    (tmp_path / "run").mkdir()
+    lock = str(tmp_path / "run" / ".lock")
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ValueError, match=r"another process trains in .*run; wait until it is done, or end it"):
+            run(dataset, tmp_path / "run")
+        other.kill()
+    monkeypatch.setattr("dgmlib.checkpoints.PATIENCE", 10)
+    run(dataset, tmp_path / "run")  # a dead process holds nothing
+    left = {".lock", "log.jsonl", "model.json", "model.safetensors"}
+    assert {path.name for path in (tmp_path / "run").iterdir()} == left
+
+
+@pytest.mark.parametrize("name", ["log.jsonl", "checkpoint.safetensors", "model.safetensors", "model.json"])
+def test_a_full_disk_is_told_and_the_same_call_goes_on(dataset, finished, tmp_path, monkeypatch, name):
+    """The disk is full when the third writing of the log, or the first of another file, is done."""
+    every = replace(SMOKE.training, checkpoint_every=3)
+    left = [3 if name == "log.jsonl" else 1]
+
+    def full(self, *arguments, **options):
+        if self.name == name or (self.name.startswith(f".{name.split('.')[0]}-") and self.suffix == Path(name).suffix):
+            left[0] -= 1
+            if left[0] == 0:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+        return usual(self, *arguments, **options)
+
+    usual = Path.open
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", full)
+        with pytest.raises(UnwritableError, match=rf"{name} cannot be written \(No space left on device\); make room"):
+            run(dataset, tmp_path, every)
+    repaired = run(dataset, tmp_path, every).state_dict()
+    assert all(torch.equal(repaired[key], value) for key, value in finished[0].items())
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".") and path.name != ".lock"]

@@ -53,7 +53,7 @@ def check_fit(module: nn.Module, state: Mapping[str, Tensor], source: str) -> No
     """Check that every name and shape of a state dict fits; ``num_batches_tracked`` may be missing (old checkpoints).
 
     Raises:
-        ValueError: naming ``source``, and listing what is missing, unexpected or of another shape.
+        ValueError: naming ``source``, and listing what is missing, unexpected, of another shape or not finite.
     """
     expected = module.state_dict()
     problems = [f"missing {n}" for n in expected if n not in state and not n.endswith("num_batches_tracked")]
@@ -63,6 +63,7 @@ def check_fit(module: nn.Module, state: Mapping[str, Tensor], source: str) -> No
         for name in expected
         if name in state and state[name].shape != expected[name].shape
     ]
+    problems += [f"{name} is not finite" for name in state if not state[name].isfinite().all()]
     if problems:
         listed = "; ".join(problems[:10]) + (f"; and {len(problems) - 10} more" if len(problems) > 10 else "")
         raise ValueError(f"{source} does not fit {type(module).__name__}: {listed}.")

@@ -159,21 +159,24 @@ class SceneParse150(FolderDataset):
     def names(self) -> list[str]:
         """Read the names of the labels 1 to 150; 0 does not count."""
         archive = "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip"
-        lines = require(self.root / "objectInfo150.txt", f"unpack {archive}").read_text(encoding="utf-8").splitlines()
+        lines = _text(require(self.root / "objectInfo150.txt", f"unpack {archive}")).splitlines()
         return ["-", *(line.split("\t")[-1].split(",")[0].strip() for line in lines[1:] if line.strip())]
 
 
 def read_names(root: Path) -> list[str]:
     """Read a folder's names.txt, one name per line; a line's number is the label, so none of them may be blank."""
     path = require(root / "names.txt", "write one class name per line there, the first for label 0")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().split("\n")
-    except UnicodeDecodeError as error:
-        raise UnreadableFileError(f"{path} is not a text in UTF-8; save it in that encoding.") from error
-    names = [line.strip() for line in lines]
+    names = [line.strip() for line in _text(path).rstrip().split("\n")]
     if "" in names:
         blank = names.index("")
         raise BrodenError(
             f'{path}, line {blank + 1}, is blank; name the label {blank} there, "-" if it does not count.'
         )
     return names
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UnreadableFileError(f"{path} is not a text in UTF-8; save it in that encoding.") from error

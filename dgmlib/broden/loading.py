@@ -125,21 +125,28 @@ def collate(samples: list[dict]) -> dict:
     """
     sides = [max(sample["regions"].shape[axis] for sample in samples) for axis in (0, 1)]
     height, width = (-(-side // MULTIPLE) * MULTIPLE for side in sides)
-    batch = {key: [sample[key] for sample in samples] for key in ("key", "source")}
-    batch["image"] = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1).repeat(len(samples), 1, height, width)
-    batch["regions"] = torch.full((len(samples), height, width), -1, dtype=torch.int32)
+    padded = [pad(sample | {"image": sample["image"].permute(2, 0, 1) / 255}, height, width) for sample in samples]
     shared = [key for key in samples[0] if all(key in sample for sample in samples)]  # in one order, run after run
-    maps = [key for key in shared if key in MAP_TASKS]
-    for task in maps:
-        batch[task] = torch.zeros(len(samples), height // STRIDE, width // STRIDE, dtype=torch.int64)
-    for row, sample in enumerate(samples):
-        sample = sample | {"image": sample["image"].permute(2, 0, 1) / 255}
-        for key in ("image", "regions", *maps):
-            h, w = sample[key].shape[-2:]
-            batch[key][row, ..., :h, :w] = sample[key]
-    for task in [key for key in shared if key in ("scene", "texture", "part_valid")]:
-        batch[task] = torch.stack([sample[task] for sample in samples])
-    return batch
+    batch = {key: [sample[key] for sample in padded] for key in shared}
+    return {key: values if key in ("key", "source") else torch.stack(values) for key, values in batch.items()}
+
+
+def pad(batch: dict, height: int, width: int) -> dict:
+    """Pad samples or a batch at the bottom and right: by ImageNet's mean colour, superpixels by -1, labels by 0.
+
+    Args:
+        batch: with "image" (..., 3, h, w), "regions" (..., h, w) and label maps at a quarter of that size, if any.
+        height: pixels to pad to, a multiple of 32.
+        width: likewise.
+    """
+    mean, padded = torch.tensor(IMAGENET_MEAN).view(3, 1, 1), dict(batch)
+    for key, fill, stride in (("image", mean, 1), ("regions", -1, 1), *((task, 0, STRIDE) for task in MAP_TASKS)):
+        if key in batch:
+            h, w = batch[key].shape[-2:]
+            padded[key] = batch[key].new_empty(*batch[key].shape[:-2], height // stride, width // stride)
+            padded[key][:] = torch.as_tensor(fill, device=padded[key].device)
+            padded[key][..., :h, :w] = batch[key]
+    return padded
 
 
 class _Samples(Reader):

@@ -63,8 +63,6 @@ def prepare(
         BrodenError: the vocabulary or the label assignment is missing or broken.
     """
     sources = Sources(Path(root), cache)
-    for half_written in [*sources.prepared.rglob(".*.png"), *sources.prepared.rglob(".*.jpg")]:
-        half_written.unlink(missing_ok=True)
     result, records = PrepareResult(), []
     for source in (source for source in labelled_for(tasks) if source.map_tasks()):
         try:

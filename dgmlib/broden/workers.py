@@ -9,6 +9,8 @@ from joblib import effective_n_jobs
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 from tqdm import tqdm
 
+from dgmlib.paths import UnwritableError
+
 from .files import BrodenError, UnreadableFileError
 from .source import Record
 from .sources import Sources
@@ -43,7 +45,7 @@ class Reader(Dataset):
             return self.load(index, *how)
         except BrodenError as error:
             return error  # raised by the loader, without a worker's traceback around its one sentence
-        except FileNotFoundError as error:
+        except (FileNotFoundError, UnwritableError) as error:
             return BrodenError(str(error))
         except Exception as error:
             error.add_note(f"while reading {self.key(index)}")
@@ -88,6 +90,8 @@ class _Work(Reader):
             return record, self.function(self.sources, record)
         except BrodenError as error:
             return record, error
+        except UnwritableError:  # nor would the next record be written
+            raise
         except Exception as error:  # broken bytes surface as almost any: one record must not end the whole run
             told = f"{record.source} entry {record.index} cannot be processed ({error!r}); restore its files."
             return record, UnreadableFileError(told)
@@ -107,6 +111,11 @@ def map_records(
     work = _Work(function, sources, records, processes)
     chosen = [(index,) for index in range(len(records))]
     loader = ReportingLoader(
-        work, sampler=chosen, batch_size=None, num_workers=processes if processes > 1 else 0, collate_fn=tuple
+        work, sampler=chosen, batch_size=None, num_workers=processes if processes > 1 else 0, collate_fn=_unchanged
     )
     return iter(tqdm(loader, desc=title, unit="record", disable=None if progress is None else not progress))
+
+
+def _unchanged(result: tuple | BrodenError) -> tuple | BrodenError:
+    """Stand for PyTorch's own function, which makes tensors of it."""
+    return result

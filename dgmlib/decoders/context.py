@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dgmlib.decoders.layers import Decoder, conv_bn_relu, initialise
+from dgmlib.precision import AtLeastFloat32
 
 #: What OCNet and CCNet have in place of `conv_bn_relu`; the authors' in-place normalisation ends in a leaky ReLU.
 leaky = partial(conv_bn_relu, slope=0.01)
@@ -206,7 +207,7 @@ class CCNet(Decoder):
         return [features[-1], self.output(x)]
 
 
-class GraphConvolutionalUnit(nn.Module):
+class GraphConvolutionalUnit(AtLeastFloat32):
     """Soft assignment of pixels to learned anchors, one graph convolution among these vertices, and the way back."""
 
     def __init__(self, channels: int, vertices: int):
@@ -218,9 +219,8 @@ class GraphConvolutionalUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, D, H, W) to what its graph says about every pixel (B, D, H, W)."""
-        # Squared distances of hundreds of channels want float32 also where the convolutions run in bfloat16.
         with torch.autocast(x.device.type, enabled=False):
-            pixels = x.flatten(2).mT.to(torch.promote_types(x.dtype, torch.float32))  # (B, N, D)
+            pixels = x.flatten(2).mT.to(self.anchors.dtype)  # (B, N, D)
             if self.training and not self.fitted:
                 self.fit(pixels.detach().flatten(0, 1))
             log_assignment = self.assign(pixels)  # (B, N, V)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
+from joblib import delayed
 from scipy import stats
 
 from dgmlib import presets
@@ -22,6 +22,7 @@ from dgmlib.data import data_name, data_root, open_data
 from dgmlib.evaluation import fractions
 from dgmlib.experiments import CONTROL, Cell
 from dgmlib.measure.study import extend, markdown, plus_minus
+from dgmlib.parallel import parallel
 from dgmlib.paths import RESULTS, RUNS
 from dgmlib.vocabulary import Vocabulary
 
@@ -73,7 +74,7 @@ def measure(
     workers = 1 if torch.cuda.is_available() else workers
     threads = max((os.cpu_count() or 1) // workers, 1)
     jobs = (delayed(_scored)(cell, threads, device) for cell in [*cells, *shorter.values()])
-    scores = Parallel(workers)(jobs)
+    scores = parallel(workers)(jobs)
     rows = []
     for cell, metrics in zip([*cells, *shorter.values()], scores, strict=True):
         length = cell.preset.training.iterations

@@ -8,7 +8,7 @@ score is taken again with parts of the graph disabled: what nothing changes was 
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from time import process_time
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
+from joblib import delayed
 from torch.utils.data import Dataset, Subset
 
 from dgmlib import presets
@@ -26,6 +26,7 @@ from dgmlib.data import data_root, open_data
 from dgmlib.evaluation import evaluate, listening
 from dgmlib.interventions import cut, foreign_groups, pooled_otherwise, without_top_down
 from dgmlib.measure.study import extend, markdown, plus_minus
+from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, RUNS, write_atomic
 from dgmlib.reading import AS_PRINTED, Reading
@@ -144,7 +145,7 @@ class Run:
         torch.set_num_threads(1)
         candidate, out = CANDIDATES[self.name], self.folder(runs)
         done = out / "measured.json"
-        if done.exists():
+        with suppress(FileNotFoundError, ValueError):  # not there, or not whole: measured now
             return json.loads(done.read_text())
         config, testing = self.preset.model, self.preset.testing
         kept, held_out = folds(self.dataset, self.seeds, self.seed)
@@ -200,7 +201,7 @@ def measure(
         for name in CANDIDATES
         for seed in range(seeds)
     ]
-    results = Parallel(workers)(delayed(job.measure)(runs) for job in jobs)
+    results = parallel(workers)(delayed(job.measure)(runs) for job in jobs)
     table = pd.DataFrame([row for job, result in zip(jobs, results, strict=True) for row in tidy(job, result)])
     readings = {name: asdict(c.reading) | {"cut": c.cut} for name, c in CANDIDATES.items() if c.reading}
     return extend("reading", table, render, out, {"preset": asdict(preset)}, candidates=readings)

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 import tyro
-from joblib import Parallel, delayed
+from joblib import delayed
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
@@ -26,6 +26,7 @@ from dgmlib import presets
 from dgmlib.broden import BrodenPlus, FolderDataset
 from dgmlib.checkpoints import load_model
 from dgmlib.data import data_root
+from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import MODELS, RESULTS, ROOT, write_atomic
 
@@ -51,7 +52,7 @@ def rows_of(
     for name, dataset in sets.items():
         count = min(images or len(dataset), len(dataset))
         chosen = np.unique(np.linspace(0, len(dataset) - 1, count).round().astype(int)).tolist()
-        with Parallel(workers, return_as="generator") as pool:
+        with parallel(workers, return_as="generator") as pool:
             parts = pool(delayed(measure)(dataset, index) for index in chosen)
             for index, part in zip(chosen, tqdm(parts, name, len(chosen), unit="image", disable=None), strict=True):
                 rows += [{"data": name, "image": index} | row for row in part]

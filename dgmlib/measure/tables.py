@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
+from joblib import delayed
 from torch import nn
 
 from dgmlib import experiments, paths, presets
@@ -24,6 +24,7 @@ from dgmlib.decoders import CCNet
 from dgmlib.decoders.context import CrissCrossAttention
 from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
 from dgmlib.measure.study import markdown, plus_minus, publish
+from dgmlib.parallel import parallel
 
 #: Tables 1 and 2: their systems, others to be had by name, and what follows a profile's name in that of their preset.
 ROWS = {"1": (experiments.TABLE1, experiments.APPENDIX, ""), "2": (experiments.TABLE2, {}, "-objects")}
@@ -86,7 +87,7 @@ def scored(
     with warnings.catch_warnings():
         # joblib replaces a worker whose memory has grown and says so; no run is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
-        measured = Parallel(n_jobs=workers)(jobs)
+        measured = parallel(workers)(jobs)
     data = data_name(preset, root)
     rows = [
         [number, cell.system, cell.setting, *name.split("/"), value, cell.seed, data, preset.name]

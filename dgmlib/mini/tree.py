@@ -9,11 +9,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from tqdm import tqdm
 
 from dgmlib.mini.names import SCENES
 from dgmlib.mini.sources import SOURCES, write_lists
+from dgmlib.parallel import parallel
+from dgmlib.paths import folder_beside
 
 MANIFEST = "broden_mini.json"
 
@@ -61,14 +63,13 @@ def generate(
             return root
     elif root.exists() and any(root.iterdir()):
         raise ValueError(f"{root} holds something else than Broden-mini; choose an empty folder for it.")
-    root.parent.mkdir(parents=True, exist_ok=True)
     # Drawn beside the root and moved there whole, so that an interruption leaves nothing half-written.
-    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}-", ignore_cleanup_errors=True) as folder:
-        tree = Path(folder) / "tree"
+    with folder_beside(root) as folder:
+        tree = folder / "tree"
         _draw(tree, seed, counts, size, workers)
         (tree / MANIFEST).write_text(manifest, encoding="utf-8")
         if root.exists():
-            os.replace(root, Path(folder) / "old")
+            os.replace(root, folder / "old")
         os.replace(tree, root)
     return root
 
@@ -92,7 +93,7 @@ def _draw(root: Path, seed: int, counts: MiniCounts, size: int, workers: int, hi
         for j, split in enumerate(("train", "val"))
         for number in range(getattr(counts, source)[j])
     ]
-    drawn = Parallel(n_jobs=workers, return_as="generator")(
+    drawn = parallel(workers, return_as="generator")(
         delayed(SOURCES[source])(root, rng, size, split, number) for source, split, number, rng in tasks
     )
     found = {source: [] for source in SOURCES}

@@ -11,13 +11,14 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import delayed, effective_n_jobs
 from PIL import Image, PngImagePlugin
 from tqdm import tqdm
 
-from ..paths import write_atomic
+from ..parallel import parallel
+from ..paths import write_atomic, writing
 from ..pictures import SUFFIXES, find_pictures, read_picture
-from .merge import segment
+from .merge import check_cap, segment
 from .ucm import labels_from_ucm
 
 _NOTE = "dgmlib superpixels"  # the PNG's text chunk that says what the map was made of
@@ -40,7 +41,8 @@ class RegionMaps:
     """
 
     def __init__(self, folder: str | Path, max_regions: int = 512):
-        if not 1 <= max_regions <= 65535:
+        check_cap(max_regions)
+        if max_regions > 65535:
             raise ValueError(f"max_regions is {max_regions}; superpixel maps hold 1 to 65535 regions.")
         self.folder = Path(folder) / f"superpixels-{max_regions}"
         self.max_regions, self.contours = max_regions, Path(folder) / "ucm2"
@@ -73,24 +75,33 @@ class RegionMaps:
         """Give the superpixels of an image, (H, W) int32 labels 0..n-1, by its name, a path within the folder."""
         regions = self.read(key, image)
         if regions is None:
-            regions = self._compute(key, image)
-            texts = PngImagePlugin.PngInfo()
-            texts.add_text(_NOTE, self._note(key, image, regions))
+            regions = self.compute(key, image)
             try:
-                with write_atomic(self.path(key)) as temporary:
-                    Image.fromarray(regions.astype(np.uint16)).save(temporary, pnginfo=texts)
+                self.keep(key, image, regions)
             except OSError as error:  # a read-only mount, a full disk
                 warnings.warn(
-                    f"superpixels cannot be kept in {self.folder} ({error.strerror}), which costs time; pass "
-                    "the data set another folder as cache=.",
+                    f"superpixels cannot be kept in {self.folder} ({error.strerror}) and are found anew each time, "
+                    "which takes longer; make it writable or pass the data set another folder as cache=.",
                     stacklevel=2,
                 )
         return regions
 
+    def keep(self, key: str, image: np.ndarray, regions: np.ndarray) -> None:
+        """Write an image's map.
+
+        Raises:
+            UnwritableError: if the folder cannot be written.
+        """
+        texts = PngImagePlugin.PngInfo()
+        texts.add_text(_NOTE, self._note(key, image, regions))
+        with write_atomic(self.path(key)) as temporary:
+            Image.fromarray(regions.astype(np.uint16)).save(temporary, pnginfo=texts)
+
     def _contour(self, key: str) -> Path:
         return self.contours / f"{key}.mat"
 
-    def _compute(self, key: str, image: np.ndarray) -> np.ndarray:
+    def compute(self, key: str, image: np.ndarray) -> np.ndarray:
+        """Find an image's superpixels, (H, W) int32, or cut them from its contour map."""
         if not self.contours.is_dir():
             return segment(image, self.max_regions)
         path = self._contour(key)
@@ -133,15 +144,21 @@ def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_region
 
     Returns:
         the images without a map, and why.
+
+    Raises:
+        UnwritableError: if a map cannot be written.
+        ValueError: for a folder without images, or a cap that 16 bits do not hold.
     """
     folder, maps = Path(folder), RegionMaps(out, max_regions)
     names = [path.relative_to(folder).as_posix() for path in find_pictures(folder)]
     names = [name for name in names if "/superpixels-" not in f"/{name.rpartition('/')[0]}"]
     if not names:
         raise ValueError(f"{folder} has no images ({', '.join(SUFFIXES)}); pass a folder that has.")
+    with writing(maps.folder):  # told before hours of work
+        maps.folder.mkdir(parents=True, exist_ok=True)
     made, size = {}, 4 * effective_n_jobs(workers)
     # In batches, because not every joblib backend hands results over one by one.
-    with tqdm(total=len(names), unit="image", desc="superpixels", disable=None) as bar, Parallel(workers) as pool:
+    with tqdm(total=len(names), unit="image", desc="superpixels", disable=None) as bar, parallel(workers) as pool:
         for start in range(0, len(names), size):
             batch = names[start : start + size]
             made |= zip(batch, pool(delayed(_make)(maps, folder, name) for name in batch), strict=True)
@@ -162,5 +179,6 @@ def _make(maps: RegionMaps, folder: Path, name: str) -> dict | str:
         image = read_picture(folder / name)
     except (OSError, ValueError) as error:
         return str(error).removeprefix(f"{folder / name} ")
-    maps(name, image)
+    if maps.read(name, image) is None:
+        maps.keep(name, image, maps.compute(name, image))
     return maps.facts(name, image)

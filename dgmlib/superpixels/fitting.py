@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 from scipy.io import loadmat
 from skimage.io import imread
 from tqdm import tqdm
 
+from ..parallel import parallel
 from .merge import FEATURES, cut, merge_order, pair_features, region_graph
 from .partition import fine_partition, lab_image
 
@@ -71,7 +72,7 @@ def fit_images(
     weights = np.array(START)
     for number in range(1, rounds + 1):
         jobs = (delayed(examples)(image, human, weights) for image, human in images)
-        found = Parallel(workers, return_as="generator")(jobs)
+        found = parallel(workers, return_as="generator")(jobs)
         found = tqdm(found, f"round {number} of {rounds}", len(images), unit="image", disable=None)
         features, share, smaller = (np.concatenate(part) for part in zip(*found, strict=True))
         weights = logistic(features, share, smaller)

@@ -8,6 +8,7 @@ lost. The cheapest pair merges first, so that a cut of the merge order anywhere 
 import heapq
 import math
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -201,14 +202,14 @@ def merge_order(graph: RegionGraph, until: int = 1, weights=WEIGHTS, boundary: f
     return _merge(regions.copy(), pairs.astype(np.int32), sides.copy(), until, np.asarray(weights), boundary)
 
 
-def cut(fine: np.ndarray, merges: np.ndarray, count: int) -> np.ndarray:
-    """Apply merges until ``count`` regions are left: a label map (H, W) int32 in reading order, as ``fine`` is.
+def check_cap(count: int) -> None:
+    """Raise a ValueError for a cap on regions that is no whole number from 1."""
+    if not isinstance(count, Integral) or count < 1:
+        raise ValueError(f"max_regions is {count!r}; ask for at least one region, in whole numbers.")
 
-    Raises:
-        ValueError: for a count below 1.
-    """
-    if count < 1:
-        raise ValueError(f"max_regions is {count}; ask for at least one region.")
+
+def cut(fine: np.ndarray, merges: np.ndarray, count: int) -> np.ndarray:
+    """Apply merges until ``count`` regions are left: a label map (H, W) int32 in reading order, as ``fine`` is."""
     available = int(fine.max()) + 1
     first, second = merges[: max(available - count, 0)].T
     return join(first, second, available)[fine]
@@ -226,7 +227,7 @@ def segment(image: Picture, max_regions: int = 512) -> np.ndarray:
         (H, W) int32 labels 0..n-1, numbered in the order their first pixels are read. Deterministic.
 
     Raises:
-        ValueError: for an image that cannot be read, and for a cap below 1.
+        ValueError: for an image that cannot be read, and for a cap that is no whole number from 1.
     """
     return segment_hierarchy(image, (max_regions,))[0]
 
@@ -238,6 +239,8 @@ def segment_hierarchy(
 
     Map k equals ``segment(image, counts[k])``; ``weights`` are those of the merge cost, in the order of `FEATURES`.
     """
+    for count in counts:
+        check_cap(count)
     lab = lab_image(image)
     fine = fine_partition(lab)
     merges = merge_order(region_graph(fine, lab), min(counts), weights)

@@ -9,7 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
 from .graph import touching
-from .merge import cut
+from .merge import check_cap, cut
 
 
 def labels_from_ucm(path: str | Path, max_regions: int = 512) -> np.ndarray:
@@ -28,8 +28,9 @@ def labels_from_ucm(path: str | Path, max_regions: int = 512) -> np.ndarray:
 
     Raises:
         FileNotFoundError: for a path where nothing is.
-        ValueError: naming the file and what is wrong with it, and for a cap below 1.
+        ValueError: naming the file and what is wrong with it, and for a cap that is no whole number from 1.
     """
+    check_cap(max_regions)
     ucm = _read(Path(path))
     contour = np.concatenate([ucm[1::2, 2:-1:2].ravel(), ucm[2:-1:2, 1::2].ravel()])  # in the order of `touching`
     pixel = np.arange((ucm.shape[0] // 2) * (ucm.shape[1] // 2)).reshape(ucm.shape[0] // 2, -1)

@@ -93,7 +93,7 @@ def _panels(draw: Callable[[Axes, pd.DataFrame], None], table: pd.DataFrame, row
 
 def _records(log: str | Path | Sequence[Mapping]) -> pd.DataFrame:
     if isinstance(log, str | Path):
-        log = [json.loads(line) for line in Path(log).read_text().splitlines()]
+        log = [json.loads(line) for line in Path(log).read_text().splitlines() if line.endswith("}")]
     return pd.DataFrame(log)
 
 

@@ -1,0 +1,28 @@
+"""Worker processes that end with the process that started them."""
+
+import os
+import threading
+import time
+
+from joblib import Parallel
+
+
+def parallel(workers: int, **options) -> Parallel:
+    """Make a `joblib.Parallel` whose processes end seconds after the one that started them, even where that is killed.
+
+    joblib's own would work on, and be idle for minutes then.
+
+    Args:
+        workers: processes, -1 for one per core; 1 stands for this one.
+        **options: joblib's.
+    """
+    return Parallel(workers, initializer=_end_with, initargs=(os.getpid(),), **options)
+
+
+def _end_with(parent: int) -> None:
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,21 @@
+"""Modules that compute in float32, or float64, inside a network of half precision."""
+
+from collections.abc import Callable
+from typing import Self
+
+from torch import Tensor, nn
+
+
+class AtLeastFloat32(nn.Module):
+    """A module whose parameters stay as they are under ``half()`` and ``bfloat16()``, alone or as part of a network.
+
+    Softmaxes of distances between wide vectors want float32. What it computes with, it converts to the type of its
+    parameters; what it returns, to the type of what came in.
+    """
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        def convert(tensor: Tensor) -> Tensor:
+            new = fn(tensor)
+            return tensor.to(new.device) if new.is_floating_point() and new.itemsize < 4 else new
+
+        return super()._apply(convert, recurse)
