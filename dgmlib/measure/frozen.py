@@ -1,8 +1,7 @@
 """Should the backbone keep its ImageNet weights? UPerNet on a frozen and on a gently tuned one, paired.
 
-Runs are those of `dgmlib.measure.reading`: of one seed they start alike and see the same batches, and the data are folds
-of the training split. A spoilt backbone says the same of every image: what is watched is how far C5 differs between
-images.
+Runs are those of `dgmlib.measure.reading`: of one seed they start alike and see the same batches, on folds of the
+training split. A spoilt backbone says the same of every image: what is watched is how far C5 differs between images.
 """
 
 from dataclasses import asdict, replace
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
+from joblib import delayed
 from torch.utils.data import Dataset
 
 from dgmlib import presets
@@ -19,6 +18,7 @@ from dgmlib.checkpoints import load_model
 from dgmlib.data import data_root, open_data
 from dgmlib.measure.reading import Run, folds
 from dgmlib.measure.study import markdown, plus_minus, publish
+from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, RUNS
 from dgmlib.superpixels import RegionMaps
@@ -44,7 +44,7 @@ def measure(profile: str = "mini", seeds: int = 3, workers: int = 2, out: Path =
     dataset = open_data(data_root(preset, workers=workers), "train", tasks)
     jobs = [(name, seed) for name in RATES for seed in range(seeds)]
     run = delayed(_measured)
-    parts = Parallel(workers)(run(preset, dataset, tasks, name, seed, seeds, runs) for name, seed in jobs)
+    parts = parallel(workers)(run(preset, dataset, tasks, name, seed, seeds, runs) for name, seed in jobs)
     table = pd.DataFrame([row for part in parts for row in part])
     table.insert(0, "data", preset.data)
     return publish("frozen", table, render(table), out, preset=asdict(preset), rates=RATES)
