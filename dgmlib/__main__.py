@@ -197,7 +197,9 @@ def prepare_broden(root: Root, workers: Workers = -1, tasks: Tasks = TASKS) -> o
     return prepare(root, workers, tasks)
 
 
-def compute_superpixels(folder: Path, /, out: Path, workers: int = 1, max_regions: int = 512) -> None:
+def compute_superpixels(
+    folder: Path, /, out: Path, workers: int = 1, max_regions: int = 512, scheduler: str = ""
+) -> None:
     """Compute and store the superpixels of all images in a folder; a second run continues.
 
     Args:
@@ -205,10 +207,17 @@ def compute_superpixels(folder: Path, /, out: Path, workers: int = 1, max_region
         out: where the maps and their manifest go.
         workers: processes.
         max_regions: the most regions of a map.
+        scheduler: address of a Dask cluster that computes them, see `dgmlib.cluster`, and shares both folders.
     """
+    from contextlib import nullcontext
+
+    from joblib import parallel_config
+
+    from dgmlib.cluster import connect
     from dgmlib.superpixels import precompute
 
-    failed = precompute(folder, out, workers, max_regions)
+    with parallel_config("dask", client=connect(scheduler)) if scheduler else nullcontext():
+        failed = precompute(folder.absolute(), out.absolute(), workers, max_regions)
     if failed:
         raise ValueError(f"{len(failed)} images have no map: " + "; ".join(map(": ".join, failed.items())))
 

@@ -106,6 +106,7 @@ def reproduce(
     checkpoints: bool = False,
     replace: bool = False,
     only: tuple[str, ...] = (),
+    scheduler: str = "",
 ) -> None:
     """Regenerate the tables, the figures and the executed notebooks in results/yours, and say what was reproduced.
 
@@ -123,6 +124,7 @@ def reproduce(
             an hour. `dgmlib measure` measures its groups, clicks and heat maps again.
         replace: for maintainers: write over the committed results, figures and the README's tables.
         only: names of notebooks to run, e.g. 05_table1_broden; all by default.
+        scheduler: address of a Dask cluster that trains Tables 1 and 2, see `dgmlib.cluster`.
     """
     began = perf_counter()
     preset, objects = presets.with_weights(presets.get(profile), pretrained), presets.get(f"{profile}-objects")
@@ -140,6 +142,7 @@ def reproduce(
     out = paths.RUNS / "smoke" if preset.name == "smoke" else paths.ROOT if replace else paths.YOURS
     runs, results = out / paths.RUNS.name if preset.name == "smoke" else paths.RUNS, places(out)[0]
     written = {"runs": runs, "out": results, "workers": workers, "pretrained": pretrained, "report": True}
+    written["scheduler"] = scheduler
     if "05_table1_broden" in chosen:
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
         tables.table1(profile, seeds, root, **written)

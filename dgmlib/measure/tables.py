@@ -18,7 +18,7 @@ import torch
 from joblib import delayed
 from torch import nn
 
-from dgmlib import experiments, paths, presets
+from dgmlib import cluster, experiments, paths, presets
 from dgmlib.data import data_name, data_root
 from dgmlib.decoders import CCNet
 from dgmlib.decoders.context import CrissCrossAttention
@@ -51,6 +51,7 @@ def scored(
     workers: int = 2,
     device: str = "auto",
     report: bool = False,
+    scheduler: str = "",
 ) -> pd.DataFrame:
     """Train and score the systems of Table 1 or 2 in all its settings; write ``table1.{csv,json,md}`` or table2's.
 
@@ -68,26 +69,27 @@ def scored(
         workers: processes among which the runs and the CPU's cores are shared; a GPU takes one run at a time.
         device: auto, cpu, cuda or mps.
         report: whether every run prints a line now and then.
+        scheduler: address of a Dask cluster that runs every cell as a task, in place of ``workers``, see
+            `dgmlib.cluster`; its workers see data and runs in the same folders.
     """
     known, others, suffix = ROWS[number]
     if unknown := sorted(set(systems) - set(known | others)):
         raise ValueError(f"Table {number} has no {', '.join(unknown)}; choose from {', '.join(known | others)}.")
+    if pretrained and Path(pretrained).exists():  # not as seen from this folder alone
+        pretrained = str(Path(pretrained).absolute())
     preset = presets.with_weights(presets.get(profile + suffix), pretrained)
     root = data_root(preset, data, workers)
     cells = [
-        experiments.Cell(preset, system, setting, seed, root, runs)
+        experiments.Cell(preset, system, setting, seed, root.absolute(), runs.absolute())
         for seed in range(seeds)
         for setting in preset.settings
         for system in systems or known
     ]
-    workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
-    # Convolutions of this size gain nothing from a second core; two runs side by side do.
-    threads = max((os.cpu_count() or 1) // workers, 1)
-    jobs = (delayed(_run_cell)(threads, report, cell, device) for cell in cells)
-    with warnings.catch_warnings():
-        # joblib replaces a worker whose memory has grown and says so; no run is lost.
-        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
-        measured = parallel(workers)(jobs)
+    if scheduler:
+        tasks = {f"{cell.folder} on {device}": (None, report, cell, device) for cell in cells}
+        measured = cluster.spread(scheduler, _run_cell, tasks)
+    else:
+        measured = _side_by_side(cells, workers, report, device)
     data = data_name(preset, root)
     rows = [
         [number, cell.system, cell.setting, *name.split("/"), value, cell.seed, data, preset.name]
@@ -104,13 +106,26 @@ def scored(
 table1, table2 = partial(scored, "1"), partial(scored, "2")
 
 
+def _side_by_side(
+    cells: Sequence[experiments.Cell], workers: int, report: bool, device: str
+) -> list[dict[str, float]]:
+    workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
+    # Convolutions of this size gain nothing from a second core; two runs side by side do.
+    threads = max((os.cpu_count() or 1) // workers, 1)
+    with warnings.catch_warnings():
+        # joblib replaces a worker whose memory has grown and says so; no run is lost.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
+        return parallel(workers)(delayed(_run_cell)(threads, report, cell, device) for cell in cells)
+
+
 def _name(cell: experiments.Cell) -> str:
     return f"{cell.system}, {cell.setting}, seed {cell.seed}"
 
 
-def _run_cell(threads: int, report: bool, cell: experiments.Cell, device: str) -> dict[str, float]:
+def _run_cell(threads: int | None, report: bool, cell: experiments.Cell, device: str) -> dict[str, float]:
     """Score a cell; bars of several processes would overwrite each other, so each phase prints ten lines."""
-    torch.set_num_threads(threads)
+    if threads:
+        torch.set_num_threads(threads)
     totals, began = (cell.preset.training.iterations, cell.preset.training.texture_iterations), {}
 
     def on_log(record: dict) -> None:

@@ -130,11 +130,7 @@ def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_region
     Run again, it goes on where it was interrupted, and redoes only maps whose image, cap or method has changed. The
     map of ``street/001.jpg`` is ``RegionMaps(out)("street/001.jpg", read_picture(...))``, its file
     ``out/superpixels-512/street/001.jpg.png``; ``manifest.jsonl`` beside the maps has a line for each. The work goes
-    through joblib, so that its ``backend`` sends it to a cluster that shares the two folders; Dask's
-    (``pip install dask distributed``), for example::
-
-        with joblib.parallel_config(backend="dask", scheduler_host="tcp://scheduler:8786"):
-            superpixels.precompute("photos", "maps", workers=64)
+    through joblib, so that ``joblib.parallel_config`` sends it to a cluster that shares the two folders.
 
     Args:
         folder: images; folders named ``superpixels-...`` in it are passed over.

@@ -1,0 +1,77 @@
+"""Past one machine: work for a Dask cluster that somebody has started, whose machines share the folders.
+
+::
+
+    dask scheduler                                  # on one machine; it prints its ADDRESS
+    dask worker ADDRESS --nthreads 1 --no-nanny     # on every machine, once for each of its GPUs, or once
+
+A worker trains one model at a time, since a training owns its process's random numbers, and may start processes that
+load images. Where one dies, another goes on from what it left in the shared folder.
+"""
+
+import multiprocessing
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+WORKER = "dask worker ADDRESS --nthreads 1 --no-nanny"
+
+
+def connect(scheduler: str) -> "Client":
+    """Connect to a cluster by the address that its scheduler prints, such as tcp://192.168.0.1:8786.
+
+    Raises:
+        ValueError: if Dask is not installed, or the address is none.
+        OSError: if nothing answers there.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ValueError("a scheduler needs Dask; pip install dgmlib[cluster] here and on its workers.") from error
+    client = Client(scheduler, set_as_default=False)
+    if not client.scheduler_info()["workers"]:
+        print(f"{scheduler} has no worker yet; start some with `{WORKER}`.", flush=True)
+    return client
+
+
+def spread(scheduler: str, function: Callable, tasks: Mapping[str, tuple]) -> list:
+    """Call a function on a cluster, ``function(*arguments)`` once for each task.
+
+    The cluster goes on when this process is interrupted. Called again, it is asked for the same tasks by their names,
+    and does not begin those anew that it is at; what is finished, the function itself has to know.
+
+    Args:
+        scheduler: the cluster's address.
+        function: one that workers can import.
+        tasks: name -> arguments.
+
+    Returns:
+        the results, in the order of the tasks.
+
+    Raises:
+        ValueError: if workers died over one task again and again; see also `connect`.
+    """
+    with connect(scheduler) as client:
+        from distributed import KilledWorker, as_completed, fire_and_forget
+
+        futures = [client.submit(_alone, function, *arguments, key=name) for name, arguments in tasks.items()]
+        fire_and_forget(futures)
+        try:
+            for future in tqdm(as_completed(futures), scheduler, len(futures), unit="task", disable=None):
+                future.result()
+        except KilledWorker as error:
+            raise ValueError(f"{error.task} has killed every worker that tried it; their logs say why.") from error
+        return client.gather(futures)
+
+
+def _alone(function: Callable, *arguments: object) -> object:
+    """Call a function on a worker that is fit for training."""
+    from distributed import get_worker
+
+    if get_worker().state.nthreads > 1 or multiprocessing.current_process().daemon:
+        raise ValueError(f"a worker of the cluster runs several tasks or no processes; start it with `{WORKER}`.")
+    return function(*arguments)
