@@ -209,14 +209,10 @@ def compute_superpixels(
         max_regions: the most regions of a map.
         scheduler: address of a Dask cluster that computes them, see `dgmlib.cluster`, and shares both folders.
     """
-    from contextlib import nullcontext
-
-    from joblib import parallel_config
-
-    from dgmlib.cluster import connect
+    from dgmlib.cluster import serving
     from dgmlib.superpixels import precompute
 
-    with parallel_config("dask", client=connect(scheduler)) if scheduler else nullcontext():
+    with serving(scheduler):
         failed = precompute(folder.absolute(), out.absolute(), workers, max_regions)
     if failed:
         raise ValueError(f"{len(failed)} images have no map: " + "; ".join(map(": ".join, failed.items())))

@@ -10,9 +10,11 @@ load images. Where one dies, another goes on from what it left in the shared fol
 """
 
 import multiprocessing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from joblib import parallel_config
 from tqdm import tqdm
 
 if TYPE_CHECKING:
@@ -32,10 +34,20 @@ def connect(scheduler: str) -> "Client":
         from distributed import Client
     except ImportError as error:
         raise ValueError("a scheduler needs Dask; pip install dgmlib[cluster] here and on its workers.") from error
-    client = Client(scheduler, set_as_default=False)
+    client = Client(scheduler)
     if not client.scheduler_info()["workers"]:
         print(f"{scheduler} has no worker yet; start some with `{WORKER}`.", flush=True)
     return client
+
+
+@contextmanager
+def serving(scheduler: str) -> Iterator[None]:
+    """Let a cluster do what joblib hands out in this block; without an address joblib goes on as it was."""
+    if not scheduler:
+        yield
+        return
+    with connect(scheduler) as client, parallel_config("dask", client=client):
+        yield
 
 
 def spread(scheduler: str, function: Callable, tasks: Mapping[str, tuple]) -> list:

@@ -4,23 +4,31 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
+import dask
 import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
+from PIL import Image
+from tiny import PHOTO
 
 from dgmlib import cluster
 from dgmlib.__main__ import compute_superpixels
 from dgmlib.measure import tables
-from dgmlib.pictures import find_pictures
 from dgmlib.superpixels import precompute
 
 
 @pytest.fixture(scope="module")
 def scheduler():
     """Address of a scheduler in this process, without workers."""
-    with LocalCluster(n_workers=0, dashboard_address=None, host="127.0.0.1") as here:
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        LocalCluster(n_workers=0, dashboard_address=None, host="127.0.0.1") as here,
+    ):
         yield here.scheduler_address
 
 
@@ -40,17 +48,11 @@ def workers(scheduler, tmp_path):
             worker.wait()
 
 
-def killing_first(path, fail, arguments):
-    """Kill the process of the first to come; pass an argument on (imported by the workers)."""
-    try:
-        path.touch(exist_ok=False)
-    except FileExistsError:
-        return arguments, os.getpid()
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_table_is_whole_and_the_same_when_one_of_two_workers_is_killed(scheduler, workers, smoke_data, tmp_path):
+def test_a_table_is_whole_and_the_same_when_one_of_two_workers_is_killed(
+    scheduler, workers, smoke_data, tmp_path, monkeypatch
+):
     arguments = {"data": smoke_data, "systems": ("UPerNet", "DGM"), "device": "cpu"}
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # the workers' number of threads, on which the last bits depend
     alone = tables.table1("smoke", **arguments, runs=tmp_path / "a/runs", out=tmp_path / "a", workers=1)
     runs = tmp_path / "b" / "runs"
 
@@ -61,12 +63,49 @@ def test_a_table_is_whole_and_the_same_when_one_of_two_workers_is_killed(schedul
             pids, busy = client.run(os.getpid), client.processing()
             os.kill(next(pids[worker] for worker, tasks in busy.items() if tasks), signal.SIGKILL)
 
-    import threading
-
-    killer = threading.Thread(target=kill_who_trains)
+    killer = threading.Thread(target=kill_who_trains, daemon=True)
     killer.start()
     table = tables.table1("smoke", **arguments, runs=runs, out=tmp_path / "b", scheduler=scheduler)
-    killer.join()
+    killer.join(60)
     assert sorted(worker.poll() is None for worker in workers) == [False, True]
     pd.testing.assert_frame_equal(table, alone)
-    assert (tmp_path / "a/table1.csv").read_text() == (tmp_path / "b/table1.csv").read_text()
+
+
+def test_superpixels_are_those_made_here(scheduler, workers, tmp_path, monkeypatch):
+    Image.fromarray(PHOTO).save(tmp_path / "photo.png")
+    precompute(tmp_path, tmp_path / "here")
+    monkeypatch.chdir(tmp_path)  # the workers stand elsewhere
+    compute_superpixels(Path(), Path("there"), scheduler=scheduler)
+    here, there = (tmp_path / name / "superpixels-512/photo.png.png" for name in ("here", "there"))
+    assert here.read_bytes() == there.read_bytes()
+
+
+def test_a_task_that_kills_every_worker_is_told(scheduler, workers):
+    with pytest.raises(ValueError, match="work has killed every worker that tried it"):
+        cluster.spread(scheduler, os._exit, {"work": (1,)})
+
+
+@pytest.mark.parametrize(("threads", "daemon"), [(2, False), (1, True)])
+def test_a_worker_unfit_for_training_is_told(threads, daemon, monkeypatch):
+    """Two tasks at once would draw from one stream of random numbers; a daemon may not start processes that load."""
+    state = SimpleNamespace(nthreads=threads)
+    monkeypatch.setattr("distributed.get_worker", lambda: SimpleNamespace(state=state))
+    process = SimpleNamespace(daemon=daemon)
+    monkeypatch.setattr("multiprocessing.current_process", lambda: process)
+    with pytest.raises(ValueError, match=r"runs several tasks .* --nthreads 1 --no-nanny"):
+        cluster._alone(len, "four")
+    state.nthreads, process.daemon = 1, False
+    assert cluster._alone(len, "four") == 4
+
+
+def test_without_dask_one_is_told_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ValueError, match=r"a scheduler needs Dask; pip install dgmlib\[cluster\]"):
+        cluster.connect("tcp://127.0.0.1:8786")
+
+
+def test_a_cluster_without_workers_and_an_address_that_is_none_are_told(scheduler, capsys):
+    with cluster.connect(scheduler):
+        assert "has no worker yet; start some with `dask worker" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="port"):
+        cluster.connect("nowhere")

@@ -106,9 +106,7 @@ def scored(
 table1, table2 = partial(scored, "1"), partial(scored, "2")
 
 
-def _side_by_side(
-    cells: Sequence[experiments.Cell], workers: int, report: bool, device: str
-) -> list[dict[str, float]]:
+def _side_by_side(cells: Sequence[experiments.Cell], workers: int, report: bool, device: str) -> list[dict[str, float]]:
     workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
     # Convolutions of this size gain nothing from a second core; two runs side by side do.
     threads = max((os.cpu_count() or 1) // workers, 1)
