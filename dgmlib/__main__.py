@@ -21,6 +21,7 @@ Tasks = Annotated[
 #: options; what it returns is printed. `superpixels DIR --out DIR` is short for `superpixels compute DIR --out DIR`.
 COMMANDS = {
     "reproduce": "dgmlib.reproduce:reproduce",
+    "plan": "dgmlib.plan:plan",
     "train": "dgmlib.__main__:train",
     "evaluate": "dgmlib.__main__:evaluate",
     "parse": "dgmlib.parse_photos:parse",

@@ -49,6 +49,7 @@ def count(
     max_size: int = 1000,
     progress: bool | None = None,
     workers: int = 0,
+    images: int | None = None,
 ) -> list[dict[str, Tensor]]:
     """Count right, predicted and labelled pixels, image by image.
 
@@ -63,6 +64,7 @@ def count(
         max_size: the longest side of a scaled image, in pixels.
         progress: False hides the bar; by default it shows in a terminal.
         workers: processes that read images ahead.
+        images: how many, spread evenly; all of them if not given.
 
     Returns:
         `Scores.counts` of every image that is labelled for one of the tasks, in the order of the dataset.
@@ -82,6 +84,7 @@ def count(
         )
     short_sides = [round(short_side * scale) for scale in scales]
     labelled = [(index,) for index in sorted(chain.from_iterable(dataset.groups(tasks)))]
+    labelled = labelled[:: max(len(labelled) // (images or len(labelled)), 1)][:images]
     views = _Views(dataset, workers, RegionMaps(dataset.cache, max_regions), short_sides, max_size)
     loader = ReportingLoader(views, sampler=labelled, batch_size=None, num_workers=workers, generator=torch.Generator())
     hidden = None if progress is None else not progress
@@ -89,11 +92,11 @@ def count(
     model.eval()
     counts = []
     with torch.inference_mode():
-        for sample, images in tqdm(loader, desc="evaluate", unit="image", disable=hidden):
+        for sample, scaled in tqdm(loader, desc="evaluate", unit="image", disable=hidden):
             sample = {key: value.to(device) if torch.is_tensor(value) else value for key, value in sample.items()}
-            images = [(image.to(device), regions.to(device)) for image, regions in images]
+            scaled = [(image.to(device), regions.to(device)) for image, regions in scaled]
             scores = Scores(dataset.vocabulary, tasks).to(device)
-            scores.update(predict(model, images, sample, dataset.vocabulary, tasks), sample)
+            scores.update(predict(model, scaled, sample, dataset.vocabulary, tasks), sample)
             counts.append({task: counted.cpu() for task, counted in scores.counts().items()})
     model.train(was_training)
     return counts

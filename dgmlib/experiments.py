@@ -238,6 +238,7 @@ def score(
     data: Path,
     progress: bool | None = None,
     counts: list[dict[str, Tensor]] | None = None,
+    images: int | None = None,
 ) -> dict[str, float]:
     """Evaluate a model on the validation split by Broden+'s rules, on a GPU if there is one.
 
@@ -247,6 +248,7 @@ def score(
         data: root of the data set.
         progress: False hides the bar.
         counts: takes what `evaluation.count` returns for the single scale.
+        images: how many, spread evenly; all of them if not given.
 
     Returns:
         metric -> fraction in [0, 1], such as "object/mIoU"; "object/mIoU (multi-scale)", too, where the preset says so.
@@ -267,6 +269,7 @@ def score(
                 max_size=testing.max_size,
                 device=device,
                 progress=progress,
+                images=images,
             )
             if counts is not None and not suffix:
                 counts += counted

@@ -1,0 +1,197 @@
+"""What Tables 1 and 2 of a profile would take, from a minute of them on the machine this runs on.
+
+Every cell is trained for some dozen iterations by `train` itself, scored on a few images and loaded from; as many
+side by side as will be later, so that they share caches and memory as they will. The rest is arithmetic: `forecast`.
+"""
+
+import heapq
+import resource
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from time import perf_counter, process_time
+
+import pandas as pd
+import torch
+from joblib import Parallel, delayed
+
+from dgmlib import experiments, presets
+from dgmlib.broden.loading import train_loader
+from dgmlib.data import data_root, open_data
+from dgmlib.experiments import Cell
+from dgmlib.measure.study import markdown
+from dgmlib.measure.tables import ROWS
+from dgmlib.superpixels import segment
+
+SETTLE, STEPS = 10, 30  # iterations before the clock starts, and under it
+IMAGES = 8  # scored, loaded and segmented
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was measured of one cell.
+
+    Attributes:
+        step: seconds of an iteration of the main phase, its share of loading and logging included.
+        texture_step: the same of the texture phase; 0 where there is none.
+        score: seconds to score an image at all scales.
+        load: seconds that one process needs to load a batch.
+        start: seconds before the first iteration and after the last.
+        stored: bytes of the trained model.
+        memory: bytes that a training holds, on the GPU where it runs on one.
+    """
+
+    step: float
+    texture_step: float
+    score: float
+    load: float
+    start: float
+    stored: int
+    memory: int
+
+
+def plan(
+    profile: str = "mini",
+    seeds: int = 1,
+    gpus: int = 0,
+    machines: int = 1,
+    workers: int = 2,
+    data: Path | None = None,
+    ade20k: Path | None = None,
+    pretrained: str = "",
+) -> str:
+    """Say how many hours, how much disk, memory and how many loader processes a profile takes, after a short timing.
+
+    Args:
+        profile: preset: mini, paper or smoke.
+        seeds: how many seeds to train every system with.
+        gpus: of every machine, each of which trains one cell at a time; 0: on CPUs. More than one, or several machines,
+            are put to use by the option scheduler of `reproduce`.
+        machines: all like this one.
+        workers: processes that train side by side on the CPU of a machine.
+        data: root of the data set; of Broden-mini it is optional.
+        ade20k: data of Table 2; without it, Table 2 is planned where the profile is mini or smoke.
+        pretrained: ImageNet weights, as for `reproduce`.
+
+    Raises:
+        ValueError: if GPUs are to be planned for on a machine that has none.
+    """
+    if bool(gpus) != torch.cuda.is_available():
+        raise ValueError(
+            f"gpus is {gpus} and this machine has {'some' if torch.cuda.is_available() else 'none'}; "
+            "plan on a machine like those that will do the work."
+        )
+    units, rows, folders = machines * (gpus or workers), [], {}  # folders: root -> preset
+    for number, (systems, _, suffix) in ROWS.items():
+        preset = presets.with_weights(presets.get(profile + suffix), pretrained)
+        if suffix and ade20k is None and not preset.mini:
+            continue
+        root = data_root(preset, ade20k if suffix and ade20k else data)
+        folders.setdefault(root, preset)
+        cells = [Cell(preset, system, setting, 0, root) for setting in preset.settings for system in systems]
+        costs = Parallel(1 if gpus else workers)(delayed(measure)(cell) for cell in cells)
+        images = [len(open_data(root, "val", cell.tasks)) for cell in cells]
+        rows.append({"": f"Table {number}"} | forecast(preset, costs, images, seeds, units))
+    table = pd.DataFrame(rows).round(2)
+    total = sum(row["hours"] for row in rows)
+    where = f"{machines} machine{'s' * (machines > 1)} with {f'{gpus} GPUs' if gpus else f'{workers} processes'} each"
+    lines = [
+        f"Profile {profile}, {seeds} seed{'s' * (seeds > 1)}, {where}: {total:.2f} hours.",
+        "",
+        markdown(table),
+        "",
+    ]
+    lines += [_data(preset, root) for root, preset in folders.items()]
+    return "\n".join(lines)
+
+
+def forecast(
+    preset: presets.Preset, costs: Sequence[Cost], images: Sequence[int], seeds: int, units: int
+) -> dict[str, float]:
+    """Do the arithmetic of a table.
+
+    Args:
+        preset: how long its cells train.
+        costs: of every cell of a seed.
+        images: to score, of every cell.
+        seeds: how many.
+        units: cells that train at a time.
+
+    Returns:
+        "cells", "hours of work" of one unit, "hours" until all are done, "GB of models", "GB of memory" of a unit, and
+        "loader processes" of a unit, enough for the cell that waits for them most.
+    """
+    config = preset.training
+    seconds = [
+        c.start + c.step * config.iterations + c.texture_step * config.texture_iterations + c.score * count
+        for c, count in zip(costs, images, strict=True)
+    ] * seeds
+    free = [0.0] * units  # when each unit will be; whoever is first takes the next cell
+    for duration in seconds:
+        heapq.heapreplace(free, free[0] + duration)
+    computing = [c.step - c.load * (config.workers == 0) for c in costs]  # else loaded meanwhile
+    loaders = max(ceil(c.load / max(own, 1e-3)) for c, own in zip(costs, computing, strict=True))
+    return {
+        "cells": len(seconds),
+        "hours of work": sum(seconds) / 3600,
+        "hours": max(free) / 3600,
+        "GB of models": seeds * sum(c.stored for c in costs) / 1e9,
+        "GB of memory": max(c.memory for c in costs) / 1e9,
+        "loader processes": loaders,
+    }
+
+
+def measure(cell: Cell) -> Cost:
+    """Train, score and load for a moment; on a CPU, whatever others compute there meanwhile does not count."""
+    torch.set_num_threads(1)
+    preset, records, busy, whole = cell.preset, [], process_time(), perf_counter()
+    short = replace(
+        preset.training,
+        iterations=SETTLE + STEPS,
+        texture_iterations=SETTLE + SETTLE,
+        checkpoint_every=SETTLE + STEPS,
+    )
+    with tempfile.TemporaryDirectory() as runs:
+        brief, began = replace(cell, preset=replace(preset, training=short), runs=Path(runs)), perf_counter()
+        brief.train(progress=False, on_log=records.append)
+        start = perf_counter() - began
+        model, stored = brief.model(), (brief.folder / "model.safetensors").stat().st_size
+    steps = []
+    for phase in (0, 1):
+        log = [(record["iteration"], record["seconds"]) for record in records if record["phase"] == phase]
+        (first, begun), (last, ended) = (log[0], log[-1]) if log else ((0, 0), (1, 0))
+        steps.append((ended - begun) / (last - first))
+        start -= ended
+    began = perf_counter()
+    experiments.score(model, preset, cell.data, progress=False, images=IMAGES)
+    score, dataset, config = (
+        (perf_counter() - began) / IMAGES,
+        open_data(cell.data, "train", cell.tasks),
+        preset.training,
+    )
+    sizes = config.batch_size, config.short_sides, IMAGES, 0, 0, preset.model.max_regions, config.max_size
+    began = perf_counter()
+    for _ in train_loader(dataset, [task for task in cell.tasks if task != "texture"], *sizes):
+        pass
+    load = (perf_counter() - began) / IMAGES
+    if torch.cuda.is_available():
+        own, memory = 1.0, torch.cuda.max_memory_reserved()
+    else:
+        own = min((process_time() - busy) / (perf_counter() - whole), 1.0)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Cost(*(own * seconds for seconds in (*steps, score, load, start)), stored, memory)
+
+
+def _data(preset: presets.Preset, root: Path) -> str:
+    """Say what the data take on disk, and superpixels in time, before the first training."""
+    dataset, val = (open_data(root, split, experiments.SETTINGS[preset.settings[-1]]) for split in ("train", "val"))
+    count = len(dataset) + len(val)
+    size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) / 1e9
+    pictures = [dataset[index]["image"] for index in range(0, len(dataset), ceil(len(dataset) / IMAGES))]
+    began = perf_counter()
+    for picture in pictures:
+        segment(picture, preset.model.max_regions)
+    hours = (perf_counter() - began) / len(pictures) * count / 3600
+    return f"Data: {size:.2f} GB now; superpixels of {count} images, kept once made: {hours:.2f} hours of one core."
