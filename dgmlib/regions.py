@@ -57,15 +57,17 @@ class RegionGrid:
                     "regions at the resolution of the image."
                 )
         self.sizes, self.dtype = [tuple(size) for size in sizes], dtype
-        offsets = torch.arange(self.num_images, device=regions.device)[:, None, None] * self.num_nodes
-        self._padded = bool(outside.any())
-        # Number within the whole batch, (B, H, W); padding is gathered in one number behind all others.
-        self._nodes = (self.regions + offsets).masked_fill_(outside, self.num_images * self.num_nodes)
-        self.area = self._count()
+        self._find_runs()
+        self.area = self._sum(self._length)
         self.mask = self.area > 0
-        overlaps = [self._overlap(h, w) for h, w in self.sizes]
-        self._pool = [_normalise_rows(overlap) for overlap in overlaps]
-        self._unpool = [_normalise_rows(overlap.t().coalesce()) for overlap in overlaps]
+        height, width = self.regions.shape[1:]
+        overlaps = [self._overlap(h, w) for h, w in self.sizes]  # node, cell and area of every entry
+        nodes, cells = self.num_images * self.num_nodes, [self.num_images * h * w for h, w in self.sizes]
+        self._pool = [_means(n, c, a.to(dtype), nodes, m) for (n, c, a), m in zip(overlaps, cells, strict=True)]
+        self._unpool = []
+        for (node, cell, area), count in zip(overlaps, cells, strict=True):
+            key, area = sum_by_key(cell * nodes + node, area, height * width + 1)  # sorted by cells now
+            self._unpool.append(_means(*_divmod(key, nodes), area.to(dtype), count, nodes))
 
     def pool(self, features: Tensor, level: int) -> Tensor:
         """Average a feature map over every superpixel's area: U^l of Sec. 3.1, (B, C, h, w) -> (B, N, C)."""
@@ -110,10 +112,9 @@ class RegionGrid:
     @cached_property
     def centroids(self) -> Tensor:
         """(B, N, 2) row and column of every superpixel's centre of mass, in pixels; zero for padded nodes."""
-        places = torch.meshgrid(
-            *(torch.arange(side, device=self.regions.device) for side in self.regions.shape[1:]), indexing="ij"
-        )
-        sums = [self._count(place.double().expand_as(self.regions).flatten()) for place in places]
+        rows = self._line % self.regions.shape[1]
+        columns = self._first + (self._length - 1) / 2  # of a run's middle
+        sums = [self._sum(self._length * place.double()) for place in (rows, columns)]
         return torch.stack(sums, -1) / self.area.clamp(min=1)[..., None]
 
     @cached_property
@@ -124,48 +125,49 @@ class RegionGrid:
         an evenly spread half of the image. Regions with one centroid (rings) are told apart by their first pixel.
         """
         height, width = self.regions.shape[1:]
-        pixel = torch.arange(height * width, device=self.regions.device).repeat(self.num_images)
-        first = pixel.new_full((self.num_images * self.num_nodes + 1,), height * width)
-        first = self._per_node(first.scatter_reduce(0, self._nodes.flatten(), pixel, "amin"))
+        pixel = self._line % height * width + self._first
+        first = pixel.new_full((self.num_images * self.num_nodes,), height * width)
+        first = first.scatter_reduce(0, self._node, pixel, "amin").view_as(self.mask)
         row, column = self.centroids.long().unbind(-1)
         bits = max(height, width).bit_length()
         curve = sum(((row >> b & 1) << (2 * b + 1)) | ((column >> b & 1) << (2 * b)) for b in range(bits))
         return curve * height * width + first
 
-    def _count(self, weights: Tensor | None = None) -> Tensor:
-        """Pixels of every node, or the sum of their weights (B H W), as (B, N)."""
-        nodes = self._nodes.flatten()
-        return self._per_node(torch.bincount(nodes, weights, minlength=self.num_images * self.num_nodes))
+    def _find_runs(self) -> None:
+        """Cut the lines of all images into runs of one superpixel: all else is found from these, few as they are.
 
-    def _per_node(self, counts: Tensor) -> Tensor:
-        """(B N [+ 1 for the padding]) -> (B, N)."""
-        return counts[: self.num_images * self.num_nodes].view(self.num_images, self.num_nodes)
-
-    def _overlap(self, h: int, w: int) -> Tensor:
-        """Sparse (B N, B h w) matrix of the overlap areas, in units of 1 / (H W) of a cell: whole numbers, so exact.
-
-        Along a row, neighbours in one superpixel and one cell are counted as one run, so that few numbers are sorted.
+        Of every run its superpixel and its line, both numbered within the batch, its first pixel there and its length.
         """
-        (height, width), device = self.regions.shape[1:], self.regions.device
-        (row, cell_row, tall), (column, cell_column, wide) = _pieces(height, h, device), _pieces(width, w, device)
-        nodes = self._nodes if len(row) == height else self._nodes[:, row]
-        nodes = nodes if len(column) == width else nodes[:, :, column]  # (B, rows, columns)
-        begins = torch.ones_like(nodes, dtype=torch.bool)
-        begins[..., 1:] = (nodes[..., 1:] != nodes[..., :-1]) | (cell_column[1:] != cell_column[:-1])
-        start = begins.flatten().nonzero().squeeze(1)  # (runs,)
-        node, (line, place) = nodes.flatten()[start], _divmod(start, len(column))  # line: row within the batch
-        left = torch.cat([wide.new_zeros(1), wide.cumsum(0)])  # of every column, and at the end a line's length
-        position = line * left[-1] + left[place]
-        length = position.diff(append=left[-1:] * nodes.shape[0] * len(row))
-        images = torch.arange(self.num_images, device=device)[:, None] * (h * w)
-        key = node * (self.num_images * h * w) + (images + cell_row * w).flatten()[line] + cell_column[place]
-        area = length * tall.repeat(self.num_images)[line]
-        if self._padded:
-            inside = node < self.num_images * self.num_nodes
-            key, area = key[inside], area[inside]
-        key, area = sum_by_key(key, area, height * width + 1)
-        shape = (self.num_images * self.num_nodes, self.num_images * h * w)
-        return _sparse(torch.stack(_divmod(key, shape[1])), area.to(self.dtype), shape, is_coalesced=True)
+        images, height, width = self.regions.shape
+        begins = torch.ones_like(self.regions, dtype=torch.bool)
+        torch.ne(self.regions[..., 1:], self.regions[..., :-1], out=begins[..., 1:])
+        start = begins.flatten().nonzero().squeeze(1)
+        length, number = start.diff(append=start.new_tensor([images * height * width])), self.regions.flatten()[start]
+        inside = number >= 0
+        start, self._length, number = start[inside], length[inside], number[inside]
+        self._line, self._first = _divmod(start, width)
+        self._node = number + self._line // height * self.num_nodes
+
+    def _sum(self, of_runs: Tensor) -> Tensor:
+        """Add up numbers of runs, (runs,), to those of nodes, (B, N)."""
+        sums = of_runs.new_zeros(self.num_images * self.num_nodes).index_add_(0, self._node, of_runs)
+        return sums.view(self.num_images, self.num_nodes)
+
+    def _overlap(self, h: int, w: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Node, cell (both within the batch) and area of every overlap, in units of 1 / (H W) of a cell, so exact."""
+        height, width = self.regions.shape[1:]
+        # Along a line a pixel is w units long, and a cell W; every run is cut where cells end.
+        run, column, wide = _cut(self._first * w, self._length * w, width)
+        image, line = _divmod(self._line, height)
+        row = line * h // height  # a line is h units high, and a cell H; what of it reaches into the next row?
+        below = ((line + 1) * h - (row + 1) * height).clamp(min=0)[run]
+        cell, reaching = ((image * h + row) * w)[run] + column, below.nonzero().squeeze(1)
+        node = self._node[run]
+        node, cell = torch.cat([node, node[reaching]]), torch.cat([cell, cell[reaching] + w])
+        area = torch.cat([wide * (h - below), (wide * below)[reaching]])
+        cells = self.num_images * h * w
+        key, area = sum_by_key(node * cells + cell, area, height * width + 1)
+        return *_divmod(key, cells), area
 
 
 def _divmod(numbers: Tensor, by: int) -> tuple[Tensor, Tensor]:
@@ -174,15 +176,15 @@ def _divmod(numbers: Tensor, by: int) -> tuple[Tensor, Tensor]:
     return quotient, numbers - quotient * by
 
 
-def _pieces(pixels: int, cells: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut an axis at the borders of pixels and cells: pixel, cell and length of every piece.
-
-    Lengths are counted in 1 / ``pixels`` of a cell, so that a pixel, being ``cells`` of them long, is split exactly.
-    """
-    borders = torch.cat([torch.arange(pixels, device=device) * cells, torch.arange(cells + 1, device=device) * pixels])
-    borders = borders.unique()
-    start = borders[:-1]
-    return start // cells, start // pixels, borders.diff()
+def _cut(start: Tensor, length: Tensor, cell: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut pieces of an axis, all (n,), wherever a cell of it ends: of every part the piece, the cell and the length."""
+    first = start // cell
+    parts = (start + length - 1) // cell - first + 1
+    piece = torch.arange(len(start), device=start.device).repeat_interleave(parts)
+    before = parts.cumsum(0) - parts  # parts of the pieces before
+    cells = first[piece] + torch.arange(len(piece), device=start.device) - before[piece]
+    begin, end = start[piece], (start + length)[piece]
+    return piece, cells, torch.minimum(end, (cells + 1) * cell) - torch.maximum(begin, cells * cell)
 
 
 def sum_by_key(key: Tensor, value: Tensor, limit: int) -> tuple[Tensor, Tensor]:
@@ -198,12 +200,8 @@ def sum_by_key(key: Tensor, value: Tensor, limit: int) -> tuple[Tensor, Tensor]:
     return key, total.diff(prepend=total.new_zeros(1))
 
 
-def _normalise_rows(matrix: Tensor) -> Tensor:
-    """Scale the rows of a coalesced sparse matrix to sum to one; empty rows stay empty."""
-    row, values = matrix.indices()[0], matrix.values()
-    total = values.new_zeros(matrix.shape[0]).index_add_(0, row, values)
-    return _sparse(matrix.indices(), values / total[row], matrix.shape, is_coalesced=True)
-
-
-def _sparse(indices: Tensor, values: Tensor, shape: Sequence[int], **kwargs) -> Tensor:
-    return torch.sparse_coo_tensor(indices, values, shape, check_invariants=False, **kwargs)
+def _means(row: Tensor, column: Tensor, weight: Tensor, rows: int, columns: int) -> Tensor:
+    """Sparse (rows, columns) matrix, from entries in its order, that takes weighted means; empty rows stay empty."""
+    total = weight.new_zeros(rows).index_add_(0, row, weight)
+    indices, shape = torch.stack([row, column]), (rows, columns)
+    return torch.sparse_coo_tensor(indices, weight / total[row], shape, is_coalesced=True, check_invariants=False)

@@ -1,0 +1,118 @@
+"""Networks at work on made-up images, in turn: what comparisons of time share.
+
+Seconds belong to one machine and to what else it does. What stands in a table are ratios of medians, of calls that
+take turns in one process.
+"""
+
+from collections.abc import Callable, Mapping
+from statistics import median
+from time import perf_counter
+
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from dgmlib import experiments, mini
+from dgmlib.launch import launch
+from dgmlib.losses import perceptual_loss
+from dgmlib.parsing import PerceptualParser
+from dgmlib.presets import Preset, with_weights
+from dgmlib.superpixels import segment
+from dgmlib.training import sgd
+
+TASKS = ("scene", "object", "part")
+
+
+def in_turn(calls: Mapping[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, float]:
+    """Median seconds of calls that take turns, after one round that does not count."""
+    seconds = {name: [] for name in calls}
+    for _ in range(rounds + 1):
+        for name, call in calls.items():
+            start = perf_counter()
+            call()
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
+            seconds[name].append(perf_counter() - start)
+    return {name: median(each[1:]) for name, each in seconds.items()}
+
+
+def picture(height: int, width: int, seed: int = 0) -> Tensor:
+    """A picture of smooth patches and some noise, (3, height, width) in [0, 1], whose superpixels look like any."""
+    generator = torch.Generator().manual_seed(seed)
+    patches = torch.rand(1, 3, max(height // 24, 1), max(width // 24, 1), generator=generator)
+    smooth = F.interpolate(patches, size=(height, width), mode="bicubic")[0]
+    return (smooth + 0.05 * torch.randn(3, height, width, generator=generator)).clamp(0, 1)
+
+
+def batch(size: int, height: int, width: int, max_regions: int, device: torch.device) -> dict[str, Tensor]:
+    """Made-up images (size, 3, height, width) with their superpixels, and labels of `TASKS` of Broden-mini."""
+    images = torch.stack([picture(height, width, seed) for seed in range(size)])
+    regions = [segment((255 * image).byte().permute(1, 2, 0).numpy(), max_regions) for image in images]
+    vocabulary, generator = mini.vocabulary(), torch.Generator().manual_seed(0)
+    shape = size, -(-height // 4), -(-width // 4)
+    labels = {
+        "image": images,
+        "regions": torch.stack([torch.from_numpy(one) for one in regions]),
+        "object": torch.randint(len(vocabulary.objects), shape, generator=generator),
+        "part": torch.zeros(shape, dtype=torch.int64),
+        "part_valid": torch.ones(size, len(vocabulary.object_parts), dtype=torch.bool),
+        "scene": torch.randint(len(vocabulary.scenes), (size,), generator=generator),
+    }
+    return {name: tensor.to(device) for name, tensor in labels.items()}
+
+
+def network(preset: Preset, system: str, fabric: Fabric) -> PerceptualParser:
+    """Build a system of Table 1 or 2 from random weights, for `TASKS` of Broden-mini, on a device."""
+    model = experiments.build(with_weights(preset, "random"), system, mini.vocabulary(), TASKS, 0)
+    return model.to(fabric.device)
+
+
+def forward(model: PerceptualParser, batch: Mapping[str, Tensor], fabric: Fabric) -> Callable[[], object]:
+    """A forward pass in evaluation."""
+
+    def call() -> object:
+        model.eval()
+        with torch.inference_mode(), fabric.autocast():
+            return model(batch["image"], batch["regions"])
+
+    return call
+
+
+def training(
+    model: PerceptualParser, batch: Mapping[str, Tensor], preset: Preset, fabric: Fabric
+) -> Callable[[], None]:
+    """A training step as `dgmlib.training` makes it, with the preset's choice of what is frozen."""
+    config, frozen = preset.training, preset.training.backbone_rate == 0
+    model.backbone.requires_grad_(not frozen)
+    optimizer = sgd(model, config)
+
+    def call() -> None:
+        model.train()
+        model.backbone.train(config.backbone_rate == 1)
+        with fabric.autocast():
+            parsed = model(batch["image"], batch["regions"])
+        losses = perceptual_loss(parsed, batch, model.vocabulary, config.loss_weights)
+        optimizer.zero_grad()
+        sum(losses.values()).backward()
+        optimizer.step()
+
+    return call
+
+
+def ratios(
+    preset: Preset, plain: str, grouped: str, batch: Mapping[str, Tensor], rounds: int, device: str = "cpu"
+) -> dict[str, tuple[float, float]]:
+    """Forward pass and training step of a system with the Deep Grouping Model over one without, in turn.
+
+    Returns:
+        "forward" and "training step" -> the ratio, and the seconds of the one without.
+    """
+    fabric = launch(device)
+    models = {system: network(preset, system, fabric) for system in (plain, grouped)}
+    found = {}
+    for what, make in (("forward", forward), ("training step", lambda m, b, f: training(m, b, preset, f))):
+        calls = {system: make(model, batch, fabric) for system, model in models.items()}
+        seconds = in_turn(calls, rounds, fabric.device)
+        found[what] = seconds[grouped] / seconds[plain], seconds[plain]
+    return found
