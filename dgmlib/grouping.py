@@ -17,6 +17,7 @@ What the paper leaves open is settled by a `Reading`, and by the classes that sa
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Literal
 
@@ -80,8 +81,8 @@ class EMGP(nn.Module):
     kernel-weighted mean of old ones, and new nodes do not compete for them. The same kernel normalised over the
     *upper* nodes j says how a lower node is shared among its parents.
 
-    Only Gram products are iterated: with G = V V^T and Vbar = P^T V, the kernel needs G P and the diagonals of G and
-    P^T G P alone, so Vbar is formed once, at the end.
+    With G = V V^T and Vbar = P^T V, the kernel needs G P and the diagonals of G and P^T G P alone, so Vbar is formed
+    once, at the end; of many nodes G P is V (V^T P).
 
     Args:
         iterations: K while training.
@@ -118,34 +119,33 @@ class EMGP(nn.Module):
         """
         start, new_mask = self._starting_vertices(mask, order)
         centred = nodes - masked_mean(nodes, mask)[:, None]  # distances stay, and rounding errors shrink
-        gram, affinity = centred @ centred.mT, None  # G, (B, N_l, N_l)
         sigma2 = self.reading.sigma_squared(nodes, mask, nodes, mask)
-        iterations = self.iterations if self.training else self.testing_iterations
+        # 2 G / sigma^2, (B, N_l, N_l), or, where there are many nodes, its two factors, which then cost less.
+        factors = [centred, centred.mT] if nodes.shape[1] > 2 * nodes.shape[2] else [centred @ centred.mT]
+        factors[-1] = factors[-1] * (2 / sigma2)
+        alone = (-centred.square().sum(2, keepdim=True) / sigma2).masked_fill(~mask[..., None], -torch.inf)
+        affinity, iterations = None, self.iterations if self.training else self.testing_iterations
         for k in range(iterations):
-            learning = self.em_gradient == "all" or k == iterations - 1
+            learning, before = self.em_gradient == "all" or k == iterations - 1, affinity
             with torch.set_grad_enabled(torch.is_grad_enabled() and learning):
-                kernel = self._log_kernel(gram, affinity, start) / sigma2
-                affinity = kernel.masked_fill(~mask[:, :, None], -torch.inf).softmax(1)  # P, Eq. 1
+                # First Vbar are the starting vertices: P is one-hot, and a product with it a choice of columns.
+                right, chosen = factors[-1], start[:, None]
+                product = right.gather(2, chosen.expand(-1, right.shape[1], -1)) if before is None else right @ before
+                product = product if len(factors) == 1 else centred @ product  # 2 v_i vbar_j / sigma^2
+                affinity = (product + alone).softmax(1)  # P, Eq. 1, where |vbar_j|^2 cancels
         if self.reading.merge:
-            new_mask = new_mask & ~self._repeated(gram, affinity, new_mask, self.reading.merge * sigma2)
+            new_mask = new_mask & ~self._repeated(factors, affinity, new_mask, 2 * self.reading.merge)
         affinity = affinity * new_mask[:, None]
-        shares = kernel.masked_fill(~new_mask[:, None], -torch.inf).softmax(2) * mask[:, :, None]
-        return affinity.mT @ nodes, affinity, shares, new_mask
-
-    def _log_kernel(self, gram: Tensor, affinity: Tensor | None, start: Tensor) -> Tensor:
-        """-|v_i - vbar_j|^2 (B, N_l, N_{l+1}) for the centres that P of the last iteration (None at first) gives."""
-        if affinity is None:  # Vbar are the starting vertices: P is one-hot, and G P a choice of G's columns
-            gram_p = gram.gather(2, start[:, None].expand(-1, gram.shape[1], -1))  # G P, (B, N_l, N_{l+1})
-            centres = gram_p.gather(1, start[:, None])[:, 0]  # |vbar_j|^2, (B, N_{l+1})
-        else:
-            gram_p = gram @ affinity
-            centres = (affinity * gram_p).sum(1)
-        return 2 * gram_p - gram.diagonal(dim1=1, dim2=2)[:, :, None] - centres[:, None]
+        centres = product.gather(1, chosen) if before is None else (before * product).sum(1, keepdim=True)
+        shares = (product - centres / 2).masked_fill(~new_mask[:, None], -torch.inf)  # where |v_i|^2 cancels
+        return affinity.mT @ nodes, affinity, shares.softmax(2) * mask[:, :, None], new_mask
 
     @staticmethod
-    def _repeated(gram: Tensor, affinity: Tensor, mask: Tensor, least: Tensor | float) -> Tensor:
-        """Which centres (B, N_{l+1}) lie within a squared distance of an earlier one."""
-        products = affinity.mT @ gram @ affinity  # (B, N_{l+1}, N_{l+1})
+    def _repeated(factors: list[Tensor], affinity: Tensor, mask: Tensor, least: float) -> Tensor:
+        """Which centres (B, N_{l+1}) lie within a squared distance, in halves of sigma^2, of an earlier one."""
+        products = affinity.mT
+        for factor in (*factors, affinity):
+            products = products @ factor  # at last (B, N_{l+1}, N_{l+1})
         squares = products.diagonal(dim1=1, dim2=2)
         distances = (squares[:, :, None] + squares[:, None] - 2 * products).masked_fill(~mask[:, None], torch.inf)
         return (distances < least).tril(-1).any(2)
@@ -306,8 +306,8 @@ class DeepGrouping(AtLeastFloat32):
                 grid.unpool(r, level).to(f.dtype) for level, (r, f) in enumerate(zip(added, feature_maps, strict=True))
             ]
             scene = self._scene(feature_maps[-1].to(dtype), R).to(feature_maps[-1].dtype)
-            heard = audible_shares(feature_maps, residuals, U, messages, grid)
-        return residuals, Grouping(grid.regions, V, P, P_down, masks, grid.adjacency, R, scene, *heard)
+        heard = partial(audible_shares, feature_maps, residuals, U, messages, grid)
+        return residuals, Grouping(grid.regions, V, P, P_down, masks, R, scene, grid, heard)
 
     def _embed(self, pooled: Tensor, level: int, mask: Tensor) -> Tensor:
         """U^l as the graph reads it, (B, N, C_l) -> (B, N, D)."""
@@ -320,7 +320,7 @@ class DeepGrouping(AtLeastFloat32):
         if self.reading.first == "neighbours":  # the mean of every superpixel and its neighbours in E^1
             first = self.first((first + grid.adjacency @ first) / (1 + grid.adjacency.sum(2, keepdim=True)))
         V, P, shares, masks = [first], [], [], [grid.mask]
-        order, membership = grid.order, None  # membership: P^1 ... P^l, (B, N, N_{l+1})
+        order, membership = None if self.training else grid.order, None  # membership: P^1 ... P^l, (B, N, N_{l+1})
         for projection, pooled in zip(self.projections, U[1:], strict=True):
             grouped, affinity, share, mask = self.emgp(V[-1], masks[-1], order)
             membership = affinity if membership is None else membership @ affinity

@@ -1,7 +1,8 @@
 """Grouping: the levels that a Deep Grouping Model found in a batch of images, and views of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,13 +24,10 @@ class Grouping:
         assignments: P^1 ... P^{L-1}, each (B, N_l, N_{l+1}); columns sum to one.
         top_down: Ptilde^1 ... Ptilde^{L-1}, each (B, N_l, N_{l+1}); rows sum to one.
         masks: (B, N_l) bool, True for real nodes.
-        rag: E^1, (B, N, N) binary region adjacency.
         readout: R, (B, D).
         scene: (B, C_L) R after its residual layer: what the scene head adds to the pooled F^L.
-        residual_share: (B, L) share of Fhat^l in the variance of F^l and Fhat^l over the cells of the image, in [0, 1].
-        graph_share: (B, L) share of the graph's messages (Ptilde^1 ... Ptilde^{l-1}) V^l in the spread between
-            superpixels of what Re-projection reads, U^l and they, in [0, 1]. Near zero in either share, no score can
-            depend on the grouping.
+        grid: where the superpixels lie.
+        shares: gives `residual_share` and `graph_share`; holds the feature maps.
     """
 
     regions: Tensor
@@ -37,11 +35,31 @@ class Grouping:
     assignments: list[Tensor]
     top_down: list[Tensor]
     masks: list[Tensor]
-    rag: Tensor
     readout: Tensor
     scene: Tensor
-    residual_share: Tensor
-    graph_share: Tensor
+    grid: RegionGrid
+    shares: Callable[[], tuple[Tensor, Tensor]]
+
+    @property
+    def rag(self) -> Tensor:
+        """E^1, (B, N, N) binary region adjacency."""
+        return self.grid.adjacency
+
+    @cached_property
+    def residual_share(self) -> Tensor:
+        """Share of Fhat^l in the variance of F^l and Fhat^l over the cells of the image, (B, L) in [0, 1].
+
+        Near zero in it, or in `graph_share`, no score can depend on the grouping.
+        """
+        return self.shares()[0]
+
+    @cached_property
+    def graph_share(self) -> Tensor:
+        """Share of the graph's messages (Ptilde^1 ... Ptilde^{l-1}) V^l, (B, L) in [0, 1].
+
+        Of the spread between superpixels of what Re-projection reads, U^l and they.
+        """
+        return self.shares()[1]
 
     def adjacency(self, level: int) -> Tensor:
         """E^l of Eq. 4, (B, N_l, N_l): E^{l+1} = (P^l)^T E^l P^l, formed only when somebody asks for it."""

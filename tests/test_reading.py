@@ -90,7 +90,13 @@ class TestNumbersOfAGrouping:
         mask = [torch.ones(nodes.shape[:2], dtype=torch.bool), torch.ones(1, edges.shape[2], dtype=torch.bool)]
         share = torch.tensor([[0.25, 0.5]])
         return Grouping(
-            torch.zeros(1, 2, 2).long(), [nodes, nodes[:, :2]], [edges], [edges], mask, *[None] * 3, share, share
+            torch.zeros(1, 2, 2).long(),
+            [nodes, nodes[:, :2]],
+            [edges],
+            [edges],
+            mask,
+            *[None] * 3,
+            lambda: (share, share),
         )
 
     def test_entropy_is_0_for_an_assignment_and_1_for_the_mean_of_all(self):
