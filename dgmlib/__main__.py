@@ -48,6 +48,8 @@ COMMANDS = {
         "reading": "dgmlib.measure.reading:measure",
         "evidence": "dgmlib.measure.evidence:measure",
         "frozen": "dgmlib.measure.frozen:measure",
+        "speed": "dgmlib.measure.speed:measure",
+        "gpu": "dgmlib.measure.gpu:measure",
     },
 }
 #: Names of version 0.1.0, told for one version.

@@ -9,7 +9,10 @@
 `gradcam`        pointing game, deletion and insertion of heat maps (Fig. 7)
 `predictions`    what trained networks see in the same images (Fig. 4)
 `loader`         how fast training samples load
+`speed`          what the Deep Grouping Model adds to a network, and how time grows with the input, on one thread
+`gpu`            the same on one GPU, with the modules of Table 3 and the images a second of every preset
 `reading`        which reading of the paper lets the graph be heard: candidates and probes
+`turns`          networks that take turns on made-up images
 `study`          what they share: images -> rows -> csv, json and md, with their provenance
 ===============  ============================================================================================
 

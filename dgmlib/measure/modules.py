@@ -10,8 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
-from statistics import median
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -24,6 +22,7 @@ from dgmlib import paths
 from dgmlib.decoders import CCNet, OCNet
 from dgmlib.grouping import DeepGrouping
 from dgmlib.measure.study import markdown, publish
+from dgmlib.measure.turns import in_turn
 
 SIDE = 769  # of Table 3's square input
 RESNET = (256, 512, 1024, 2048)  # widths of the stages of ResNet-50 and ResNet-101
@@ -90,12 +89,9 @@ def timings(
         for name, (module, inputs) in modules.items()
     }
     with torch.no_grad():
-        bytes_held = {name: _peak_memory(call, device) for name, call in calls.items()}  # also warms up
-        seconds = {name: [] for name in calls}
-        for _ in range(repeats):
-            for name, call in calls.items():
-                seconds[name].append(_duration(call, device))
-    rows = [(name, median(seconds[name]), bytes_held[name] / 1e6) for name in calls]
+        bytes_held = {name: _peak_memory(call, device) for name, call in calls.items()}
+        seconds = in_turn(calls, repeats, device)
+    rows = [(name, seconds[name], bytes_held[name] / 1e6) for name in calls]
     return pd.DataFrame(rows, columns=["module", "seconds", "megabytes"])
 
 
@@ -128,14 +124,6 @@ def measure(repeats: int = 3, side: int = SIDE, out: Path = paths.RESULTS) -> st
 
 def _to(x: Any, device: torch.device) -> Any:
     return [_to(item, device) for item in x] if isinstance(x, list) else x.to(device)
-
-
-def _duration(call: Callable[[], Any], device: torch.device) -> float:
-    start = perf_counter()
-    call()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return perf_counter() - start
 
 
 def _peak_memory(call: Callable[[], Any], device: torch.device) -> int:

@@ -1,12 +1,12 @@
 """Networks at work on made-up images, in turn: what comparisons of time share.
 
-Seconds belong to one machine and to what else it does. What stands in a table are ratios of medians, of calls that
-take turns in one process.
+Seconds belong to one machine. What stands in a table are ratios of medians, of calls that take turns in one process.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 import torch
 import torch.nn.functional as F
@@ -14,7 +14,6 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from dgmlib import experiments, mini
-from dgmlib.launch import launch
 from dgmlib.losses import perceptual_loss
 from dgmlib.parsing import PerceptualParser
 from dgmlib.presets import Preset, with_weights
@@ -25,15 +24,18 @@ TASKS = ("scene", "object", "part")
 
 
 def in_turn(calls: Mapping[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, float]:
-    """Median seconds of calls that take turns, after one round that does not count."""
-    seconds = {name: [] for name in calls}
+    """Median seconds of calls that take turns, after one round that does not count.
+
+    On a CPU the process's own, in which nothing counts that others compute there; to be asked of one thread.
+    """
+    clock, seconds = perf_counter if device.type == "cuda" else process_time, {name: [] for name in calls}
     for _ in range(rounds + 1):
         for name, call in calls.items():
-            start = perf_counter()
+            start = clock()
             call()
             if device.type == "cuda":
                 torch.cuda.synchronize(device)
-            seconds[name].append(perf_counter() - start)
+            seconds[name].append(clock() - start)
     return {name: median(each[1:]) for name, each in seconds.items()}
 
 
@@ -80,7 +82,7 @@ def forward(model: PerceptualParser, batch: Mapping[str, Tensor], fabric: Fabric
 
 
 def training(
-    model: PerceptualParser, batch: Mapping[str, Tensor], preset: Preset, fabric: Fabric
+    model: PerceptualParser, batch: Mapping[str, Tensor], fabric: Fabric, preset: Preset
 ) -> Callable[[], None]:
     """A training step as `dgmlib.training` makes it, with the preset's choice of what is frozen."""
     config, frozen = preset.training, preset.training.backbone_rate == 0
@@ -101,18 +103,21 @@ def training(
 
 
 def ratios(
-    preset: Preset, plain: str, grouped: str, batch: Mapping[str, Tensor], rounds: int, device: str = "cpu"
-) -> dict[str, tuple[float, float]]:
-    """Forward pass and training step of a system with the Deep Grouping Model over one without, in turn.
-
-    Returns:
-        "forward" and "training step" -> the ratio, and the seconds of the one without.
-    """
-    fabric = launch(device)
-    models = {system: network(preset, system, fabric) for system in (plain, grouped)}
+    preset: Preset,
+    size: int,
+    height: int,
+    width: int,
+    fabric: Fabric,
+    rounds: int,
+    kinds: tuple[str, ...] = ("forward", "training step"),
+) -> dict[str, float]:
+    """Seconds of UPerNet with the Deep Grouping Model over seconds without, in turn, of some made-up images."""
+    images = batch(size, height, width, preset.model.max_regions, fabric.device)
+    models = {system: network(preset, system, fabric) for system in ("UPerNet", "DGM")}
+    make = {"forward": forward, "training step": partial(training, preset=preset)}
     found = {}
-    for what, make in (("forward", forward), ("training step", lambda m, b, f: training(m, b, preset, f))):
-        calls = {system: make(model, batch, fabric) for system, model in models.items()}
+    for kind in kinds:
+        calls = {name: make[kind](model=model, batch=images, fabric=fabric) for name, model in models.items()}
         seconds = in_turn(calls, rounds, fabric.device)
-        found[what] = seconds[grouped] / seconds[plain], seconds[plain]
+        found[kind] = seconds["DGM"] / seconds["UPerNet"]
     return found

@@ -1,0 +1,144 @@
+"""How fast one thread is: what the Deep Grouping Model adds to a network, and how time grows with the input.
+
+Everything takes turns in one process and is told in the process's own time. Beside every number stands the one that is
+required, which the project sets itself.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from math import log
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+
+from dgmlib import paths, presets
+from dgmlib.grouping import DeepGrouping
+from dgmlib.launch import launch
+from dgmlib.measure.study import markdown, publish
+from dgmlib.measure.turns import in_turn, picture, ratios
+from dgmlib.regions import RegionGrid
+from dgmlib.superpixels import segment
+
+STRIDES = (4, 8, 16, 32)
+
+
+class Sizes(NamedTuple):
+    """What is measured, by default what the requirements name.
+
+    Attributes:
+        forward: sides of images for the forward pass of the paper's network.
+        mini: images, height and width of a batch that preset mini trains on.
+        paper: the same of preset paper, at D = 256.
+        regions: numbers of superpixels for the Deep Grouping Model alone, of an image of ``square`` pixels a side.
+        square: see there.
+        sides: of square images for it, at 512 superpixels.
+        megapixels: of pictures to cut into superpixels.
+    """
+
+    forward: tuple[tuple[int, int], ...] = ((320, 416), (450, 600))
+    mini: tuple[int, int, int] = (4, 128, 160)
+    paper: tuple[int, int, int] = (2, 256, 320)
+    regions: tuple[int, ...] = (512, 1024, 2048, 4096)
+    square: int = 512
+    sides: tuple[int, ...] = (256, 512, 1024, 2048)
+    megapixels: tuple[float, ...] = (0.75, 3.0, 12.0)
+
+
+def measure(rounds: int = 3, out: Path = paths.RESULTS) -> str:
+    """Measure on one thread of the CPU and write ``speed.{csv,json,md}``; takes about ten minutes.
+
+    Args:
+        rounds: of which the median is told.
+        out: where the table goes.
+    """
+    return _measure(presets.get("paper"), presets.get("mini"), Sizes(), rounds, out)
+
+
+def _measure(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: int, out: Path) -> str:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        rows = [*_ratios(paper, mini, sizes, rounds), *_growth(paper, sizes, rounds)]
+    finally:
+        torch.set_num_threads(threads)
+    table = pd.DataFrame(rows, columns=["what", "value", "required", "unit"])
+    text = (
+        f"One thread, the process's own time, calls in turn, median of {rounds} rounds. A slope is that of time over "
+        f"size, both as logarithms, from the smallest to the largest.\n\n{markdown(table.round(3))}\n"
+    )
+    return publish("speed", table, text, out, rounds=rounds, sizes=sizes._asdict())
+
+
+def _ratios(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: int) -> list[tuple]:
+    """RegionGrid alone; forward passes and training steps with the Deep Grouping Model over those without."""
+    fabric, rows = launch("cpu"), []
+    for height, width in sizes.forward:
+        grid = partial(RegionGrid, *_regions(height, width, paper.model.max_regions))
+        rows.append((f"RegionGrid, {height} x {width}", 1000 * _seconds(grid, rounds), 25, "ms"))
+    for height, width in sizes.forward:
+        ratio = ratios(paper, 1, height, width, fabric, rounds, ("forward",))["forward"]
+        rows.append((f"forward, {paper.name}, {height} x {width}", ratio, 1.04, "DGM over UPerNet"))
+    wide = replace(paper, model=replace(paper.model, dim=min(paper.model.dim, 256)))
+    for name, preset, shape, required in (
+        (mini.name, mini, sizes.mini, 1.2),
+        (f"{paper.name}, D = {wide.model.dim}", wide, sizes.paper, 1.08),
+    ):
+        ratio = ratios(preset, *shape, fabric, rounds, ("training step",))["training step"]
+        label = f"training step, {name}, {' x '.join(map(str, shape))}"
+        rows.append((label, ratio, required, "DGM over UPerNet"))
+    return rows
+
+
+def _growth(paper: presets.Preset, sizes: Sizes, rounds: int) -> list[tuple]:
+    """Slopes over the number of superpixels, the image's side and the picture's pixels."""
+    dim = paper.model.dim
+    model = DeepGrouping(dim=dim, in_channels=(dim,) * 4).eval()
+
+    def grouping(side: int, count: int) -> Callable[[], object]:
+        regions, shapes = _regions(side, side, count)
+        maps = [torch.rand(1, dim, *shape) for shape in shapes]
+        return lambda: model(maps, regions)
+
+    with torch.inference_mode():
+        # Required of 512 to 4096 regions: a fifth of what version 0.2 took, 49 times the time of 512.
+        by_count = {count: _seconds(grouping(sizes.square, count), rounds) for count in sizes.regions}
+        by_side = {side: _seconds(grouping(side, paper.model.max_regions), rounds) for side in sizes.sides}
+    by_size = {size: _seconds(partial(segment, _photograph(size)), 1) for size in sizes.megapixels}
+    rows = []
+    for what, seconds, required, most in (
+        ("DGM over regions", by_count, 1.09, 1.9),
+        ("DGM over the side", by_side, 2.0, None),
+        ("segment over pixels", by_size, 1.0, 6.0),
+    ):
+        rows.append((f"{what}, {min(seconds)} to {max(seconds)}", _slope(seconds), required, "slope"))
+        rows.append((f"{what}, {max(seconds)}", seconds[max(seconds)], most, "s"))
+    return rows
+
+
+def _seconds(call: Callable[[], object], rounds: int) -> float:
+    return in_turn({"": call}, rounds, torch.device("cpu"))[""]
+
+
+def _slope(seconds: Mapping[float, float]) -> float:
+    first, last = min(seconds), max(seconds)
+    return log(seconds[last] / seconds[first]) / log(last / first)
+
+
+def _regions(height: int, width: int, count: int) -> tuple[torch.Tensor, list[tuple[int, int]]]:
+    """Superpixels of a made-up picture, (1, height, width), and the sizes of its four feature maps."""
+    regions = segment((255 * picture(height, width)).byte().permute(1, 2, 0).numpy(), count)
+    return torch.from_numpy(regions)[None], [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
+
+
+def _photograph(megapixels: float) -> np.ndarray:
+    """A picture that is as grainy as a photograph, whatever its size, (H, W, 3) uint8, 3 by 4."""
+    height = round((megapixels * 0.75e6) ** 0.5)
+    small = (255 * picture(450, 600)).byte().permute(1, 2, 0).numpy()
+    large = np.asarray(Image.fromarray(small).resize((height * 4 // 3, height), Image.Resampling.BICUBIC), np.float32)
+    grain = np.random.default_rng(0).normal(0, 4, large.shape)
+    return (large + grain).clip(0, 255).astype(np.uint8)
