@@ -8,8 +8,8 @@ from skimage.color import rgb2lab
 
 from ..pictures import Picture, read_picture
 
-#: Smoothing, in pixels, of the gradient that is flooded. More of it loses thin regions, less of it finds noise, of which
-#: a picture of more than a megapixel has more than shapes: there it grows with the picture's side.
+#: Smoothing, in pixels, of the gradient that is flooded. More of it loses thin regions, less of it finds noise; in
+#: pictures of more than a megapixel, where noise is most of what is found, it grows with their side.
 FINE_SIGMA = 0.5
 
 
