@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch_geometric.nn import MessagePassing
 
 from dgmlib.grouping import EMGP, TDMP, DeepGrouping, GConv, Projection, Reprojection, readout
@@ -138,6 +139,22 @@ class TestEMGP:
         (out[0].pow(3).sum() + out[2].pow(2).sum()).backward()
         assert nodes.grad.isfinite().all()
         assert nodes.grad.abs().max() < 1e3
+
+    @pytest.mark.parametrize("em_gradient", ["last", "all"])
+    @pytest.mark.parametrize("iterations", [1, 3])
+    def test_many_nodes_are_grouped_as_few_wide_ones_are(self, iterations, em_gradient):
+        """More than 2 D nodes go by the factors of G; with zeros beside them, the same nodes go by G itself."""
+        mask, order = torch.ones(2, 11, dtype=torch.bool), torch.arange(11).expand(2, -1)
+        mask[1, 8:] = False
+        found = []
+        for width in (4, 8):
+            torch.manual_seed(0)  # of the starting vertices
+            nodes = unit_nodes(2, 11, 4).requires_grad_()
+            out = pooling(iterations, Reading(merge=0.5), em_gradient)(F.pad(nodes, (0, width - 4)), mask, order)
+            (out[0].square().sum() + out[2].square().sum()).backward()
+            found.append([out[0][..., :4], *out[1:], nodes.grad])
+        for few, many in zip(*found, strict=True):
+            torch.testing.assert_close(few, many)
 
     def test_iterations_are_those_of_training_or_of_evaluation(self):
         nodes, mask, order = unit_nodes(1, 9, D), torch.ones(1, 9, dtype=torch.bool), torch.arange(9)[None]

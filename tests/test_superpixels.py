@@ -213,3 +213,9 @@ def test_cut_applies_the_first_merges_only():
         [0, 0, 0, 0],
     ]
     assert cut(np.zeros(1, np.int32), merges[:0], 1).tolist() == [0]
+
+
+def test_a_large_picture_has_fewer_fine_regions_a_pixel():
+    noise = np.random.default_rng(0).random((1400, 1400, 3), dtype=np.float32)
+    small, large = fine_partition(noise[:300, :300]), fine_partition(noise)
+    assert small.max() / small.size > 1.05 * large.max() / large.size

@@ -15,7 +15,7 @@ FINE_SIGMA = 0.5
 
 def lab_image(image: Picture) -> np.ndarray:
     """Convert whatever `dgmlib.pictures.read_picture` reads to CIE Lab, (H, W, 3) float32."""
-    return rgb2lab((read_picture(image) / 255).astype(np.float32))
+    return rgb2lab(read_picture(image) / np.float32(255))
 
 
 def smooth(lab: np.ndarray, sigma: float) -> np.ndarray:
