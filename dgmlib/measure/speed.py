@@ -105,7 +105,7 @@ def _growth(paper: presets.Preset, sizes: Sizes, rounds: int) -> list[tuple]:
         return lambda: model(maps, regions)
 
     with torch.inference_mode():
-        # Required of 512 to 4096 regions: a fifth of what version 0.2 took, 49 times the time of 512.
+        # Required of 512 to 4096 regions: a fifth of the 49 times the time of 512 that it once took.
         by_count = {count: _seconds(grouping(sizes.square, count), rounds) for count in sizes.regions}
         by_side = {side: _seconds(grouping(side, paper.model.max_regions), rounds) for side in sizes.sides}
     by_size = {size: _seconds(partial(segment, _photograph(size)), 1) for size in sizes.megapixels}
