@@ -44,9 +44,7 @@ def centres(nodes: ArrayLike, steps: Mapping[str, ArrayLike], colours: ArrayLike
 def false_colours(photo: ArrayLike, labels: ArrayLike, nodes: Mapping[str, ArrayLike]) -> Figure:
     """Features of superpixels (N, D) as colours: three principal components of all panels as red, green and blue."""
     labels = np.asarray(labels)
-    components = principal_components(np.concatenate([np.asarray(v) for v in nodes.values()]), 3)
-    low, high = np.percentile(components, (2, 98), axis=0)
-    colours = np.clip((components - low) / np.maximum(high - low, 1e-9), 0, 1)
+    colours = component_colours(np.concatenate([np.asarray(v) for v in nodes.values()]))
     figure, axes = panels(["image", *nodes], labels.shape)
     axes[0].imshow(floats(photo))
     for axis, own in zip(axes[1:], np.split(colours, len(nodes)), strict=True):
@@ -152,6 +150,13 @@ def principal_components(features: np.ndarray, count: int) -> np.ndarray:
     directions = np.pad(directions, ((0, max(count - len(directions), 0)), (0, 0)))[:count]
     largest = directions[np.arange(count), np.abs(directions).argmax(1)]
     return centred @ (directions * np.where(largest < 0, -1, 1)[:, None]).T
+
+
+def component_colours(features: np.ndarray) -> np.ndarray:
+    """Three principal components of features (N, D) as RGB in [0, 1], (N, 3)."""
+    components = principal_components(features, 3)
+    low, high = np.percentile(components, (2, 98), axis=0)
+    return np.clip((components - low) / np.maximum(high - low, 1e-9), 0, 1)
 
 
 def _share(values: ArrayLike, labels: np.ndarray) -> np.ndarray:
