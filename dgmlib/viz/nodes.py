@@ -10,13 +10,15 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
+from scipy import ndimage
 from skimage.transform import resize
 
-from dgmlib.viz.style import PALETTE, floats, greyed, outlined, panels, plots
+from dgmlib.viz.style import PALETTE, enlarged, floats, greyed, outlined, panels, plots
 
 if TYPE_CHECKING:
     from dgmlib.explain import Click
 
+WEIGHTS = colormaps["inferno"]
 COLOURS = colormaps["RdYlBu_r"].resampled(12)  # steps: between two superpixels of one step there is no outline
 
 
@@ -59,18 +61,22 @@ def affinities(
 
     Superpixel ``mark`` is outlined.
     """
-    labels, grey = np.asarray(labels), greyed(photo, 0.25, 0.85)
-    figure, axes = panels(weights, grey.shape)
-    colours = colormaps["inferno"].resampled(10)  # steps survive the palette of a small PNG
+    figure, axes = panels(weights, np.shape(photo))
     for axis, values in zip(axes, map(np.asarray, weights.values()), strict=True):
-        share = _share(values, labels)
-        cover = 0.9 * np.sqrt(share)[..., None]
-        axis.imshow((1 - cover) * grey + cover * colours(share)[..., :3])
+        axis.imshow(weighted(*enlarged(floats(photo), np.asarray(labels)), values, mark))
         axis.set_title(f"{axis.get_title()}, largest {values.max():.2g}", fontsize=10)
-        if mark is not None:
-            axis.contour(labels == mark, levels=[0.5], colors="#00e5ff", linewidths=1.4)
-    _colour_bar(figure, axes, colours)
+    _colour_bar(figure, axes, WEIGHTS)
     return figure
+
+
+def weighted(photo: ArrayLike, labels: ArrayLike, values: ArrayLike, mark: int | None = None) -> np.ndarray:
+    """One picture of `affinities`, (H, W, 3) floats in [0, 1]."""
+    share = _share(values, np.asarray(labels))
+    cover = 0.9 * np.sqrt(share)[..., None]
+    picture = (1 - cover) * greyed(photo, 0.25, 0.85) + cover * WEIGHTS(share)[..., :3]
+    inside = np.asarray(labels) == mark
+    picture[ndimage.binary_dilation(inside, iterations=2) & ~inside] = to_rgb("#00e5ff")
+    return picture
 
 
 def heat_maps(photo: ArrayLike, labels: ArrayLike, maps: Mapping[str, ArrayLike]) -> Figure:
