@@ -122,7 +122,7 @@ class TouchWidget(anywidget.AnyWidget):
 
     def _show(self, seq: int) -> None:
         picture, text = self._drawn()
-        data = _encoded(Image.fromarray(picture), "jpeg", quality=88)
+        data = _encoded(Image.fromarray(picture), "jpeg", quality=80)
         self.frame = {"seq": seq, "picture": data, "text": text, "facts": {}}
 
 
@@ -156,9 +156,14 @@ class ClickWidget(TouchWidget):
         return f"ClickWidget({self.width} x {self.height} pixels, {count} click{'s' * (count != 1)})"
 
     def _still(self) -> tuple[bytes, dict]:
-        return viz.stored(
-            viz.click_masks(self.session.photograph, self.session.clicks, {"mask": self.session.mask}), "jpeg"
-        )
+        picture = Image.fromarray(self.session.photograph).convert("RGBA")
+        cover = Image.open(io.BytesIO(self.frame["picture"])).convert("RGBA")
+        picture.alpha_composite(cover.resize(picture.size, Image.Resampling.NEAREST))
+        figure = viz.click_masks(picture.convert("RGB"), self.session.clicks, {})
+        figure.set_size_inches(7.5, 7.5 * self.height / self.width + 0.4)
+        figure.axes[0].set_title("")
+        data, metadata = viz.stored(figure, "jpeg")
+        return data, metadata | {"alt": self.frame["text"]}
 
     def _receive(self, _widget, message: dict, _buffers) -> None:
         kind, session = message["kind"], self.session

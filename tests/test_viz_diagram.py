@@ -31,6 +31,15 @@ def test_every_box_bears_the_number_that_the_paper_prints(scene):
     assert scene.place.name in said
 
 
+def test_without_top_down_no_messages_are_drawn():
+    torch.manual_seed(0)
+    scene = Predictor(PerceptualParser.from_preset("smoke", dgm="no_top_down").eval(), short_side=64)(PHOTO)
+    said = " ".join(written(viz.diagram(scene)))
+    assert "EMGP" in said
+    assert "TDMP" not in said
+    assert "updated" not in said
+
+
 def test_pictures_are_those_of_the_forward_pass(scene):
     figure = viz.diagram(scene)
     shown = [picture(axis) for axis in figure.axes if axis.images]

@@ -21,16 +21,16 @@ from dgmlib.viz.classes import class_colours, comparison, parsing, segmentation
 from dgmlib.viz.climb import Climb
 from dgmlib.viz.curves import LiveCurve, heard, heard_in_training, training_curve
 from dgmlib.viz.diagram import diagram, tree
-from dgmlib.viz.groups import adjacency_graph, following_colours, grouping_levels, hierarchy, partitions, tinted
+from dgmlib.viz.groups import adjacency_graph, following_colours, grouping_levels, hierarchy, mosaic, partitions, tinted
 from dgmlib.viz.nodes import affinities, centres, click_masks, false_colours, heat_maps, weighted
 from dgmlib.viz.overview import overview
 from dgmlib.viz.results import agreement_curves, click_curves, quality_curves, table1, table2, table3
-from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, outlined, png, region_colours, save, stored
+from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_colours, save, stored
 
 __all__ = [
     "DPI", "NONE", "PALETTE", "Climb", "LiveCurve", "NotebookFigure", "adjacency_graph", "affinities",
     "agreement_curves", "centres", "class_colours", "click_curves", "click_masks", "comparison", "diagram",
     "false_colours", "following_colours", "grouping_levels", "heard", "heard_in_training", "heat_maps", "hierarchy",
-    "outlined", "overview", "parsing", "partitions", "png", "quality_curves", "region_colours", "save",
-    "segmentation", "stored", "table1", "table2", "table3", "tinted", "training_curve", "tree", "weighted",
+    "mosaic", "overview", "parsing", "partitions", "png", "quality_curves", "region_colours", "save", "segmentation",
+    "stored", "table1", "table2", "table3", "tinted", "training_curve", "tree", "weighted",
 ]  # fmt: skip

@@ -45,7 +45,7 @@ def parsing(
     columns = 1 + len(groups) if groups else 4
     rows = -(-(1 + len(groups) + len(maps)) // columns)
     below = legend * (rows - 1) / rows if groups else legend  # the first row of two has no legends
-    figure, axes = panels([title, *groups, *maps], np.shape(photo), below, columns)
+    figure, axes = panels([title, *groups, *maps], np.shape(photo), below, columns, width=2.7)
     draw_groups(axes, photo, groups)
     for axis, (ids, names) in zip(axes[1 + len(groups) :], maps.values(), strict=True):
         parse(axis, ids, names, np.shape(photo), fontsize=8)

@@ -68,10 +68,10 @@ def diagram(scene: "Scene") -> Figure:
     grouping, levels = scene.grouping, range(1, scene.levels + 1)
     maps, residuals = _maps(scene)
     photo, groups = floats(scene.photograph), [scene.groups(level) for level in levels]
-    room, left = ROOM, 0.32
-    wide = (WIDE - left - 0.75) / (len(levels) + 1) - room
+    left, told = 0.32, bool(scene.model.dgm.tdmp.gconvs)
+    wide = (WIDE - left - 0.75) / (len(levels) + 1) - ROOM
     tall, gap = wide * photo.shape[0] / photo.shape[1], 0.66
-    x = [left + column * (wide + room) for column in range(len(levels) + 2)]
+    x = [left + column * (wide + ROOM) for column in range(len(levels) + 2)]
     y = [0.3 + row * (tall + gap) for row in range(4)]
     sheet = Sheet(WIDE, y[3] + tall + 0.62)
     middle = [top + tall / 2 for top in y]
@@ -90,7 +90,7 @@ def diagram(scene: "Scene") -> Figure:
     def across(column: int, row: int, step: str, above: str, below: str = "", back: bool = False) -> None:
         ends = [(x[column] + wide + 0.05, middle[row]), (x[column + 1] - 0.05, middle[row])]
         sheet.arrow(*(reversed(ends) if back else ends), color=STEPS[step])
-        at = x[column] + wide + room / 2
+        at = x[column] + wide + ROOM / 2
         sheet.write(at, middle[row] - 0.21, above, color=STEPS[step], fontsize=SIZE - 1)
         sheet.write(at, middle[row] + 0.22, below, color=STEPS[step], fontsize=SIZE - 1)
 
@@ -110,18 +110,18 @@ def diagram(scene: "Scene") -> Figure:
         nodes = grouping.nodes[level - 1][0].cpu().numpy()
         show(level, 0, f"$F^{level}$, {cells.shape[1]}×{cells.shape[0]} cells", cells)
         show(level, 1, f"$V^{level}$, {len(nodes)} nodes", tinted(photo, ids, own))
-        show(level, 2, f"$V^{level}$ updated", outlined(component_colours(nodes)[ids], ids, strength=0.5))
+        show(level, 2, f"$V^{level}${' updated' * told}", outlined(component_colours(nodes)[ids], ids, strength=0.5))
         show(level, 3, rf"$\hat{{F}}^{level}$, {grouping.residual_share[0, level - 1]:.0%} of the sum", added)
         down(level, 0, "Projection", "Projection, Eq. 5–6" if level > 1 else "superpixel pooling")
-        down(level, 1, "TDMP", "self-loop", dashed=True)
+        down(level, 1, "TDMP", "self-loop" * told, dashed=told)
         down(level, 2, "Re-projection", "Re-projection, Eq. 11")
         if level < scene.levels:
             across(level, 0, "CNN", "")
             across(level, 1, "EMGP", "EMGP\nEq. 1–3", "edges\nEq. 4")
+        if told:
             across(level, 2, "TDMP", "TDMP\nEq. 8–10", back=True)
     _readout(sheet, grouping.readout[0].cpu().numpy(), x[-1], (y[1], y[2] + tall))
     across(scene.levels, 1, "EMGP", "readout\nEq. 7")
-    across(scene.levels, 2, "TDMP", "TDMP\nEq. 8–10", back=True)
     _heads(sheet, scene, x, y, wide, tall)
     return sheet.figure
 

@@ -31,12 +31,14 @@ def partitions(pictures: Mapping[str, tuple[ArrayLike, ArrayLike | None]]) -> Fi
     first, _ = next(iter(pictures.values()))
     figure, axes = panels(pictures, np.shape(first), columns=2, width=3.1)
     for axis, (photo, labels) in zip(axes, pictures.values(), strict=True):
-        if labels is None:
-            axis.imshow(floats(photo))
-            continue
-        labels = np.asarray(labels)
-        axis.imshow(outlined(region_colours(photo, labels)[labels], labels, strength=0.65, width=480))
+        axis.imshow(floats(photo) if labels is None else mosaic(photo, labels))
     return figure
+
+
+def mosaic(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """One picture of `partitions`, enlarged: (h, w, 3) floats in [0, 1]."""
+    labels = np.asarray(labels)
+    return outlined(region_colours(photo, labels)[labels], labels, strength=0.65, width=480)
 
 
 def adjacency_graph(graph: "Data") -> Figure:

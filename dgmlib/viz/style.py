@@ -46,8 +46,9 @@ class NotebookFigure(Figure):
 
 
 def png(figure: Figure) -> bytes:
-    """Render a figure without loss."""
-    return _encoded(_rendered(figure), "png", optimize=True)
+    """Render a figure, of pictures without loss; plots have few colours and are stored in 256."""
+    picture = _rendered(figure)
+    return _encoded(picture if _pictured(figure) else picture.quantize(256, dither=0), "png", optimize=True)
 
 
 def stored(figure: Figure, kind: str) -> tuple[bytes, dict] | None:
@@ -56,11 +57,13 @@ def stored(figure: Figure, kind: str) -> tuple[bytes, dict] | None:
     Returns:
         The bytes, and for pages their width in pixels and what to read out in their place; None for the other kind.
     """
-    if kind != ("jpeg" if any(axis.images for axis in figure.axes) else "png"):
+    if kind != ("jpeg" if _pictured(figure) else "png"):
         return None
-    picture = _rendered(figure)
-    data = _encoded(picture, kind, optimize=True, progressive=True, quality=75)  # of twice the pixels that are shown
-    return data, {"width": picture.width * SCREEN // DPI, "alt": described(figure)}
+    if kind == "png":
+        data = png(figure)
+    else:
+        data = _encoded(_rendered(figure), "jpeg", optimize=True, progressive=True, quality=68)  # of twice the pixels
+    return data, {"width": Image.open(io.BytesIO(data)).width * SCREEN // DPI, "alt": described(figure)}
 
 
 def described(figure: Figure) -> str:
@@ -69,6 +72,10 @@ def described(figure: Figure) -> str:
     for axis in figure.axes:
         names += [axis.get_title(), " by ".join(filter(None, (axis.get_ylabel(), axis.get_xlabel())))]
     return "; ".join(" ".join(name.split()) for name in dict.fromkeys(names) if name.strip()) or "figure"
+
+
+def _pictured(figure: Figure) -> bool:
+    return any(axis.images for axis in figure.axes)
 
 
 def _rendered(figure: Figure) -> Image.Image:
