@@ -11,6 +11,7 @@ from tiny import PHOTO
 
 from dgmlib import PerceptualParser, Predictor, viz
 from dgmlib.viz.diagram import _cut_out, _maps
+from dgmlib.viz.style import stored
 
 
 @pytest.fixture
@@ -38,6 +39,11 @@ def test_without_top_down_no_messages_are_drawn():
     assert "EMGP" in said
     assert "TDMP" not in said
     assert "updated" not in said
+
+
+def test_who_does_not_see_them_is_told(scene):
+    assert stored(viz.diagram(scene), "jpeg")[1]["alt"].startswith("The model as a diagram")
+    assert "tree" in stored(viz.tree(scene), "jpeg")[1]["alt"]
 
 
 def test_pictures_are_those_of_the_forward_pass(scene):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 BLUE, GREEN, ORANGE = "#005a8f", "#007a5a", "#b84a00"  # of `PALETTE`, dark enough for letters
 STEPS = {"CNN": "#333333", "EMGP": BLUE, "Projection": GREEN, "TDMP": ORANGE, "Re-projection": "#8a3f74"}
-WIDE, ROOM = 11.4, 0.62  # inches: of the figure, between two columns
-SIZE = 9.5  # points: legible at 900 pixels, which is what a page has
+WIDE, ROOM = 10.8, 0.68  # inches: of the figure, between two columns
+SIZE = 10  # points: legible at 900 pixels, which is what a page has
 
 
 class Sheet:
@@ -74,6 +74,11 @@ def diagram(scene: "Scene") -> Figure:
     x = [left + column * (wide + ROOM) for column in range(len(levels) + 2)]
     y = [0.3 + row * (tall + gap) for row in range(4)]
     sheet = Sheet(WIDE, y[3] + tall + 0.62)
+    sheet.figure.alt = (
+        "The model as a diagram: the photograph and the CNN's maps F; its superpixels and the groups of nodes V that "
+        "EMGP and Projection make of them, up to the readout R; the nodes after the messages of TDMP; the residuals "
+        "that Re-projection gives the maps; the objects, parts and place that the heads read."
+    )
     middle = [top + tall / 2 for top in y]
     names = ("CNN", "bottom-up", "top-down", "to the grid")
     for name, color, at, top in zip(
@@ -111,7 +116,7 @@ def diagram(scene: "Scene") -> Figure:
         show(level, 0, f"$F^{level}$, {cells.shape[1]}×{cells.shape[0]} cells", cells)
         show(level, 1, f"$V^{level}$, {len(nodes)} nodes", tinted(photo, ids, own))
         show(level, 2, f"$V^{level}${' updated' * told}", outlined(component_colours(nodes)[ids], ids, strength=0.5))
-        show(level, 3, rf"$\hat{{F}}^{level}$, {grouping.residual_share[0, level - 1]:.0%} of the sum", added)
+        show(level, 3, rf"$\hat{{F}}^{level}$, {grouping.residual_share[0, level - 1]:.0%} of sum", added)
         down(level, 0, "Projection", "Projection, Eq. 5–6" if level > 1 else "superpixel pooling")
         down(level, 1, "TDMP", "self-loop" * told, dashed=told)
         down(level, 2, "Re-projection", "Re-projection, Eq. 11")
@@ -164,6 +169,9 @@ def tree(scene: "Scene", points: Sequence[tuple[int, int]] = ()) -> Figure:
     heights = np.linspace(1.5, 0.6, scene.levels + 1)
     tops = 0.1 + np.cumsum([0, *(heights[:-1] + 0.42)])
     sheet = Sheet(WIDE, tops[-1] + heights[-1] + 0.1)
+    sheet.figure.alt = (
+        "The photograph, and as a tree below it cut-outs of its groups, from the highest level to superpixels."
+    )
     left, wide = 1.3, (WIDE - 1.3) / count
     for row, group, own, columns in placed:
         x, inside = left + own * wide, maps[row] == group

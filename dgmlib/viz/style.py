@@ -39,9 +39,10 @@ GREY = "#8a8a8a"  # what is beside the matter: printed numbers, bounds, others
 
 
 class NotebookFigure(Figure):
-    """A figure of some inches that Jupyter stores as `stored` gives it."""
+    """A figure of some inches that Jupyter stores as `stored` gives it; ``alt`` is for readers who do not see it."""
 
-    def __init__(self, width: float, height: float):
+    def __init__(self, width: float, height: float, alt: str = ""):
+        self.alt = alt
         super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
@@ -67,7 +68,9 @@ def stored(figure: Figure, kind: str) -> tuple[bytes, dict] | None:
 
 
 def described(figure: Figure) -> str:
-    """Say what a figure shows: its titles and what its plots' axes stand for."""
+    """Say what a figure shows: its ``alt``, else its titles and what its plots' axes stand for."""
+    if getattr(figure, "alt", ""):
+        return figure.alt
     names = [figure.get_suptitle()]
     for axis in figure.axes:
         names += [axis.get_title(), " by ".join(filter(None, (axis.get_ylabel(), axis.get_xlabel())))]
