@@ -7,7 +7,7 @@
 ``classes``   label maps with legends: `segmentation`, `comparison` (Fig. 4), `parsing`
 ``diagram``   the model as a picture of its own forward pass: `diagram` (Fig. 2 and 3), `tree` (Fig. 1)
 ``overview``  what it does in one picture
-``results``   `table1` - `table3` as bars; `agreement_curves`, `click_curves` and `quality_curves`
+``results``   `table1` - `table3` as bars; `evidence`; `agreement_curves`, `click_curves`, `quality_curves`
 ``climb``     EMGP's steps under sliders: `Climb`
 ``curves``    a run's log: `training_curve`, `LiveCurve`, `heard`
 ``style``     what they share, and `save`
@@ -24,13 +24,13 @@ from dgmlib.viz.diagram import diagram, tree
 from dgmlib.viz.groups import adjacency_graph, following_colours, grouping_levels, hierarchy, mosaic, partitions, tinted
 from dgmlib.viz.nodes import affinities, centres, click_masks, false_colours, heat_maps, weighted
 from dgmlib.viz.overview import overview
-from dgmlib.viz.results import agreement_curves, click_curves, quality_curves, table1, table2, table3
+from dgmlib.viz.results import agreement_curves, click_curves, evidence, quality_curves, table1, table2, table3
 from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_colours, save, stored
 
 __all__ = [
     "DPI", "NONE", "PALETTE", "Climb", "LiveCurve", "NotebookFigure", "adjacency_graph", "affinities",
     "agreement_curves", "centres", "class_colours", "click_curves", "click_masks", "comparison", "diagram",
-    "false_colours", "following_colours", "grouping_levels", "heard", "heard_in_training", "heat_maps", "hierarchy",
-    "mosaic", "overview", "parsing", "partitions", "png", "quality_curves", "region_colours", "save", "segmentation",
-    "stored", "table1", "table2", "table3", "tinted", "training_curve", "tree", "weighted",
+    "evidence", "false_colours", "following_colours", "grouping_levels", "heard", "heard_in_training", "heat_maps",
+    "hierarchy", "mosaic", "overview", "parsing", "partitions", "png", "quality_curves", "region_colours", "save",
+    "segmentation", "stored", "table1", "table2", "table3", "tinted", "training_curve", "tree", "weighted",
 ]  # fmt: skip

@@ -43,7 +43,7 @@ class NotebookFigure(Figure):
 
     def __init__(self, width: float, height: float, alt: str = ""):
         self.alt = alt
-        super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
+        super().__init__(figsize=(width, height), dpi=SCREEN, layout="constrained")
 
 
 def png(figure: Figure) -> bytes:
