@@ -100,15 +100,16 @@ class Grouping:
         warning = f"; level {collapsed} collapsed to one group: choose a smaller bandwidth" if collapsed else ""
         return f"Grouping of {len(self.regions)} image(s) into {text} groups{warning}"
 
+    def attention(self, level: int) -> Tensor:
+        """Whom a superpixel hears through a level (2 ... L), (B, N, N): rows of Ptilde^1 ... (P^1 ...)^T sum to one."""
+        return self._way_down(level) @ self.membership(level).mT
+
     def entropy(self, level: int) -> Tensor:
         """Entropy of a superpixel's row of Ptilde^1 ... Ptilde^{l-1} over log N_l, mean over superpixels, (B,).
 
         Near 1 a superpixel hears the mean of all nodes of the level (2 ... L), near 0 one of them.
         """
-        product = self.top_down[0]
-        for affinity in self.top_down[1 : self._index(level)]:
-            product = product @ affinity  # (B, N, N_l)
-        rows = torch.special.entr(product).sum(2)  # (B, N)
+        rows = torch.special.entr(self._way_down(level)).sum(2)  # (B, N)
         return masked_mean(rows[..., None], self.masks[0])[:, 0] / self.masks[level - 1].sum(1).clamp(min=2).log()
 
     def rank(self, level: int) -> Tensor:
@@ -148,6 +149,13 @@ class Grouping:
             edge.edge_index = torch.cartesian_prod(*ends).T
             edge.p, edge.p_down = (p[image][lower][:, upper].flatten() for p in (up, down))
         return data
+
+    def _way_down(self, level: int) -> Tensor:
+        """Ptilde^1 ... Ptilde^{l-1}, (B, N, N_l)."""
+        product = self.top_down[0]
+        for affinity in self.top_down[1 : self._index(level)]:
+            product = product @ affinity
+        return product
 
     def _index(self, level: int) -> int:
         if not 1 <= level <= len(self.nodes):

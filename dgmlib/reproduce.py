@@ -122,7 +122,7 @@ def reproduce(
             (resnet50.pth, ...); empty: the preset's own, which for paper have to be given; random: none.
         checkpoints: also train the DGM anew that comes with the project and that the notebooks show (preset demo), for
             an hour. `dgmlib measure` measures its groups, clicks and heat maps again.
-        replace: for maintainers: write over the committed results, figures and the README's tables.
+        replace: for maintainers: write over the committed results, figures, and the tables of the page of results.
         only: names of notebooks to run, e.g. 05_table1_broden; all by default.
         scheduler: address of a Dask cluster that trains Tables 1 and 2, see `dgmlib.cluster`.
     """

@@ -1,21 +1,14 @@
-// The page's side of dgmlib.widgets.ClickWidget: sends what a person does, draws the frames that come back.
+// The page's side of dgmlib.widgets: sends what a person does, draws the frames that come back.
 
 const COLOURS = { positive: "#0072b2", negative: "#d55e00" };
 const STEP = 8; // pixels that an arrow key moves the cross
-
-const MESSAGES = {
-  Undo: { kind: "undo" },
-  Reset: { kind: "reset" },
-  "Save mask": { kind: "save", what: "mask" },
-  "Save clicks": { kind: "save", what: "clicks" },
+const HELP = {
+  "": "Picture, to be changed by the sliders below.",
+  click: "Picture. Arrows move the cross, Enter clicks.",
+  hover: "Photograph. Arrows move the cross, Enter: this belongs, Shift+Enter: this does not, U: undo.",
 };
-const HELP = "Photograph. Arrows move the cross, Enter: this belongs, Shift+Enter: this does not, U: undo.";
 
 const clamp = (value, size) => Math.min(size - 1, Math.max(0, value));
-
-async function picture(bytes, type) {
-  return createImageBitmap(new Blob([bytes], { type }));
-}
 
 // A click is told apart by its shape and its sign, not by its colour alone.
 // `unit` is a pixel of the screen: a large photograph is shown smaller, its marks are not.
@@ -38,43 +31,57 @@ function mark(context, x, y, positive, unit) {
 }
 
 async function render({ model, el }) {
-  const [width, height, levels] = ["width", "height", "levels"].map((name) => model.get(name));
+  const [width, height, sliders, pointer] = ["width", "height", "sliders", "pointer"].map((name) => model.get(name));
   const zoom = Math.max(1, Math.round(480 / width)); // a small photograph is shown larger
   const root = document.createElement("div");
-  root.className = "dgmlib-clicks";
+  root.className = "dgmlib-touch";
+  const slider = ({ name, values, index }, at) => `
+    <label>${name} <input type="range" min="0" max="${values.length - 1}" value="${index}" data-at="${at}"
+                          style="vertical-align: middle; width: ${values.length > 12 ? 320 : 130}px">
+      <output>${values[index]}</output></label>`;
   root.innerHTML = `
-    <canvas width="${width * zoom}" height="${height * zoom}" tabindex="0" role="application" aria-label="${HELP}"
-            style="max-width: 100%; cursor: crosshair; display: block"></canvas>
-    <div style="display: flex; flex-wrap: wrap; gap: 8px; align-items: center; margin-top: 6px">
-      <label>level <input type="range" min="1" max="${levels}" value="${model.get("level")}"
-                          style="vertical-align: middle"> <output>${model.get("level")} of ${levels}</output></label>
-      ${Object.keys(MESSAGES).map((name) => `<button type="button">${name}</button>`).join(" ")}
+    <canvas width="${width * zoom}" height="${height * zoom}" role="application" aria-label="${HELP[pointer]}"
+            ${pointer ? 'tabindex="0"' : ""} style="max-width: 100%; display: block;
+            cursor: ${pointer ? "crosshair" : "default"}"></canvas>
+    <div style="display: flex; flex-wrap: wrap; gap: 8px 16px; align-items: center; margin-top: 6px">
+      ${sliders.map(slider).join(" ")}
+      ${model.get("buttons").map((name) => `<button type="button">${name}</button>`).join(" ")}
     </div>
     <div role="status" aria-live="polite"></div>`;
   el.append(root);
-  const parts = ["canvas", "input", "output", "[role=status]"];
-  const [canvas, slider, shown, status] = parts.map((part) => root.querySelector(part));
-  for (const button of root.querySelectorAll("button")) button.onclick = () => send(MESSAGES[button.textContent]);
+  const [canvas, status] = ["canvas", "[role=status]"].map((part) => root.querySelector(part));
+  for (const button of root.querySelectorAll("button")) button.onclick = () => send({ kind: button.textContent });
 
   const context = canvas.getContext("2d");
-  const photo = await picture(model.get("photo"), "image/jpeg");
+  const picture = (bytes) => createImageBitmap(new Blob([bytes]));
+  const photo = model.get("photo").byteLength ? await picture(model.get("photo")) : null;
   let seq = model.get("frame").seq; // several views of one widget count on together
   let sent = performance.now();
-  let drawn = null; // the frame on the canvas, with its decoded overlay
+  let drawn = null; // the frame on the canvas, with its decoded picture
   let cross = null; // where the keyboard points
+  let waiting = false; // for an answer
+  const pending = new Map(); // the newest messages that are to follow it
 
   function send(message) {
-    sent = performance.now();
+    [sent, waiting] = [performance.now(), true];
     model.send({ ...message, seq: ++seq });
+  }
+
+  // A drag gives more events than there are answers: only the newest is sent, as soon as the last one is answered.
+  function stream(message) {
+    if (waiting && performance.now() - sent < 2000) pending.set(message.name ?? message.kind, message);
+    else send(message);
   }
 
   function paint() {
     if (!drawn) return;
     const unit = Math.max(1, canvas.width / (canvas.clientWidth || canvas.width));
-    context.drawImage(photo, 0, 0, canvas.width, canvas.height);
-    context.imageSmoothingEnabled = false;
-    context.drawImage(drawn.overlay, 0, 0, canvas.width, canvas.height);
-    for (const { x, y, positive } of drawn.clicks) mark(context, (x + 0.5) * zoom, (y + 0.5) * zoom, positive, unit);
+    context.imageSmoothingEnabled = true;
+    if (photo) context.drawImage(photo, 0, 0, canvas.width, canvas.height);
+    context.imageSmoothingEnabled = !photo;
+    context.drawImage(drawn.bitmap, 0, 0, canvas.width, canvas.height);
+    for (const { x, y, positive } of drawn.clicks ?? [])
+      mark(context, (x + 0.5) * zoom, (y + 0.5) * zoom, positive, unit);
     if (cross && document.activeElement === canvas) {
       const [x, y] = [(cross.x + 0.5) * zoom, (cross.y + 0.5) * zoom];
       for (const [colour, thick] of [["black", 4 * unit], ["white", 2 * unit]]) {
@@ -87,38 +94,45 @@ async function render({ model, el }) {
 
   async function update() {
     const frame = model.get("frame");
-    const overlay = await picture(frame.png, "image/png");
+    const bitmap = await picture(frame.picture);
     if (frame !== model.get("frame")) return; // a newer one came while this one was decoded
-    drawn = { ...frame, overlay };
+    drawn = { ...frame, bitmap };
     seq = Math.max(seq, frame.seq);
     paint();
-    const count = frame.clicks.length;
-    const share = ((100 * frame.selected) / (width * height)).toFixed(1);
-    status.textContent = `${count} click${count === 1 ? "" : "s"}, ${share} % of the photograph selected`;
-    Object.assign(canvas.dataset, {
-      ready: 1,
-      seq: frame.seq,
-      clicks: count,
-      selected: frame.selected,
-      milliseconds: (performance.now() - sent).toFixed(1), // from the last message to the repaint
-    });
+    status.textContent = frame.text;
+    const milliseconds = (performance.now() - sent).toFixed(1); // from the last message to the repaint
+    Object.assign(canvas.dataset, { ready: 1, seq: frame.seq, milliseconds, ...frame.facts });
+    waiting = frame.seq < seq;
+    if (waiting) return;
+    for (const message of pending.values()) send(message);
+    pending.clear();
   }
 
   const click = (x, y, positive) => send({ kind: "click", x, y, positive });
-
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 && event.button !== 2) return;
+  const place = (event) => {
     const box = canvas.getBoundingClientRect();
-    const x = clamp(Math.floor(((event.clientX - box.left) * width) / box.width), width);
-    const y = clamp(Math.floor(((event.clientY - box.top) * height) / box.height), height);
+    const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    return { x: clamp(Math.floor(x * width), width), y: clamp(Math.floor(y * height), height) };
+  };
+  const on = (what, does) => pointer && canvas.addEventListener(what, does);
+
+  on("pointerdown", (event) => {
+    if (event.button !== 0 && event.button !== 2) return;
+    const { x, y } = place(event);
     cross = null;
+    pending.clear();
     click(x, y, event.button === 0 && !event.shiftKey && !event.ctrlKey); // a Mac's right button may be Control
   });
-  canvas.addEventListener("contextmenu", (event) => {
+  on("contextmenu", (event) => {
     event.preventDefault();
     event.stopPropagation();
   });
-  canvas.addEventListener("keydown", (event) => {
+  on("pointermove", (event) => {
+    if (pointer === "hover" && !event.buttons) stream({ kind: "hover", ...place(event) });
+    else if (pointer === "click" && event.buttons) stream({ kind: "click", ...place(event), positive: true });
+  });
+  on("pointerleave", () => pointer === "hover" && stream({ kind: "hover", x: null, y: null }));
+  on("keydown", (event) => {
     const moves = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const here = cross ?? { x: width >> 1, y: height >> 1 };
     if (event.key in moves) {
@@ -126,32 +140,30 @@ async function render({ model, el }) {
       cross = { x: clamp(here.x + dx, width), y: clamp(here.y + dy, height) };
       paint();
     } else if (event.key === "Enter" || event.key === " ") click(here.x, here.y, !event.shiftKey);
-    else if (event.key.toLowerCase() === "u") send({ kind: "undo" });
+    else if (event.key.toLowerCase() === "u" && pointer === "hover") send({ kind: "Undo" });
     else return;
     event.preventDefault();
   });
-  canvas.addEventListener("focus", () => {
+  on("focus", () => {
     if (canvas.matches(":focus-visible")) cross ??= { x: width >> 1, y: height >> 1 };
     paint();
   });
-  canvas.addEventListener("blur", paint);
+  on("blur", paint);
   const resized = new ResizeObserver(paint);
   resized.observe(canvas);
 
-  let waiting = false; // a drag gives more events than there are frames
-  slider.addEventListener("input", () => {
-    shown.textContent = `${slider.value} of ${levels}`;
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      send({ kind: "level", level: Number(slider.value) });
+  for (const input of root.querySelectorAll("input")) {
+    const { name, values } = sliders[input.dataset.at];
+    input.addEventListener("input", () => {
+      input.nextElementSibling.textContent = values[input.value];
+      stream({ kind: "slide", name, index: Number(input.value) });
     });
-  });
+  }
   // JupyterLab's shortcuts would take arrows and Enter away from the widget.
   root.addEventListener("keydown", (event) => event.stopPropagation());
 
   const save = ({ name, type }, [bytes]) => {
+    waiting = false;
     const link = Object.assign(document.createElement("a"), {
       href: URL.createObjectURL(new Blob([bytes], { type })),
       download: name,

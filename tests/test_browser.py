@@ -176,93 +176,132 @@ def run(lab, browser, name):
     return page, Kernel(lab)
 
 
-def test_clicks_on_the_photograph(lab, browser):
-    page, kernel = run(lab, browser, "09_click_propagation.ipynb")
-    canvas = page.locator(".dgmlib-clicks canvas[data-ready]")
-    canvas.wait_for()
-    canvas.scroll_into_view_if_needed()
-    slider = page.locator(".dgmlib-clicks input[type=range]")
-    pictures, last = [canvas.evaluate(PIXELS)], 0
+class Widget:
+    """The widget of the page, and what the kernel says of it."""
 
-    def answered():
-        """Wait for the frame that answers the next message; page and kernel agree on it; returns the clicks."""
-        nonlocal last
-        last += 1
-        page.wait_for_function("([c, seq]) => c.dataset.seq == seq", arg=[canvas.element_handle(), last])
-        state = "widget.frame['seq'], len(photo.clicks), int(photo.mask.sum())"
-        assert kernel(f"({state})") == (last, int(data("clicks")), int(data("selected")))
-        pictures.append(canvas.evaluate(PIXELS))
-        assert pictures[-1] != pictures[-2]
-        return kernel("[(c.x, c.y, c.positive, c.level) for c in photo.clicks]")
+    def __init__(self, page, kernel):
+        self.page, self.kernel, self.pictures = page, kernel, []
+        self.canvas = page.locator(".dgmlib-touch canvas[data-ready]")
+        self.canvas.wait_for()
+        self.canvas.scroll_into_view_if_needed()
+        self.settled()
 
-    def data(name):
-        return canvas.get_attribute(f"data-{name}")
+    def data(self, name):
+        return self.canvas.get_attribute(f"data-{name}")
 
-    page.locator(".dgmlib-clicks button", has_text="Reset").click()
-    assert answered() == []
-    assert data("selected") == "0"
+    def settled(self):
+        """Wait until page and kernel are at the same frame and stay there; says whether the picture has changed."""
+        end, seen = time.monotonic() + SECONDS, None
+        while (now := (self.data("seq"), str(self.kernel("widget.frame['seq']")))) != seen or now[0] != now[1]:
+            assert time.monotonic() < end, f"the page shows frame {now[0]}, the kernel has made {now[1]}"
+            seen = now
+            self.page.wait_for_timeout(250)
+        facts = self.kernel("widget.frame['facts']")
+        assert facts == {name: int(self.data(name)) for name in facts}
+        self.pictures.append(self.canvas.evaluate(PIXELS))
+        assert float(self.data("milliseconds")) < 1000  # far above what it takes, for a machine that is busy
+        return len(self.pictures) > 1 and self.pictures[-1] != self.pictures[-2]
 
-    box, width = canvas.bounding_box(), kernel("widget.width")
-    scale = box["width"] / width
-
-    def there(x, y):
+    def at(self, x, y):
+        """Where a pixel of the picture is on the canvas."""
+        scale = self.canvas.bounding_box()["width"] / self.kernel("widget.width")
         return {"x": (x + 0.5) * scale, "y": (y + 0.5) * scale}
 
-    canvas.click(position=there(230, 330))
-    ((x, y, positive, level),) = answered()
+    def press(self, *keys):
+        for key in keys:
+            self.page.keyboard.press(key)
+        return self.settled()
+
+    def button(self, name):
+        return self.page.locator(".dgmlib-touch button", has_text=name)
+
+    def slider(self, index=0):
+        return self.page.locator(".dgmlib-touch input[type=range]").nth(index)
+
+
+def test_clicks_on_the_photograph(lab, browser):
+    page, kernel = run(lab, browser, "09_click_propagation.ipynb")
+    widget = Widget(page, kernel)
+
+    def clicks():
+        return kernel("[(c.x, c.y, c.positive, c.level) for c in photo.clicks]")
+
+    assert clicks() == []
+    widget.canvas.hover(position=widget.at(230, 330))
+    assert widget.settled()
+    assert widget.data("preview") == "1"  # what a click would select
+    assert widget.data("selected") == "0"
+    widget.canvas.click(position=widget.at(230, 330))
+    assert widget.settled()
+    ((x, y, positive, level),) = clicks()
     assert abs(x - 230) <= 1
     assert abs(y - 330) <= 1  # a browser may place a canvas at a fraction of a pixel
     assert (positive, level) == (True, 3)
     assert kernel("bool(photo.mask[330, 230])")
-    canvas.click(position=there(30, 30), modifiers=["Shift"])
-    assert [click[2] for click in answered()] == [True, False]
-    canvas.click(position=there(570, 350), button="right")
-    assert [click[2] for click in answered()] == [True, False, False]
+    assert int(widget.data("selected")) == kernel("int(photo.mask.sum())")
+    widget.canvas.click(position=widget.at(30, 30), modifiers=["Shift"])
+    assert widget.settled()
+    assert [click[2] for click in clicks()] == [True, False]
+    widget.canvas.click(position=widget.at(570, 350), button="right")
+    assert widget.settled()
+    assert [click[2] for click in clicks()] == [True, False, False]
     assert page.locator(".lm-Menu:visible").count() == 0  # JupyterLab's own menu stays away
     assert not kernel("bool(photo.mask[350, 570])")
+    page.mouse.move(2, 2)  # the pointer leaves, and what is under it is shown no more
+    widget.settled()
+    assert widget.data("preview") == "0"
 
-    page.keyboard.press("u")  # the photograph has the focus
-    assert len(answered()) == 2
-    assert pictures[-1] == pictures[-3]
-    page.locator(".dgmlib-clicks button", has_text="Undo").click()
-    assert len(answered()) == 1
+    assert widget.press("u")  # the photograph has the focus
+    assert len(clicks()) == 2
+    widget.button("Undo").click()
+    assert widget.settled()
+    assert len(clicks()) == 1
 
-    before = data("selected")
-    slider.focus()
-    page.keyboard.press("ArrowRight")
-    assert answered()[0][3] == 4
-    page.keyboard.press("Home")
-    assert answered()[0][3] == 1
-    assert data("selected") != before
+    before = widget.data("selected")
+    widget.slider().focus()
+    assert widget.press("ArrowRight")
+    assert clicks()[0][3] == 4
+    assert widget.press("Home")
+    assert clicks()[0][3] == 1
+    assert widget.data("selected") != before
 
-    canvas.focus()
-    for key in ("ArrowRight", "Shift+ArrowDown", "Enter"):
-        page.keyboard.press(key)
-    assert answered()[1] == (308, 201, True, 1)  # from the middle of 600 x 400
-    page.keyboard.press("Shift+Enter")
-    assert answered()[2] == (308, 201, False, 1)
-    assert float(data("milliseconds")) < 1000  # far above what it takes, for a machine that is busy
+    widget.canvas.focus()
+    assert widget.press("ArrowRight", "Shift+ArrowDown", "Enter")
+    assert clicks()[1] == (308, 201, True, 1)  # from the middle of 600 x 400
+    assert widget.press("Shift+Enter")
+    assert clicks()[2] == (308, 201, False, 1)
 
     for name, start in (("Save mask", b"\x89PNG"), ("Save clicks", b'{\n "width": 600')):
         with page.expect_download() as download:
-            page.locator(".dgmlib-clicks button", has_text=name).click()
-        last += 1  # saved files are counted as messages, too
+            widget.button(name).click()
         assert download.value.path().read_bytes().startswith(start)
+    widget.button("Reset").click()
+    page.wait_for_function("c => c.dataset.clicks == 0", arg=widget.canvas.element_handle())
+    assert clicks() == []
     kernel.close()
     assert page.problems == []
 
 
-def test_slider_of_the_superpixels(lab, browser):
-    page, kernel = run(lab, browser, "01_superpixels.ipynb")
-    picture = page.locator(".widget-interact img")
-    picture.wait_for()
-    before = picture.get_attribute("src")
-    page.locator(".widget-slider [role=slider]").focus()
-    page.keyboard.press("ArrowRight")
-    changed = (
-        "src => ![null, src].includes(document.querySelector('.widget-interact img')?.getAttribute('src') ?? null)"
-    )
-    page.wait_for_function(changed, arg=before)
-    assert kernel("slider.value") == 65
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("01_superpixels", {"regions": 2}),
+        ("02_emgp_grouping", {"bandwidth": 0.01, "step": 0}),
+        ("03_top_down_message_passing", {"level": 2}),
+        ("08_grouping_visualization", {"level": 1}),
+    ],
+)
+def test_sliders_and_clicks_have_a_picture_drawn_anew(lab, browser, name, values):
+    page, kernel = run(lab, browser, f"{name}.ipynb")
+    widget = Widget(page, kernel)
+    for index in range(len(values)):
+        widget.slider(index).focus()
+        assert widget.press("Home")
+    assert kernel("widget.values") == values
+    if kernel("widget.pointer") == "click":
+        widget.canvas.click(position=widget.at(200, 150))
+        assert widget.settled()
+        x, y = kernel("tuple(int(place) for place in widget.at)")
+        assert abs(x - 200) + abs(y - 150) <= 2
     kernel.close()
     assert page.problems == []

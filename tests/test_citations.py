@@ -23,6 +23,7 @@ EQUATIONS = {
     11: ("Uhat^l = GConv(V^l, U^l; I + Ptilde^1 ... Ptilde^l)", [grouping.Reprojection, regions.RegionGrid.unpool]),
     12: ("L = sum over tasks of lambda_t L_t", [losses.perceptual_loss]),
 }
+PAGES = ("README.md", "dgmlib/README.md", "results/README.md")
 #: Its sections, by what they are about.
 SECTIONS = {
     "1": "Introduction",
@@ -95,7 +96,7 @@ def numbers(kind: str, text: str) -> list[int]:
 
 
 def texts() -> dict[str, str]:
-    """Everything that is read: the package, the notebooks' sources, the README."""
+    """Everything that is read: the package, the notebooks' sources, the pages."""
     found = {
         path.relative_to(paths.ROOT).as_posix(): path.read_text()
         for path in Path(grouping.__file__).parent.rglob("*.py")
@@ -103,7 +104,7 @@ def texts() -> dict[str, str]:
     for path in paths.NOTEBOOKS.glob("*.ipynb"):
         cells = json.loads(path.read_text())["cells"]
         found[path.name] = "\n\n".join("".join(cell["source"]) for cell in cells)
-    return found | {"README.md": (paths.ROOT / "README.md").read_text()}
+    return found | {name: (paths.ROOT / name).read_text() for name in PAGES}
 
 
 def test_numbers_are_read_as_people_write_them():

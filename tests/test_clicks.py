@@ -46,6 +46,12 @@ def test_weights_are_up_through_p_and_down_again():
         assert rows[i] @ rows[s] == pytest.approx(down / own**0.5, abs=1e-12)
 
 
+def test_groups_are_those_of_the_label_map(session, model):
+    scene = Predictor(model, short_side=64)(session.photograph)
+    for level in (1, 2, 3, 4):
+        np.testing.assert_array_equal(scene.clicks.groups(level)[scene.regions], scene.groups(level))
+
+
 def test_tiny_memberships_do_not_underflow_and_none_stays_zero():
     p = np.array([[1e-300, 2e-300], [0.5, 1.0], [0.0, 0.0]])
     rows = unit_memberships(grouping_of(p), level=2)

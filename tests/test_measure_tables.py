@@ -151,10 +151,10 @@ def test_dgm_is_cheaper_than_printed(table3):
     assert "| DGM | 4,467,712 | 4.468M |" in text
 
 
-def test_readme_shows_what_stands_in_results(tmp_path):
+def test_page_of_results_shows_what_stands_in_results(tmp_path):
     for name in ("table1", "table2", "table3"):
         block = f"<!-- {name} -->\n{(paths.RESULTS / f'{name}.md').read_text()}<!-- /{name} -->"
-        assert block in (paths.ROOT / "README.md").read_text()
+        assert block in (paths.RESULTS / "README.md").read_text()
     readme = tmp_path / "README.md"
     readme.write_text("before\n<!-- table3 -->\nold\n<!-- /table3 -->\nafter\n")
     (tmp_path / "table3.md").write_text("| new \\1 |\n")

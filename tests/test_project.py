@@ -1,6 +1,7 @@
 """Packaging: one place holds the versions, and everything that names a package agrees with it."""
 
 import ast
+import json
 import re
 import tomllib
 from importlib.metadata import version
@@ -72,3 +73,29 @@ def test_every_package_is_in_the_wheel_and_so_is_the_model():
     assert set(settings["packages"]) == found | {"dgmlib.shipped"}
     assert paths.ROOT / settings["package-dir"]["dgmlib.shipped"] == paths.MODELS
     assert Path(settings["package-data"]["dgmlib.shipped"][0]).stem == CHECKPOINT.name
+
+
+def markdown():
+    """Every page and every notebook's text, by path."""
+    pages = [*paths.ROOT.glob("*.md"), *paths.ROOT.glob("dgmlib/*.md"), *paths.RESULTS.glob("*.md")]
+    found = {page: page.read_text() for page in pages}
+    for path in paths.NOTEBOOKS.glob("*.ipynb"):
+        cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "markdown"]
+        found[path] = "\n\n".join("".join(cell["source"]) for cell in cells)
+    return found
+
+
+def test_links_lead_somewhere_and_pictures_have_words():
+    seen = 0
+    for page, text in markdown().items():
+        text = re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$", "", text, flags=re.DOTALL)
+        for picture, words, target in re.findall(r"(!?)\[([^\]]*)\]\(([^)#\s]+)[^)]*\)", text):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+                seen += 1
+            assert not picture or len(words) > 20, f"{page.name}: {target} has no description"
+    assert seen > 60
+
+
+def test_the_readme_is_short():
+    assert len((paths.ROOT / "README.md").read_text().splitlines()) <= 150

@@ -107,6 +107,16 @@ class TestNumbersOfAGrouping:
         expected = -(0.9 * math.log(0.9) + 0.1 * math.log(0.1)) / math.log(2)
         assert self.grouping(nodes, skewed).entropy(2).item() == pytest.approx(expected, rel=1e-6)
 
+    def test_attention_goes_up_to_the_parents_and_down_to_what_they_are_made_of(self):
+        _, found = model(Reading())(maps(), labels())
+        down = torch.eye(found.nodes[0].shape[1], dtype=found.top_down[0].dtype)
+        for level in range(2, len(found.nodes) + 1):
+            down = down @ found.top_down[level - 2][0]
+            up = found.membership(level)[0]
+            expected = torch.stack([sum(w * up[:, j] for j, w in enumerate(row)) for row in down])
+            torch.testing.assert_close(found.attention(level)[0], expected)
+            torch.testing.assert_close(found.attention(level).sum(2), found.masks[0].to(down.dtype))
+
     def test_rank_counts_the_directions_that_nodes_take(self):
         edges = torch.full((1, 4, 2), 0.5)
         assert self.grouping(torch.eye(4)[None], edges).rank(1).item() == pytest.approx(4)

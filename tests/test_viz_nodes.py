@@ -49,10 +49,10 @@ def test_false_colours_use_one_scale_for_all_panels():
 def test_affinities_show_more_weight_as_more_heat_and_mark_a_region():
     figure = viz.affinities(np.full((20, 30, 3), 0.5), QUARTERS, {"k = 1": torch.tensor([0.0, 0.1, 0.2, 0.4])}, mark=3)
     assert titles(figure) == ["k = 1, largest 0.4"]
-    heat = picture(figure.axes[0])[[5, 5, 15, 15], [5, 20, 5, 20]].sum(1)
+    heat = picture(figure.axes[0])[16 * np.array([5, 5, 15, 15]), 16 * np.array([5, 20, 5, 20])].sum(1)
     assert heat.argmax() == 3
-    np.testing.assert_allclose(picture(figure.axes[0])[5, 5], 0.55)  # no weight: the grey photograph
-    assert figure.axes[0].collections  # the outline
+    np.testing.assert_allclose(picture(figure.axes[0])[80, 80], 0.55)  # no weight: the grey photograph
+    np.testing.assert_allclose(picture(figure.axes[0])[159, 300], (0, 229 / 255, 1))  # the outline
     assert figure.axes[-1].get_ylabel() == "share of the largest"
 
 
@@ -107,3 +107,12 @@ def test_masks_are_drawn_over_the_photograph_with_clicks_of_two_shapes():
     assert len(positive.get_paths()[0].vertices) != len(negative.get_paths()[0].vertices)  # circle and square
     step = viz.click_masks(BYTES, [Click(30, 20), Click(5, 5, False)], {"mask": mask}, drawn=[[Click(30, 20)]])
     assert [len(axis.collections) for axis in step.axes] == [4, 3]  # two marks a click, and the outline
+
+
+def test_weights_lie_on_their_superpixels():
+    picture = viz.weighted(PHOTO, QUARTERS, np.array([0, 0, 4.0, 1]), mark=1)
+    grey = viz.weighted(PHOTO, QUARTERS, np.zeros(4))
+    np.testing.assert_array_equal(picture[:8, :13], grey[:8, :13])  # weight zero shows the photograph
+    assert np.abs(picture - grey)[QUARTERS == 2].mean() > np.abs(picture - grey)[QUARTERS == 3].mean() > 0.05
+    np.testing.assert_allclose(picture[10, 20], (0, 229 / 255, 1))  # the outline of superpixel 1 lies outside of it
+    np.testing.assert_array_equal(picture[:8, 18:], grey[:8, 18:])

@@ -5,10 +5,12 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 from PIL import Image
 from shown import NAMES, PHOTO, QUARTERS, legend_of, titles
 
-from dgmlib import viz
+from dgmlib import paths, viz
+from dgmlib.viz.style import described, stored
 
 
 def test_five_levels_take_two_rows():
@@ -31,14 +33,32 @@ def test_one_region_and_one_class():
     assert legend_of(figures[-1]) == ["wall"]
 
 
-def test_saved_pictures_are_small_and_at_screen_resolution(tmp_path):
-    figure = viz.grouping_levels(PHOTO, {str(n): QUARTERS for n in range(4)})
+def test_saved_pictures_are_sharp_and_keep_every_colour(tmp_path):
+    across, down = np.meshgrid(np.linspace(0, 1, 450), np.linspace(0, 1, 300))
+    figure, full = viz.partitions({"a": (np.stack([across, down, 1 - across * down], 2), None)}), io.BytesIO()
     viz.save(figure, tmp_path / "new" / "levels.png")
+    figure.savefig(full, format="png", dpi=160, bbox_inches="tight", pad_inches=0.05)
     with Image.open(tmp_path / "new" / "levels.png") as saved:
-        assert saved.mode == "P"  # 256 colours
-        assert saved.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
-        assert abs(saved.width - 12 * viz.DPI) < 30
+        np.testing.assert_array_equal(saved, Image.open(full).convert("RGB"))
+        assert abs(saved.width - 3.1 * 160) < 30
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["levels.png"]
+
+
+def test_notebooks_hold_plots_without_loss_and_pictures_in_less():
+    pictures, curves = (
+        viz.grouping_levels(PHOTO, {"a": QUARTERS}),
+        viz.table3(pd.read_csv(paths.RESULTS / "table3.csv")),
+    )
+    assert stored(pictures, "png") is stored(curves, "jpeg") is None
+    (jpeg, said), (png, of_curves) = stored(pictures, "jpeg"), stored(curves, "png")
+    assert (jpeg[:2], png[:4]) == (b"\xff\xd8", b"\x89PNG")
+    assert said["width"] == Image.open(io.BytesIO(jpeg)).width // 2  # twice the pixels of the page
+    assert said["alt"] == "a"
+    assert of_curves["alt"] == "million parameters; GFLOP at 769 x 769"
+
+
+def test_a_figure_without_words_has_a_description():
+    assert described(viz.NotebookFigure(1, 1)) == "figure"
 
 
 def test_pyplot_never_sees_a_figure():
@@ -49,17 +69,6 @@ def test_pyplot_never_sees_a_figure():
         "assert 'matplotlib.pyplot' not in sys.modules or not sys.modules['matplotlib.pyplot'].get_fignums()"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
-
-
-def test_a_photograph_of_many_colours_has_no_bands():
-    across, down = np.meshgrid(np.linspace(0, 1, 450), np.linspace(0, 1, 300))
-    figure, full = viz.partitions({"a": (np.stack([across, down, 1 - across * down], 2), None)}), io.BytesIO()
-    figure.savefig(full, format="png", dpi=viz.DPI, bbox_inches="tight", pad_inches=0.05)
-    pictures = [
-        np.asarray(Image.open(file).convert("RGB"), dtype=float) for file in (full, io.BytesIO(viz.png(figure)))
-    ]
-    inside = (picture[30:174, 12:236].reshape(18, 8, 28, 8, 3).mean((1, 3)) for picture in pictures)
-    assert np.abs(np.subtract(*inside)).max() < 4  # 8 without diffused errors
 
 
 def test_region_colours_are_means_by_label():

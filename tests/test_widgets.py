@@ -1,16 +1,18 @@
-"""The click widget without a browser: messages in, frames out, the still picture, what is committed."""
+"""Widgets without a browser: messages in, frames out, the still picture, what is committed."""
 
 import io
 import json
+import re
 
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.segmentation import find_boundaries
 from tiny import PHOTO
 
 from dgmlib import Predictor, paths, widgets
 from dgmlib.explain import Click
-from dgmlib.widgets import FILL, ClickWidget, overlay
+from dgmlib.widgets import PAINT, ClickWidget, TouchWidget, overlay
 
 
 @pytest.fixture
@@ -27,24 +29,51 @@ def test_the_page_s_messages_reach_the_session(widget):
     send(widget, kind="click", seq=1, x=30, y=20, positive=True)
     send(widget, kind="click", seq=2, x=60, y=40, positive=False)
     assert widget.session.clicks == [Click(30, 20, True, 2), Click(60, 40, False, 2)]
-    send(widget, kind="level", seq=3, level=4)
+    send(widget, kind="slide", seq=3, name="level", index=3)
     assert widget.session.clicks[-1] == Click(60, 40, False, 4)
-    send(widget, kind="undo", seq=4)
+    send(widget, kind="Undo", seq=4)
     send(widget, kind="click", seq=5, x=1, y=2, positive=True)
     assert widget.session.clicks == [Click(30, 20, True, 2), Click(1, 2, True, 4)]  # the slider stays where it is
-    send(widget, kind="reset", seq=6)
+    send(widget, kind="Reset", seq=6)
     assert widget.session.clicks == []
     assert widget.frame["seq"] == 6
 
 
+def painted(frame):
+    """What of `PAINT` every pixel of a frame has."""
+    pixels = np.asarray(Image.open(io.BytesIO(frame)).convert("RGBA"))
+    return {name: (pixels == np.array(colour)).all(-1) for name, colour in PAINT.items()}
+
+
 def test_a_frame_is_the_session_s_mask(widget):
+    assert not painted(widget.frame["picture"])["outside"].any()  # nothing is dimmed as long as nothing is selected
     send(widget, kind="click", seq=7, x=30, y=20, positive=True)
-    mask = widget.session.mask
+    mask, paint = widget.session.mask, painted(widget.frame["picture"])
     assert widget.frame["seq"] == 7
-    assert widget.frame["selected"] == mask.sum()
+    assert widget.frame["facts"] == {"clicks": 1, "selected": mask.sum(), "preview": 0}
     assert widget.frame["clicks"] == [{"x": 30, "y": 20, "positive": True}]
-    picture = np.asarray(Image.open(io.BytesIO(widget.frame["png"])).convert("RGBA"))
-    np.testing.assert_array_equal(picture[..., 3] > 0, mask)
+    assert f"{100 * mask.mean():.1f} %" in widget.frame["text"]
+    assert (paint["border"] | paint["inside"])[mask].mean() > 0.5  # the rest is lines between groups
+    assert not (paint["border"] | paint["inside"])[~mask].any()
+    assert not (paint["outside"] | paint["halo"])[mask].any()
+
+
+def test_under_the_pointer_stands_what_a_click_would_select(widget):
+    send(widget, kind="hover", seq=1, x=30, y=20)
+    preview = painted(widget.frame["picture"])["preview"]
+    assert widget.session.clicks == []
+    np.testing.assert_array_equal(preview, widget.session.click(30, 20, level=2))
+    widget.session.undo()
+    send(widget, kind="hover", seq=2, x=None, y=None)  # it left
+    assert not painted(widget.frame["picture"])["preview"].any()
+
+
+def test_lines_part_the_groups_of_the_level(widget):
+    for index, level in enumerate((1, 2, 3, 4)):
+        send(widget, kind="slide", seq=level, name="level", index=index)
+        groups = widget.session.groups(level)
+        borders = find_boundaries(groups[widget.session.regions], mode="inner")
+        np.testing.assert_array_equal(painted(widget.frame["picture"])["groups"], borders)
 
 
 def test_masks_of_a_large_photograph_travel_small(model, monkeypatch):
@@ -53,9 +82,8 @@ def test_masks_of_a_large_photograph_travel_small(model, monkeypatch):
     send(widget, kind="click", seq=1, x=30, y=20, positive=True)
     mask, step = widget.session.mask, -(-max(PHOTO.shape[:2]) // 40)
     assert step > 1
-    assert widget.frame["selected"] == mask.sum()  # of all pixels
-    picture = np.asarray(Image.open(io.BytesIO(widget.frame["png"])).convert("RGBA"))
-    np.testing.assert_array_equal(picture[..., 3] > 0, mask[::step, ::step])
+    assert widget.frame["facts"]["selected"] == mask.sum()  # of all pixels
+    assert painted(widget.frame["picture"])["halo"].shape == mask[::step, ::step].shape
 
 
 def test_clicks_from_python_show_after_redraw(widget):
@@ -66,26 +94,52 @@ def test_clicks_from_python_show_after_redraw(widget):
     assert widget.frame["seq"] == 3
 
 
-def test_overlay_is_a_tint_with_an_opaque_border():
-    mask = np.zeros((9, 11), dtype=bool)
-    mask[2:7, 3:9] = True
-    picture = np.asarray(Image.open(io.BytesIO(overlay(mask))).convert("RGBA"))
-    border = mask.copy()
-    border[3:6, 4:8] = False
-    np.testing.assert_array_equal(picture[..., 3] == 255, border)
-    inside = picture[4, 5]
-    assert tuple(inside[:3]) == tuple(int(FILL[i : i + 2], 16) for i in (1, 3, 5))
-    assert 0 < inside[3] < 255
-    empty = np.asarray(Image.open(io.BytesIO(overlay(np.zeros((4, 4), dtype=bool)))).convert("RGBA"))
-    assert not empty[..., 3].any()
+def test_a_mask_lies_between_a_light_and_a_dark_line():
+    mask, none = np.zeros((19, 21), dtype=bool), np.zeros((19, 21), dtype=bool)
+    mask[5:14, 5:16] = True
+    paint = painted(overlay(mask, none))
+    assert paint["border"].sum() == 9 * 11 - 5 * 7
+    assert paint["inside"][7:12, 7:14].all()
+    assert paint["halo"][4, 8]
+    assert paint["halo"][3, 8]
+    assert paint["outside"][0, 0]
+
+
+def test_a_picture_is_drawn_for_its_sliders_and_for_where_it_is_clicked():
+    asked = []
+
+    def draw(x, y, level, kind):
+        asked.append((x, y, level, kind))
+        return np.full((8, 12, 3), level / 4), f"level {level}"
+
+    widget = TouchWidget(draw, {"level": (1, 2, 4), "kind": "ab"}, at=(3, 4), level=2)
+    send(widget, kind="slide", seq=1, name="level", index=2)
+    send(widget, kind="click", seq=2, x=7, y=6, positive=True)
+    send(widget, kind="slide", seq=3, name="kind", index=1)
+    assert asked[-4:] == [(3, 4, 2, "a"), (3, 4, 4, "a"), (7, 6, 4, "a"), (7, 6, 4, "b")]
+    assert (widget.width, widget.height, widget.pointer) == (12, 8, "click")
+    assert widget.frame["seq"] == 3
+    assert widget.frame["text"] == "level 4"
+    assert np.asarray(Image.open(io.BytesIO(widget.frame["picture"]))).min() > 250
+    assert widget.sliders[0] == {"name": "level", "values": ["1", "2", "4"], "index": 1}
+    data, metadata = widget._repr_mimebundle_()
+    assert data["text/plain"] == "TouchWidget(12 x 8 pixels, level=4, kind=b)"
+    assert data["image/jpeg"] == widget.frame["picture"]
+    assert metadata["image/jpeg"]["alt"] == "level 4, kind b. level 4"
+
+
+def test_a_picture_that_is_not_clicked_is_drawn_from_sliders_alone():
+    widget = TouchWidget(lambda level: np.full((8, 12, 3), 50 * level, np.uint8), {"level": (1, 2)})
+    assert widget.pointer == ""
+    assert widget.frame["text"] == ""
 
 
 def test_files_for_the_browser_to_save(widget, monkeypatch):
     send(widget, kind="click", seq=1, x=30, y=20, positive=True)
     sent = []
     monkeypatch.setattr(widget, "send", lambda content, buffers: sent.append((content["name"], buffers[0])))
-    send(widget, kind="save", seq=2, what="mask")
-    send(widget, kind="save", seq=3, what="clicks")
+    send(widget, kind="Save mask", seq=2)
+    send(widget, kind="Save clicks", seq=3)
     (name, mask), (other, clicks) = sent
     assert (name, other) == ("mask.png", "clicks.json")
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(mask))) == 255, widget.session.mask)
@@ -97,7 +151,7 @@ def test_output_has_a_picture_for_where_no_kernel_runs(widget):
     data, _ = widget._repr_mimebundle_()
     assert data["text/plain"] == "ClickWidget(72 x 48 pixels, 1 click)"  # no address: nbval compares it
     assert "application/vnd.jupyter.widget-view+json" in data
-    assert Image.open(io.BytesIO(data["image/png"])).width > 300
+    assert Image.open(io.BytesIO(data["image/jpeg"])).width > 600
 
 
 def test_a_level_that_is_not_there(model):
@@ -113,5 +167,5 @@ def test_committed_widgets_are_pictures():
             for output in cell.get("outputs", []):
                 assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), path.name
                 text = "".join(output.get("data", {}).get("text/plain", ""))
-                shown += text.startswith("ClickWidget(") and "image/png" in output["data"]
-    assert shown == 1
+                shown += bool(re.match(r"(Click|Touch)Widget\(", text)) and "image/jpeg" in output["data"]
+    assert shown == 5

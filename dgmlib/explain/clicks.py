@@ -110,6 +110,11 @@ class ClickSession:
         weights[chosen] = 1  # also where its row of M is zero: a node that no group holds
         return weights
 
+    def groups(self, level: int) -> np.ndarray:
+        """Group of every superpixel at a level, (N,) integers, as `Grouping.label_map` has them."""
+        rows = self._memberships[level - 1]
+        return (rows >= 0.999 * rows.max(1, keepdims=True)).argmax(1)
+
     @property
     def soft_mask(self) -> np.ndarray:
         """(H, W) float64 in [0, 1]: the strongest positive weight where it beats every negative one, elsewhere 0."""

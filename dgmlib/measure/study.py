@@ -63,7 +63,7 @@ def provenance() -> dict:
     """Commit, package versions and kind of machine, to stand beside every number."""
     git = ["git", "-C", str(ROOT)]
     commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    # Tables and the README change with every run; only the code's state matters.
+    # Tables and pages change with every run; only the code's state matters.
     changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "dgmlib"], capture_output=True, check=False)
     packages = ("dgmlib", "torch", "numpy", "scikit-image", "torch-geometric", "torchmetrics")
     return {

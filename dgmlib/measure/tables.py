@@ -222,8 +222,8 @@ def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
     return table
 
 
-def refresh_readme(readme: Path = paths.ROOT / "README.md", results: Path = paths.RESULTS) -> None:
-    """Copy ``results/NAME.md`` between the README's comments ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
+def refresh_readme(readme: Path = paths.RESULTS / "README.md", results: Path = paths.RESULTS) -> None:
+    """Copy ``results/NAME.md`` between comments ``<!-- NAME -->`` and ``<!-- /NAME -->``."""
     text = readme.read_text()
     for name in re.findall(r"<!-- /(\w+) -->", text):
         rendered = (results / f"{name}.md").read_text()

@@ -5,8 +5,10 @@
 ``nodes``     their features: `centres` (Eq. 2), `false_colours`; what they weigh: `affinities` (Eq. 1 and 8),
               `click_masks` (Fig. 6), `heat_maps` (Fig. 7)
 ``classes``   label maps with legends: `segmentation`, `comparison` (Fig. 4), `parsing`
-``overview``  all of it in one picture
+``diagram``   the model as a picture of its own forward pass: `diagram` (Fig. 2 and 3), `tree` (Fig. 1)
+``overview``  what it does in one picture
 ``results``   `table1` - `table3` as bars; `evidence`; `agreement_curves`, `click_curves`, `quality_curves`
+``climb``     EMGP's steps under sliders: `Climb`
 ``curves``    a run's log: `training_curve`, `LiveCurve`, `heard`
 ``style``     what they share, and `save`
 ============  ==============================================================================================
@@ -16,17 +18,19 @@ none, and what a mapping holds is drawn in a panel below its title. All may be a
 """
 
 from dgmlib.viz.classes import class_colours, comparison, parsing, segmentation
+from dgmlib.viz.climb import Climb
 from dgmlib.viz.curves import LiveCurve, heard, heard_in_training, training_curve
-from dgmlib.viz.groups import adjacency_graph, following_colours, grouping_levels, hierarchy, partitions
-from dgmlib.viz.nodes import affinities, centres, click_masks, false_colours, heat_maps
+from dgmlib.viz.diagram import diagram, tree
+from dgmlib.viz.groups import adjacency_graph, following_colours, grouping_levels, hierarchy, mosaic, partitions, tinted
+from dgmlib.viz.nodes import affinities, centres, click_masks, false_colours, heat_maps, weighted
 from dgmlib.viz.overview import overview
 from dgmlib.viz.results import agreement_curves, click_curves, evidence, quality_curves, table1, table2, table3
-from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_colours, save
+from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_colours, save, stored
 
 __all__ = [
-    "DPI", "NONE", "PALETTE", "LiveCurve", "NotebookFigure", "adjacency_graph", "affinities", "agreement_curves",
-    "centres", "class_colours", "click_curves", "click_masks", "comparison", "evidence", "false_colours",
-    "following_colours", "grouping_levels", "heard", "heard_in_training", "heat_maps", "hierarchy", "overview",
-    "parsing", "partitions", "png", "quality_curves", "region_colours", "save", "segmentation", "table1", "table2",
-    "table3", "training_curve",
+    "DPI", "NONE", "PALETTE", "Climb", "LiveCurve", "NotebookFigure", "adjacency_graph", "affinities",
+    "agreement_curves", "centres", "class_colours", "click_curves", "click_masks", "comparison", "diagram",
+    "evidence", "false_colours", "following_colours", "grouping_levels", "heard", "heard_in_training", "heat_maps",
+    "hierarchy", "mosaic", "overview", "parsing", "partitions", "png", "quality_curves", "region_colours", "save",
+    "segmentation", "stored", "table1", "table2", "table3", "tinted", "training_curve", "tree", "weighted",
 ]  # fmt: skip

@@ -45,7 +45,7 @@ def parsing(
     columns = 1 + len(groups) if groups else 4
     rows = -(-(1 + len(groups) + len(maps)) // columns)
     below = legend * (rows - 1) / rows if groups else legend  # the first row of two has no legends
-    figure, axes = panels([title, *groups, *maps], np.shape(photo), below, columns)
+    figure, axes = panels([title, *groups, *maps], np.shape(photo), below, columns, width=2.7)
     draw_groups(axes, photo, groups)
     for axis, (ids, names) in zip(axes[1 + len(groups) :], maps.values(), strict=True):
         parse(axis, ids, names, np.shape(photo), fontsize=8)
@@ -83,7 +83,7 @@ def parse(axis: Axes, ids: ArrayLike, names: Sequence[str], shape: Sequence[int]
     """Draw the `largest` classes of a map over the extent of the photograph, and their legend below."""
     ids, names, order = largest(ids, names)
     colours = class_colours(order, names)
-    _paint(axis, ids, colours, shape)
+    paint(axis, ids, colours, shape)
     legend_under(axis, _handles(colours, names), fontsize)
 
 
@@ -118,11 +118,11 @@ def _draw_beside(
     colours = class_colours(np.unique(np.concatenate([ids.ravel() for ids in maps])), names)
     axes[0].imshow(floats(photo))
     for axis, ids in zip(axes[1:], maps, strict=True):
-        _paint(axis, ids, colours, np.shape(photo))
+        paint(axis, ids, colours, np.shape(photo))
     return colours
 
 
-def _paint(axis: Axes, ids: np.ndarray, colours: Mapping[int, str], shape: Sequence[int]) -> None:
+def paint(axis: Axes, ids: np.ndarray, colours: Mapping[int, str], shape: Sequence[int]) -> None:
     """Draw a map of class ids over the extent of the photograph."""
     present, inverse = np.unique(ids, return_inverse=True)
     picture = np.array([to_rgb(colours[i]) for i in present.tolist()])[inverse.reshape(ids.shape)]

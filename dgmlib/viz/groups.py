@@ -31,12 +31,14 @@ def partitions(pictures: Mapping[str, tuple[ArrayLike, ArrayLike | None]]) -> Fi
     first, _ = next(iter(pictures.values()))
     figure, axes = panels(pictures, np.shape(first), columns=2, width=3.1)
     for axis, (photo, labels) in zip(axes, pictures.values(), strict=True):
-        if labels is None:
-            axis.imshow(floats(photo))
-            continue
-        labels = np.asarray(labels)
-        axis.imshow(outlined(region_colours(photo, labels)[labels], labels, strength=0.65, width=480))
+        axis.imshow(floats(photo) if labels is None else mosaic(photo, labels))
     return figure
+
+
+def mosaic(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """One picture of `partitions`, enlarged: (h, w, 3) floats in [0, 1]."""
+    labels = np.asarray(labels)
+    return outlined(region_colours(photo, labels)[labels], labels, strength=0.65, width=480)
 
 
 def adjacency_graph(graph: "Data") -> Figure:
@@ -105,7 +107,7 @@ def following_colours(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
         (largest label + 1, 3) RGB in [0, 1] for every level.
     """
     areas = [_areas(labels) for labels in levels]
-    parents = _parents(levels)
+    parents = parents_of(levels)
     several = [level for level, area in enumerate(areas) if np.count_nonzero(area) > 1]
     start = several[-1] if several else 0
     lab = [np.zeros((len(area), 3)) for area in areas]
@@ -143,7 +145,7 @@ def _areas(labels: np.ndarray) -> np.ndarray:
     return np.bincount(labels[labels >= 0])
 
 
-def _parents(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
+def parents_of(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
     """For every level but the last, label -> the label of the next level that takes most of its pixels."""
     parents = []
     for lower, upper in pairwise(levels):
@@ -182,7 +184,7 @@ def _displayable(lab: np.ndarray) -> np.ndarray:
 
 def _icicle(axis: Axes, levels: Sequence[np.ndarray], colours: Sequence[np.ndarray]) -> None:
     """Bars of the groups' areas, a row per level, every group above the one that it becomes."""
-    parents, place = [*_parents(levels), None], None  # place: of every group in the row below
+    parents, place = [*parents_of(levels), None], None  # place: of every group in the row below
     for level, (labels, theirs, above) in reversed(list(enumerate(zip(levels, colours, parents, strict=True), 1))):
         area = _areas(labels)
         order = np.flatnonzero(area)

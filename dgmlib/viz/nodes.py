@@ -10,13 +10,15 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
+from scipy import ndimage
 from skimage.transform import resize
 
-from dgmlib.viz.style import PALETTE, floats, greyed, outlined, panels, plots
+from dgmlib.viz.style import PALETTE, enlarged, floats, greyed, outlined, panels, plots
 
 if TYPE_CHECKING:
     from dgmlib.explain import Click
 
+WEIGHTS = colormaps["inferno"]
 COLOURS = colormaps["RdYlBu_r"].resampled(12)  # steps: between two superpixels of one step there is no outline
 
 
@@ -44,9 +46,7 @@ def centres(nodes: ArrayLike, steps: Mapping[str, ArrayLike], colours: ArrayLike
 def false_colours(photo: ArrayLike, labels: ArrayLike, nodes: Mapping[str, ArrayLike]) -> Figure:
     """Features of superpixels (N, D) as colours: three principal components of all panels as red, green and blue."""
     labels = np.asarray(labels)
-    components = principal_components(np.concatenate([np.asarray(v) for v in nodes.values()]), 3)
-    low, high = np.percentile(components, (2, 98), axis=0)
-    colours = np.clip((components - low) / np.maximum(high - low, 1e-9), 0, 1)
+    colours = component_colours(np.concatenate([np.asarray(v) for v in nodes.values()]))
     figure, axes = panels(["image", *nodes], labels.shape)
     axes[0].imshow(floats(photo))
     for axis, own in zip(axes[1:], np.split(colours, len(nodes)), strict=True):
@@ -61,18 +61,22 @@ def affinities(
 
     Superpixel ``mark`` is outlined.
     """
-    labels, grey = np.asarray(labels), greyed(photo, 0.25, 0.85)
-    figure, axes = panels(weights, grey.shape)
-    colours = colormaps["inferno"].resampled(10)  # steps survive the palette of a small PNG
+    figure, axes = panels(weights, np.shape(photo))
     for axis, values in zip(axes, map(np.asarray, weights.values()), strict=True):
-        share = _share(values, labels)
-        cover = 0.9 * np.sqrt(share)[..., None]
-        axis.imshow((1 - cover) * grey + cover * colours(share)[..., :3])
+        axis.imshow(weighted(*enlarged(floats(photo), np.asarray(labels)), values, mark))
         axis.set_title(f"{axis.get_title()}, largest {values.max():.2g}", fontsize=10)
-        if mark is not None:
-            axis.contour(labels == mark, levels=[0.5], colors="#00e5ff", linewidths=1.4)
-    _colour_bar(figure, axes, colours)
+    _colour_bar(figure, axes, WEIGHTS)
     return figure
+
+
+def weighted(photo: ArrayLike, labels: ArrayLike, values: ArrayLike, mark: int | None = None) -> np.ndarray:
+    """One picture of `affinities`, (H, W, 3) floats in [0, 1]."""
+    share = _share(values, np.asarray(labels))
+    cover = 0.9 * np.sqrt(share)[..., None]
+    picture = (1 - cover) * greyed(photo, 0.25, 0.85) + cover * WEIGHTS(share)[..., :3]
+    inside = np.asarray(labels) == mark
+    picture[ndimage.binary_dilation(inside, iterations=2) & ~inside] = to_rgb("#00e5ff")
+    return picture
 
 
 def heat_maps(photo: ArrayLike, labels: ArrayLike, maps: Mapping[str, ArrayLike]) -> Figure:
@@ -152,6 +156,13 @@ def principal_components(features: np.ndarray, count: int) -> np.ndarray:
     directions = np.pad(directions, ((0, max(count - len(directions), 0)), (0, 0)))[:count]
     largest = directions[np.arange(count), np.abs(directions).argmax(1)]
     return centred @ (directions * np.where(largest < 0, -1, 1)[:, None]).T
+
+
+def component_colours(features: np.ndarray) -> np.ndarray:
+    """Three principal components of features (N, D) as RGB in [0, 1], (N, 3)."""
+    components = principal_components(features, 3)
+    low, high = np.percentile(components, (2, 98), axis=0)
+    return np.clip((components - low) / np.maximum(high - low, 1e-9), 0, 1)
 
 
 def _share(values: ArrayLike, labels: np.ndarray) -> np.ndarray:

@@ -1,10 +1,12 @@
 """What all figures share: colours, the size and format of pictures, panels side by side.
 
-A figure is made without pyplot, which would show it once more; Jupyter and `save` render it with `png`.
+A figure is made without pyplot, which would show it once more; Jupyter shows what `stored` renders, and `save` writes
+`png`.
 """
 
 import io
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
@@ -25,7 +27,8 @@ from skimage.util import img_as_float
 
 from dgmlib import paths
 
-DPI = 80  # screen resolution: notebooks stay small
+SCREEN = 80  # pixels of a page for an inch of a figure
+DPI = 2 * SCREEN  # what is stored: sharp on fine screens, and when a page is enlarged
 
 #: Okabe and Ito's colours, which people with any colour vision tell apart; black comes last.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
@@ -36,28 +39,64 @@ GREY = "#8a8a8a"  # what is beside the matter: printed numbers, bounds, others
 
 
 class NotebookFigure(Figure):
-    """A figure of some inches that Jupyter stores as `png` renders it."""
+    """A figure of some inches that Jupyter stores as `stored` gives it; ``alt`` is for readers who do not see it."""
 
-    def __init__(self, width: float, height: float):
-        super().__init__(figsize=(width, height), dpi=DPI, layout="constrained")
+    def __init__(self, width: float, height: float, alt: str = ""):
+        self.alt = alt
+        super().__init__(figsize=(width, height), dpi=SCREEN, layout="constrained")
 
 
 def png(figure: Figure) -> bytes:
-    """Render at screen resolution in 256 colours, which take less space; diffused errors keep photographs smooth."""
-    full, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(full, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
-    picture = Image.open(full).convert("RGB")
-    palette = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, kmeans=1)  # a legend's rare colours, too
-    colours = np.reshape(palette.getpalette(), (-1, 3))
-    colours[(colours > 240).all(1)] = 255  # the background is white, not a mean of it and what is next to it
-    palette.putpalette(colours.ravel().tolist())
-    picture = picture.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
-    picture.save(small, "png", optimize=True)
-    return small.getvalue()
+    """Render a figure, of pictures without loss; plots have few colours and are stored in 256."""
+    picture = _rendered(figure)
+    return _encoded(picture if _pictured(figure) else picture.quantize(256, dither=0), "png", optimize=True)
+
+
+def stored(figure: Figure, kind: str) -> tuple[bytes, dict] | None:
+    """What a notebook holds of a figure: PNG of plots, JPEG of pictures, which would be three times as large.
+
+    Returns:
+        The bytes, and for pages their width in pixels and what to read out in their place; None for the other kind.
+    """
+    if kind != ("jpeg" if _pictured(figure) else "png"):
+        return None
+    if kind == "png":
+        data = png(figure)
+    else:
+        data = _encoded(_rendered(figure), "jpeg", optimize=True, progressive=True, quality=68)  # of twice the pixels
+    return data, {"width": Image.open(io.BytesIO(data)).width * SCREEN // DPI, "alt": described(figure)}
+
+
+def described(figure: Figure) -> str:
+    """Say what a figure shows: its ``alt``, else its titles and what its plots' axes stand for."""
+    if getattr(figure, "alt", ""):
+        return figure.alt
+    names = [figure.get_suptitle()]
+    for axis in figure.axes:
+        names += [axis.get_title(), " by ".join(filter(None, (axis.get_ylabel(), axis.get_xlabel())))]
+    return "; ".join(" ".join(name.split()) for name in dict.fromkeys(names) if name.strip()) or "figure"
+
+
+def _pictured(figure: Figure) -> bool:
+    return any(axis.images for axis in figure.axes)
+
+
+def _rendered(figure: Figure) -> Image.Image:
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
+    return Image.open(file).convert("RGB")
+
+
+def _encoded(picture: Image.Image, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
 
 
 if get_ipython() is not None:
-    get_ipython().display_formatter.formatters["image/png"].for_type(NotebookFigure, png)
+    for _kind in ("png", "jpeg"):
+        _formatter = get_ipython().display_formatter.formatters[f"image/{_kind}"]
+        _formatter.for_type(NotebookFigure, partial(stored, kind=_kind))
 
 
 def save(figure: Figure, path: str | Path) -> None:

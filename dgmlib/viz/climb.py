@@ -1,0 +1,55 @@
+"""EMGP's mean shift, drawn fast enough to follow a slider."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from numpy.typing import ArrayLike
+
+from dgmlib.viz.nodes import principal_components
+from dgmlib.viz.style import PALETTE, SCREEN, outlined, plots, region_colours
+
+
+class Climb:
+    """Centres Vbar that climb to the modes of the nodes' density (Eq. 2), and the groups they make of a photograph.
+
+    Args:
+        photo: (H, W, 3).
+        labels: (H, W) its N superpixels.
+        nodes: V, (N, D).
+        affinities: (k, bandwidth) -> P after k steps from 0 on, (N, M), columns sum to one.
+    """
+
+    def __init__(
+        self, photo: ArrayLike, labels: ArrayLike, nodes: ArrayLike, affinities: Mapping[tuple[int, float], ArrayLike]
+    ):
+        self.labels, self.affinities = np.asarray(labels), {key: np.asarray(p) for key, p in affinities.items()}
+        self.colours, plane = region_colours(photo, labels), principal_components(np.asarray(nodes), 2)
+        self.plane = plane
+        self.figure, ((axis, beside),) = plots(2, width=4.6, height=3.5)
+        self.canvas = FigureCanvasAgg(self.figure)
+        self.figure.set_dpi(1.25 * SCREEN)
+        axis.scatter(*plane.T, c=self.colours, s=22, linewidths=0.3, edgecolors="#00000055")
+        self.trails = axis.add_collection(LineCollection([], colors=PALETTE[0], linewidths=0.8, alpha=0.5))
+        self.centres = axis.scatter(*plane[:1].T, s=40, facecolors="none", edgecolors=PALETTE[0], zorder=3)
+        axis.set(xticks=[], yticks=[], xlabel="first component", ylabel="second component")
+        self.picture = beside.imshow(outlined(self.colours[self.labels], self.labels))
+        beside.set_axis_off()
+        self.canvas.draw()
+        self.figure.set_layout_engine("none")  # found once: to find it anew takes longer than to draw
+
+    def __call__(self, step: int, bandwidth: float) -> tuple[np.ndarray, str]:
+        """Draw the state after some steps with a bandwidth; returns (h, w, 3) bytes and what it comes to."""
+        trail = np.stack([self.affinities[k, bandwidth].T @ self.plane for k in range(step + 1)], 1)  # (M, k + 1, 2)
+        affinity = self.affinities[step, bandwidth]
+        largest = affinity >= 0.999 * affinity.max(1, keepdims=True)  # as in `Grouping.label_map`
+        group = largest.argmax(1)  # (N,)
+        own = (affinity.T @ self.colours)[group]
+        self.trails.set_segments(trail)
+        self.centres.set_offsets(trail[:, -1])
+        self.picture.set_data(outlined(np.clip(own, 0, 1)[self.labels], group[self.labels], strength=0.6))
+        self.canvas.draw()
+        count = len(set(group))
+        said = f"{count} group{'s' * (count != 1)} of {len(group)} superpixels"
+        return np.array(self.canvas.buffer_rgba())[..., :3], said  # a copy: the canvas is painted over
