@@ -194,7 +194,7 @@ _REAL = replace(
     data="real mixture",
     mini="",
     settings=("O+P+T",),
-    training=replace(_DEMO.training, iterations=3000, texture_iterations=300),
+    training=replace(_DEMO.training, iterations=2000, texture_iterations=200),
 )
 
 _SMOKE = Preset(
