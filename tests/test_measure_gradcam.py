@@ -131,6 +131,6 @@ def test_markdown_has_a_table_for_every_model_and_data(measured):
     assert list(measured)[:3] == ["data", "model", "target"]
     text = gradcam.render(pd.concat([measured.assign(value=0.5), measured.assign(data="other")]))
     assert "**Broden-mini (smoke)**, model tiny" in text
-    assert "The model names the scene of 50% of " in text
+    assert "The true scene is named in 50 % of 1." in text
     assert "**other**, model tiny" in text
     assert "0.500 ± " in text
