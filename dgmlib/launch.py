@@ -1,4 +1,4 @@
-"""Where a training runs: one process on one device, or what ``torchrun`` started.
+"""Where a training runs, one process on one device or what ``torchrun`` started, and what each phase of it trains.
 
 Each of N processes takes every N-th image of a batch. So that they compute what one would of the whole, they share how
 much is padded, what losses are divided by and where EMGP starts; normalisation they share on GPUs.
@@ -13,6 +13,8 @@ from lightning_fabric.plugins.environments import LightningEnvironment, TorchEla
 from torch import Tensor
 
 from dgmlib.broden.loading import pad
+from dgmlib.parsing import PerceptualParser
+from dgmlib.presets import TrainingConfig
 
 
 def launch(device: str) -> Fabric:
@@ -39,6 +41,30 @@ def launch(device: str) -> Fabric:
         raise ValueError(f"device {device!r} cannot be used here ({reason}); choose auto or cpu.") from error
     fabric.launch()
     return fabric
+
+
+def set_up(fabric: Fabric, model: PerceptualParser, phase: int, config: TrainingConfig) -> tuple:
+    """Freeze what a phase does not train; return the network to call and its optimizer, as Fabric wraps them."""
+    model.requires_grad_(phase == 0).train(phase == 0)
+    if phase == 1:
+        model.heads["texture"].requires_grad_(True).train()
+    if config.backbone_rate < 1:  # what it has learnt elsewhere, statistics included, is to survive
+        model.backbone.eval().requires_grad_(phase == 0 and config.backbone_rate > 0)
+    # PyTorch synchronises normalisation on GPUs only; CPU processes share the first one's running statistics.
+    synchronised = fabric.world_size > 1 and fabric.device.type == "cuda"
+    network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model) if synchronised else model
+    return fabric.setup(network, sgd(model, config))
+
+
+def sgd(model: PerceptualParser, config: TrainingConfig) -> torch.optim.SGD:
+    """SGD whose weight decay spares biases and normalisation, as in unifiedparsing; ``rate`` scales a group's lr."""
+    backbone, groups = set(model.backbone.parameters()), {}
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            groups.setdefault((parameter in backbone, parameter.dim() > 1), []).append(parameter)
+    scales = {True: config.backbone_rate, False: 1.0}, {True: config.weight_decay, False: 0.0}
+    groups = [{"params": p, "rate": scales[0][b], "weight_decay": scales[1][d]} for (b, d), p in groups.items()]
+    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)
 
 
 def share_shape(fabric: Fabric, batch: dict, tasks: Sequence[str]) -> dict:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from dgmlib import checkpoints
 from dgmlib.broden.loading import train_loader
-from dgmlib.launch import draw, launch, share_shape, total
+from dgmlib.launch import draw, launch, set_up, share_shape, total
 from dgmlib.losses import perceptual_loss
 from dgmlib.parsing import PerceptualParser
 from dgmlib.presets import TrainingConfig
@@ -100,7 +100,7 @@ def _train(
         start = resumed.iteration if phase == resumed.phase else 0
         if not tasks or phase < resumed.phase or start == iterations:
             continue
-        network, optimizer = _set_up(fabric, model, phase, config)
+        network, optimizer = set_up(fabric, model, phase, config)
         resumed.restore(model, optimizer, phase)
         draws = config.batch_size, config.short_sides, iterations, seed, start, run["max_regions"], config.max_size
         loader = train_loader(dataset, tasks, *draws, config.workers, fabric.global_rank, fabric.world_size)
@@ -147,27 +147,3 @@ def _train(
     if fabric.is_global_zero:
         checkpoints.save_model(model, out / "model", **run, **facts)
         place.unlink(missing_ok=True)
-
-
-def _set_up(fabric: Fabric, model: PerceptualParser, phase: int, config: TrainingConfig) -> tuple:
-    """Freeze what a phase does not train; return the network to call and its optimizer, as Fabric wraps them."""
-    model.requires_grad_(phase == 0).train(phase == 0)
-    if phase == 1:
-        model.heads["texture"].requires_grad_(True).train()
-    if config.backbone_rate < 1:  # what it has learnt elsewhere, statistics included, is to survive
-        model.backbone.eval().requires_grad_(phase == 0 and config.backbone_rate > 0)
-    # PyTorch synchronises normalisation on GPUs only; CPU processes share the first one's running statistics.
-    synchronised = fabric.world_size > 1 and fabric.device.type == "cuda"
-    network = torch.nn.SyncBatchNorm.convert_sync_batchnorm(model) if synchronised else model
-    return fabric.setup(network, sgd(model, config))
-
-
-def sgd(model: PerceptualParser, config: TrainingConfig) -> torch.optim.SGD:
-    """SGD whose weight decay spares biases and normalisation, as in unifiedparsing; ``rate`` scales a group's lr."""
-    backbone, groups = set(model.backbone.parameters()), {}
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            groups.setdefault((parameter in backbone, parameter.dim() > 1), []).append(parameter)
-    scales = {True: config.backbone_rate, False: 1.0}, {True: config.weight_decay, False: 0.0}
-    groups = [{"params": p, "rate": scales[0][b], "weight_decay": scales[1][d]} for (b, d), p in groups.items()]
-    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum)

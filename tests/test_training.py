@@ -18,9 +18,10 @@ from dgmlib.backbones import ResNet
 from dgmlib.broden import BrodenPlus
 from dgmlib.checkpoints import load_tensors
 from dgmlib.decoders import DECODERS
+from dgmlib.launch import sgd
 from dgmlib.paths import UnwritableError
 from dgmlib.reading import Reading
-from dgmlib.training import sgd, train
+from dgmlib.training import train
 
 SMOKE = presets.get("smoke")
 TASKS = ("object", "part", "scene", "material", "texture")

@@ -14,11 +14,11 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from dgmlib import experiments, mini
+from dgmlib.launch import sgd
 from dgmlib.losses import perceptual_loss
 from dgmlib.parsing import PerceptualParser
 from dgmlib.presets import Preset, with_weights
 from dgmlib.superpixels import segment
-from dgmlib.training import sgd
 
 TASKS = ("scene", "object", "part")
 
