@@ -16,7 +16,7 @@ def test_the_legend_lists_exactly_the_classes_present():
     assert legend_of(figure) == ["none", "floor", "house"]
     colours = viz.class_colours([0, 3, 5], NAMES)
     assert matplotlib.colors.to_hex(picture(figure.axes[1])[0, 0]) == colours[0] == viz.NONE
-    assert matplotlib.colors.to_hex(picture(figure.axes[1])[19, 29]) == colours[3]
+    assert matplotlib.colors.to_hex(picture(figure.axes[1])[-1, -1]) == colours[3]
     assert figure.axes[2].images[0].get_extent() == [0, 30, 20, 0]  # a coarser map covers the whole image
 
 
@@ -32,7 +32,7 @@ def test_a_task_with_many_classes_shows_the_largest_and_calls_the_rest_others():
     axis = figure.axes[1]
     assert legend_of(axis) == ["sofa", "bed", "cat", "dog", "car", "house", "tree", "others", "none"]
     grey = matplotlib.colors.to_rgb(axis.get_legend().get_patches()[7].get_facecolor())
-    np.testing.assert_array_equal(np.unique(picture(axis)[0, :60], axis=0), [grey])  # classes 1 to 3
+    np.testing.assert_array_equal(np.unique(picture(axis)[0, :110], axis=0), [grey])  # classes 1 to 3, enlarged
     assert matplotlib.colors.to_hex(picture(axis)[0, -1]) == viz.PALETTE[0]
 
 
@@ -70,3 +70,13 @@ def test_no_part_is_not_counted_as_right():
     truth = np.where(QUARTERS < 2, QUARTERS, 2)  # a quarter unlabelled, one of no part, half a wheel
     figure = viz.comparison(PHOTO, truth, {"UPerNet": np.ones_like(truth)}, ["-", "no part", "car: wheel"])
     assert titles(figure) == ["image", "truth", "UPerNet", "0% right"]
+
+
+def test_neighbouring_classes_have_a_line_between_them_and_unlabelled_predictions_a_veil():
+    figure = comparison()
+    shown = picture(figure.axes[2])  # enlarged; rows of 20 pixels, the first quarter unlabelled in the truth
+    times = shown.shape[1] // 30
+    inside, border = shown[-1, -1], shown[-1, 15 * times]
+    assert (border < 0.5 * inside + 1e-9).all()
+    veil = figure.axes[2].images[1].get_array()
+    assert (veil[0, 0, 3], veil[-1, -1, 3]) == (0.65, 0)

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from dgmlib.viz.groups import draw_groups
-from dgmlib.viz.style import GREY, NONE, colours_of, floats, greyed, legend_under, panels
+from dgmlib.viz.style import GREY, NONE, colours_of, floats, greyed, legend_under, outlined, panels
 
 #: Names that are no classes, and their greys.
 OTHERS = "others"
@@ -58,7 +58,7 @@ def comparison(
     """Fig. 4: image, truth and predictions side by side; below every prediction its difference to the truth.
 
     Titles below say how many of the labelled pixels are right, those labelled "no part" aside; unlabelled ones, which
-    have the id 0, are pale. The legend names the classes that occur. All maps are (H, W).
+    have the id 0, are pale in both rows. The legend names the classes that occur. All maps are (H, W).
     """
     truth, maps = np.asarray(truth), [np.asarray(ids) for ids in predictions.values()]
     named = ~np.isin(truth, [i for i, name in enumerate(names) if name in GREYS])
@@ -67,6 +67,9 @@ def comparison(
     figure, axes = panels(titles, truth.shape, columns=2 + len(maps), width=2.1)
     above, (corner, _, *below) = axes[: 2 + len(maps)], axes[2 + len(maps) :]
     colours = _draw_beside(above, photo, (truth, *maps), names)
+    for axis in above[2:]:  # what nobody can judge
+        veil = np.where((truth == 0)[..., None], (1, 1, 1, 0.65), (1, 1, 1, 0))
+        axis.imshow(veil, extent=axis.images[0].get_extent(), interpolation="nearest")
     grey = greyed(photo, 0.45, 0.95)
     for axis, ids in zip(below, maps, strict=True):
         labelled, wrong = (truth > 0)[..., None], (ids != truth)[..., None]
@@ -123,10 +126,14 @@ def _draw_beside(
 
 
 def paint(axis: Axes, ids: np.ndarray, colours: Mapping[int, str], shape: Sequence[int]) -> None:
-    """Draw a map of class ids over the extent of the photograph."""
+    """Draw a map of class ids over the extent of the photograph, with outlines: some colours are near each other."""
     present, inverse = np.unique(ids, return_inverse=True)
     picture = np.array([to_rgb(colours[i]) for i in present.tolist()])[inverse.reshape(ids.shape)]
-    axis.imshow(picture, extent=(0, shape[1], shape[0], 0), interpolation="nearest")
+    axis.imshow(
+        outlined(picture, inverse.reshape(ids.shape), 0.6, width=480),
+        extent=(0, shape[1], shape[0], 0),
+        interpolation="nearest",
+    )
 
 
 def _handles(colours: Mapping[int, str], names: Sequence[str]) -> list[Patch]:
