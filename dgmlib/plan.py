@@ -15,7 +15,7 @@ from time import perf_counter, process_time
 
 import pandas as pd
 import torch
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from dgmlib import experiments, presets
 from dgmlib.broden.loading import train_loader
@@ -23,6 +23,7 @@ from dgmlib.data import data_root, open_data
 from dgmlib.experiments import Cell
 from dgmlib.measure.study import markdown
 from dgmlib.measure.tables import ROWS
+from dgmlib.parallel import parallel
 from dgmlib.superpixels import segment
 
 SETTLE, STEPS = 10, 30  # iterations before the clock starts, and under it
@@ -91,7 +92,7 @@ def plan(
         root = data_root(preset, ade20k if suffix and ade20k else data)
         folders.setdefault(root, preset)
         cells = [Cell(preset, system, setting, 0, root) for setting in preset.settings for system in systems]
-        costs = Parallel(1 if gpus else workers)(delayed(measure)(cell) for cell in cells)
+        costs = parallel(1 if gpus else workers)(delayed(measure)(cell) for cell in cells)
         images = [len(open_data(root, "val", cell.tasks)) for cell in cells]
         rows.append({"": f"Table {number}"} | forecast(preset, costs, images, seeds, units))
     table = pd.DataFrame(rows).round(2)
@@ -166,11 +167,7 @@ def measure(cell: Cell) -> Cost:
         start -= ended
     began = perf_counter()
     experiments.score(model, preset, cell.data, progress=False, images=IMAGES)
-    score, dataset, config = (
-        (perf_counter() - began) / IMAGES,
-        open_data(cell.data, "train", cell.tasks),
-        preset.training,
-    )
+    score, dataset, config = (perf_counter() - began) / IMAGES, open_data(cell.data, "train", cell.tasks), short
     sizes = config.batch_size, config.short_sides, IMAGES, 0, 0, preset.model.max_regions, config.max_size
     began = perf_counter()
     for _ in train_loader(dataset, [task for task in cell.tasks if task != "texture"], *sizes):
