@@ -64,7 +64,7 @@ def comparison(
     named = ~np.isin(truth, [i for i, name in enumerate(names) if name in GREYS])
     right = [f"{(ids == truth)[named].mean():.0%} right" for ids in maps]
     titles = ["image", "truth", *predictions, "", "", *right]
-    figure, axes = panels(titles, truth.shape, columns=2 + len(maps), width=2.1)
+    figure, axes = panels(titles, truth.shape, columns=2 + len(maps), width=1.55)
     above, (corner, _, *below) = axes[: 2 + len(maps)], axes[2 + len(maps) :]
     colours = _draw_beside(above, photo, (truth, *maps), names)
     for axis in above[2:]:  # what nobody can judge
