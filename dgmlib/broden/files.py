@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.io
 from PIL import Image
 
+from dgmlib.matlab import load_matlab
 from dgmlib.pictures import brief, orientation, to_rgb, upright
 
 META = "copy it from meta_file in https://github.com/CSAILVision/unifiedparsing"
@@ -108,8 +108,8 @@ def read_mat(path: str | Path, variable: str, remedy: str) -> Any:
     """Read one variable of a MATLAB file; structs come as dicts, arrays of structs as lists of dicts."""
     path = require(path, remedy)
     try:
-        content = scipy.io.loadmat(path, simplify_cells=True, variable_names=[variable])
-    # scipy decodes the stream without guarding it: broken bytes surface as almost any exception.
+        content = load_matlab(path, simplify_cells=True, variable_names=[variable])
+    # SciPy decodes the stream without guarding it: broken bytes surface as almost any exception.
     except Exception as error:
         raise UnreadableFileError(f"{path} is not a readable .mat file ({brief(error)}); {remedy}.") from error
     if variable not in content:

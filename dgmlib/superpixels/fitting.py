@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 from joblib import delayed
-from scipy.io import loadmat
 from skimage.io import imread
 from tqdm import tqdm
 
+from ..matlab import load_matlab
 from ..parallel import parallel
 from .merge import FEATURES, cut, merge_order, pair_features, region_graph
 from .partition import fine_partition, lab_image
@@ -44,7 +44,7 @@ class HumanSegmentations(Sequence):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, list[np.ndarray]]:
         path = self.images[index]
-        annotators = loadmat(self.truth / f"{path.stem}.mat")["groundTruth"].ravel()
+        annotators = load_matlab(self.truth / f"{path.stem}.mat")["groundTruth"].ravel()
         return imread(path), [a["Segmentation"][0, 0].astype(np.int64) - 1 for a in annotators]
 
 

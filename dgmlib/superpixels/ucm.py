@@ -4,10 +4,10 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from scipy.io import loadmat
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
+from ..matlab import load_matlab
 from .graph import touching
 from .merge import check_cap, cut
 
@@ -51,7 +51,7 @@ def _read(path: Path) -> np.ndarray:
             with h5py.File(path) as file:
                 ucm = np.array(file["ucm2"]).T
         else:
-            ucm = loadmat(path)["ucm2"]
+            ucm = load_matlab(path)["ucm2"]
     except KeyError:
         raise ValueError(f"{path} has no variable 'ucm2'; pass a contour map as MCG or gPb-OWT-UCM saves it.") from None
     except Exception as error:  # whatever a reader makes of a damaged file
