@@ -313,7 +313,8 @@ def test_a_plot_shows_the_photograph_its_groups_and_all_maps(scene, monkeypatch)
     counts = [len(np.unique(scene.groups(level))) for level in (2, 3, 4)]
     assert shown[1:4] == [f"level {level}: {count} groups" for level, count in zip((2, 3, 4), counts, strict=True)]
     assert shown[4:] == list(MAPS)
-    assert figure.axes[4].images[0].get_array().shape == (48, 72, 3)
+    height, width, _ = figure.axes[4].images[0].get_array().shape  # enlarged
+    assert (height % 48, width % 72, height * 72) == (0, 0, width * 48)
     monkeypatch.setattr(predictor, "SHOWN", 40)  # what a large photograph comes to
     assert scene.plot().axes[4].images[0].get_array().shape == (24, 36, 3)
     assert repr(scene).startswith("Scene(72 x 48 pixels, ")
