@@ -89,7 +89,8 @@ def content(root: Path) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for patterns, is_read in ((read, True), ((*sized, "ucm2/**/*"), False)):
         for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
-            if path.is_file() and not path.name.startswith("."):
+            kept = path.relative_to(root).parts[0].startswith("superpixels-")  # made from the images, as training goes
+            if path.is_file() and not path.name.startswith(".") and not kept:
                 digest.update(f"{path.relative_to(root).as_posix()} {path.stat().st_size}\n".encode())
                 if is_read:
                     digest.update(path.read_bytes())

@@ -101,6 +101,17 @@ def test_the_content_changes_with_a_name_a_label_and_a_texture(mixture):
     assert len(seen) == 4
 
 
+def test_superpixels_that_training_keeps_are_no_content(mixture):
+    before = content(mixture)
+    dataset = open_data(mixture, "train", TASKS)
+    for tasks in (("object",), ("texture",)):
+        list(train_loader(dataset, tasks, 2, (40,), 3, 0, max_regions=9))
+    assert (
+        len(list(mixture.glob("superpixels-9/*/*/*.png"))) + len(list(mixture.glob("superpixels-9/*/*/*/*.png"))) == 6
+    )
+    assert content(mixture) == before
+
+
 def test_label_pictures_without_names_are_no_textures(mixture):
     (mixture / "cars" / "names.txt").unlink()
     with pytest.raises(BrodenError, match=r"cars has label pictures but no names\.txt; write one class name"):
