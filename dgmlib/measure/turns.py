@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from dgmlib import experiments, mini
-from dgmlib.launch import sgd
+from dgmlib.launch import set_up
 from dgmlib.losses import perceptual_loss
 from dgmlib.parsing import PerceptualParser
 from dgmlib.presets import Preset, with_weights
@@ -85,18 +85,13 @@ def training(
     model: PerceptualParser, batch: Mapping[str, Tensor], fabric: Fabric, preset: Preset
 ) -> Callable[[], None]:
     """A training step as `dgmlib.training` makes it, with the preset's choice of what is frozen."""
-    config, frozen = preset.training, preset.training.backbone_rate == 0
-    model.backbone.requires_grad_(not frozen)
-    optimizer = sgd(model, config)
+    network, optimizer = set_up(fabric, model, 0, preset.training)
 
     def call() -> None:
-        model.train()
-        model.backbone.train(config.backbone_rate == 1)
-        with fabric.autocast():
-            parsed = model(batch["image"], batch["regions"])
-        losses = perceptual_loss(parsed, batch, model.vocabulary, config.loss_weights)
+        parsed = network(batch["image"], batch["regions"])
+        losses = perceptual_loss(parsed, batch, model.vocabulary, preset.training.loss_weights)
         optimizer.zero_grad()
-        sum(losses.values()).backward()
+        fabric.backward(sum(losses.values()))
         optimizer.step()
 
     return call
