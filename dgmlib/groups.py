@@ -78,12 +78,10 @@ class Grouping:
     def label_map(self, level: int) -> Tensor:
         """Group of every pixel at a level (1 ... L), (B, H, W) integers, -1 in padding.
 
-        A superpixel belongs to the node j in which it weighs most: argmax over j of its row of `membership`. Since new
-        nodes do not compete, several may climb to one mode; weights equal to 0.1% count as one, and the first wins.
+        A superpixel belongs to the node in which it weighs most, see `owners`.
         """
         membership = self.membership(level).masked_fill(~self.masks[level - 1][:, None], -1)
-        heaviest = membership >= 0.999 * membership.amax(2, keepdim=True)
-        group = heaviest.int().argmax(2)  # (B, N)
+        group = owners(membership)  # (B, N)
         image = torch.arange(len(group), device=group.device)[:, None, None]
         return torch.where(self.regions >= 0, group[image, self.regions.long().clamp(min=0)], -1)
 
@@ -161,6 +159,15 @@ class Grouping:
         if not 1 <= level <= len(self.nodes):
             raise ValueError(f"level must be 1 (superpixels) to {len(self.nodes)}, not {level}.")
         return level - 1
+
+
+def owners(weights: Tensor) -> Tensor:
+    """Node j in which a superpixel weighs most, (..., N, N_l) -> (..., N).
+
+    Since new nodes do not compete, several may climb to one mode: weights equal to 0.1% count as one, and the first
+    wins.
+    """
+    return (weights >= 0.999 * weights.amax(-1, keepdim=True)).int().argmax(-1)
 
 
 def masked_mean(nodes: Tensor, mask: Tensor) -> Tensor:

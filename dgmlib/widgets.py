@@ -27,6 +27,7 @@ from skimage.util import img_as_ubyte
 
 from dgmlib import viz
 from dgmlib.explain.clicks import Click, ClickSession, check_level
+from dgmlib.viz.style import encoded
 
 SHOWN = 1000  # longest side of the masks on their way to the page, in pixels: a click is answered in time
 #: What `overlay` paints: RGB and opacity. Beside a dimmed ground and between two lines a mask is seen on any picture.
@@ -122,7 +123,7 @@ class TouchWidget(anywidget.AnyWidget):
 
     def _show(self, seq: int) -> None:
         picture, text = self._drawn()
-        data = _encoded(Image.fromarray(picture), "jpeg", quality=80)
+        data = encoded(Image.fromarray(picture), "jpeg", quality=80)
         self.frame = {"seq": seq, "picture": data, "text": text, "facts": {}}
 
 
@@ -147,7 +148,7 @@ class ClickWidget(TouchWidget):
         step = -(-max(session.regions.shape) // SHOWN)
         self._shown, self._areas = session.regions[::step, ::step], np.bincount(session.regions.ravel())
         self._lines = {n: find_boundaries(session.groups(n)[self._shown], mode="inner") for n in self._steps["level"]}
-        photo = _encoded(Image.fromarray(session.photograph), "jpeg", quality=92)
+        photo = encoded(Image.fromarray(session.photograph), "jpeg", quality=92)
         buttons = ["Undo", "Reset", "Save mask", "Save clicks"]
         self._build(session.regions.shape, photo=photo, pointer="hover", buttons=buttons)
 
@@ -219,10 +220,4 @@ def overlay(mask: np.ndarray, lines: np.ndarray, preview: np.ndarray | None = No
     colours = np.array(list(PAINT.values()), np.uint8)
     picture.putpalette(colours[:, :3].ravel().tolist())
     # The fastest compression: a click is answered while somebody waits.
-    return _encoded(picture, "png", transparency=colours[:, 3].tobytes(), compress_level=1)
-
-
-def _encoded(picture: Image.Image, kind: str, **options) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
+    return encoded(picture, "png", transparency=colours[:, 3].tobytes(), compress_level=1)

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from PIL import Image
 
-from dgmlib.groups import Grouping
+from dgmlib.groups import Grouping, owners
 from dgmlib.paths import write_atomic
 
 if TYPE_CHECKING:
@@ -112,8 +113,7 @@ class ClickSession:
 
     def groups(self, level: int) -> np.ndarray:
         """Group of every superpixel at a level, (N,) integers, as `Grouping.label_map` has them."""
-        rows = self._memberships[level - 1]
-        return (rows >= 0.999 * rows.max(1, keepdims=True)).argmax(1)
+        return owners(torch.from_numpy(self._memberships[level - 1])).numpy()
 
     @property
     def soft_mask(self) -> np.ndarray:

@@ -6,7 +6,6 @@ validation images drawn anew with replacement, a thousand times). Where both exc
 here; elsewhere it is undecided.
 """
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from joblib import delayed
 from scipy import stats
 
 from dgmlib import presets
@@ -22,7 +20,7 @@ from dgmlib.data import data_name, data_root, open_data
 from dgmlib.evaluation import fractions
 from dgmlib.experiments import CONTROL, Cell
 from dgmlib.measure.study import extend, markdown, plus_minus
-from dgmlib.parallel import parallel
+from dgmlib.measure.tables import side_by_side
 from dgmlib.paths import RESULTS, RUNS
 from dgmlib.vocabulary import Vocabulary
 
@@ -66,41 +64,26 @@ def measure(
         for setting in preset.settings
         for system in SYSTEMS
     ]
-    shorter = {
-        iterations: Cell(replace(preset, training=replace(preset.training, iterations=iterations)), BASE, *cell)
-        for iterations in (round(length * preset.training.iterations) for length in LENGTHS)
-        for cell in [(preset.settings[-1], 0, root, runs)]
-    }
-    workers = 1 if torch.cuda.is_available() else workers
-    threads = max((os.cpu_count() or 1) // workers, 1)
-    jobs = (delayed(_scored)(cell, threads, device) for cell in [*cells, *shorter.values()])
-    scores = parallel(workers)(jobs)
+    lengths = [round(length * preset.training.iterations) for length in LENGTHS]
+    presets_of = [replace(preset, training=replace(preset.training, iterations=length)) for length in lengths]
+    cells += [Cell(shorter, BASE, preset.settings[-1], 0, root, runs) for shorter in presets_of]
+    scores = side_by_side(cells, workers, True, device)
     rows = []
-    for cell, metrics in zip([*cells, *shorter.values()], scores, strict=True):
-        length = cell.preset.training.iterations
-        over = f"seed {cell.seed}" if cell.preset == cells[0].preset else f"{length} iterations"
+    for cell, metrics in zip(cells, scores, strict=True):
+        whole = cell.preset == cells[0].preset
+        over = f"seed {cell.seed}" if whole else f"{cell.preset.training.iterations} iterations"
         numbers = [(name, over, value) for name, value in metrics.items()]
         for share in ("residual share", "graph share"):
             numbers += [(share, f"level {i}, {over}", v) for i, v in enumerate(cell.heard().get(share, ()), 1)]
         place = {"setting": cell.setting, "model": cell.system}
         rows += [place | dict(zip(("number", "over", "value"), number, strict=True)) for number in numbers]
     for setting in preset.settings:
-        group = [cell for cell in cells if cell.setting == setting]
+        group = [cell for cell in cells if cell.setting == setting and cell.preset == cells[0].preset]
         vocabulary = open_data(root, "val", group[0].tasks).vocabulary
         rows += [{"setting": setting} | row for row in intervals(group, vocabulary)]
     table = pd.DataFrame(rows)
     table.insert(0, "data", data_name(preset, root))
     return extend("evidence", table, render, out, {"preset": asdict(preset), "seeds": seeds})
-
-
-def _scored(cell: Cell, threads: int, device: str) -> dict[str, float]:
-    torch.set_num_threads(threads)
-    metrics = cell.metrics(device=device, progress=False)
-    print(
-        f"  {cell.system}, {cell.setting}, seed {cell.seed}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True
-    )
-    cell.counts()
-    return metrics
 
 
 def intervals(cells: list[Cell], vocabulary: Vocabulary) -> Iterator[dict]:

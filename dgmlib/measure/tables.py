@@ -89,7 +89,7 @@ def scored(
         tasks = {f"{cell.folder} on {device}": (None, report, cell, device) for cell in cells}
         measured = cluster.spread(scheduler, _run_cell, tasks)
     else:
-        measured = _side_by_side(cells, workers, report, device)
+        measured = side_by_side(cells, workers, report, device)
     data = data_name(preset, root)
     rows = [
         [number, cell.system, cell.setting, *name.split("/"), value, cell.seed, data, preset.name]
@@ -106,7 +106,8 @@ def scored(
 table1, table2 = partial(scored, "1"), partial(scored, "2")
 
 
-def _side_by_side(cells: Sequence[experiments.Cell], workers: int, report: bool, device: str) -> list[dict[str, float]]:
+def side_by_side(cells: Sequence[experiments.Cell], workers: int, report: bool, device: str) -> list[dict[str, float]]:
+    """Score cells in processes that share the CPU's cores, or one after the other on a GPU; arguments as `scored`'s."""
     workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
     # Convolutions of this size gain nothing from a second core; two runs side by side do.
     threads = max((os.cpu_count() or 1) // workers, 1)

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from numpy.typing import ArrayLike
 
+from dgmlib.groups import owners
 from dgmlib.viz.nodes import principal_components
 from dgmlib.viz.style import PALETTE, SCREEN, outlined, plots, region_colours
 
@@ -43,8 +45,7 @@ class Climb:
         """Draw the state after some steps with a bandwidth; returns (h, w, 3) bytes and what it comes to."""
         trail = np.stack([self.affinities[k, bandwidth].T @ self.plane for k in range(step + 1)], 1)  # (M, k + 1, 2)
         affinity = self.affinities[step, bandwidth]
-        largest = affinity >= 0.999 * affinity.max(1, keepdims=True)  # as in `Grouping.label_map`
-        group = largest.argmax(1)  # (N,)
+        group = owners(torch.from_numpy(affinity)).numpy()  # (N,)
         own = (affinity.T @ self.colours)[group]
         self.trails.set_segments(trail)
         self.centres.set_offsets(trail[:, -1])

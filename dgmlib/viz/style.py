@@ -49,7 +49,7 @@ class NotebookFigure(Figure):
 def png(figure: Figure) -> bytes:
     """Render a figure, of pictures without loss; plots have few colours and are stored in 256."""
     picture = _rendered(figure)
-    return _encoded(picture if _pictured(figure) else picture.quantize(256, dither=0), "png", optimize=True)
+    return encoded(picture if _pictured(figure) else picture.quantize(256, dither=0), "png", optimize=True)
 
 
 def stored(figure: Figure, kind: str) -> tuple[bytes, dict] | None:
@@ -63,7 +63,7 @@ def stored(figure: Figure, kind: str) -> tuple[bytes, dict] | None:
     if kind == "png":
         data = png(figure)
     else:
-        data = _encoded(_rendered(figure), "jpeg", optimize=True, progressive=True, quality=68)  # of twice the pixels
+        data = encoded(_rendered(figure), "jpeg", optimize=True, progressive=True, quality=68)  # of twice the pixels
     return data, {"width": Image.open(io.BytesIO(data)).width * SCREEN // DPI, "alt": described(figure)}
 
 
@@ -87,7 +87,8 @@ def _rendered(figure: Figure) -> Image.Image:
     return Image.open(file).convert("RGB")
 
 
-def _encoded(picture: Image.Image, kind: str, **options) -> bytes:
+def encoded(picture: Image.Image, kind: str, **options) -> bytes:
+    """Give a picture as the content of a file of that kind, with Pillow's options."""
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
