@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from dgmlib import paths
 from dgmlib.measure.evidence import SYSTEMS, intervals, redrawn, render, verdict
 from dgmlib.vocabulary import Vocabulary
 
@@ -93,3 +94,28 @@ def test_the_text_marks_a_graph_that_is_not_heard():
         text = render(pd.DataFrame(rows + heard + spans))
         assert "**+2.0 [+1.0, +3.0] (+1.0, +3.0)**" in text
         assert ("does not test DGM" in text) == (share < 0.01)
+
+
+def test_the_headline_quotes_the_table():
+    """Every number of the README's finding stands in results/evidence.csv."""
+    text = (paths.ROOT / "README.md").read_text()
+    finding = text[text.index("**What came out.**") : text.index("[All results]")]
+    table = pd.read_csv(paths.RESULTS / "evidence.csv").query("data == 'Broden-mini'")
+    rows = table.set_index(["setting", "model", "number", "over"])
+    small, large = "O+P+S", "O+P+S+M+T"
+
+    def ahead(setting, model, number):
+        return f"{100 * rows.loc[(setting, model, number, 'images'), 'value']:.1f}"
+
+    def span(setting):
+        low, high = rows.loc[(setting, "DGM", "object/mIoU", "images"), ["low", "high"]]
+        return f"{100 * low:+.1f} to {100 * high:+.1f}"
+
+    objects, parts, cut = (
+        [ahead(setting, model, number) for setting in (small, large)]
+        for model, number in (("DGM", "object/mIoU"), ("DGM", "part/mIoU"), ("DGM w/o graph", "object/mIoU"))
+    )
+    assert f"ahead by {objects[0]} points of object mIoU in {small} and {objects[1]} in {large}" in finding
+    assert f"95 % over images: {span(small)} and {span(large)}" in finding
+    assert f"by {parts[0]} and {parts[1]} in parts" in finding
+    assert f"gains as much, {cut[0]} and {cut[1]}" in finding
