@@ -46,6 +46,7 @@ COMMANDS = {
         "gradcam": "dgmlib.measure.gradcam:measure",
         "loader": "dgmlib.measure.loader:measure",
         "reading": "dgmlib.measure.reading:measure",
+        "ablation": "dgmlib.measure.ablation:measure",
         "evidence": "dgmlib.measure.evidence:measure",
         "frozen": "dgmlib.measure.frozen:measure",
         "speed": "dgmlib.measure.speed:measure",

@@ -1,16 +1,21 @@
 """Interventions: parts of a Deep Grouping Model disabled or replaced for a while, to see what they are worth.
 
-``with cut(model): ...`` and the others work on any `PerceptualParser` with DGM, in training and in evaluation.
+``with cut(model): ...`` and the others work on any `PerceptualParser` with DGM, in training and in evaluation;
+`read_on_superpixels` on any.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dgmlib.decoders.layers import resize
 from dgmlib.groups import masked_mean
-from dgmlib.parsing import PerceptualParser
+from dgmlib.parsing import Parsed, PerceptualParser
+from dgmlib.regions import RegionGrid
 
 
 @contextmanager
@@ -21,6 +26,15 @@ def hooked(module: nn.Module, hook: Callable) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def all_hooked(modules: Iterable[nn.Module], hook: Callable) -> Iterator[None]:
+    """Replace the output of several modules, see `hooked`."""
+    with ExitStack() as hooks:
+        for module in modules:
+            hooks.enter_context(hooked(module, hook))
+        yield
 
 
 @contextmanager
@@ -72,3 +86,30 @@ def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: 
     finally:
         handle.remove()
         emgp.iterations, emgp.testing_iterations = before
+
+
+def without_projection(model: PerceptualParser) -> AbstractContextManager[None]:
+    """No level hears the CNN's features of its own: V^{l+1} is Vbar^{l+1}."""
+    return all_hooked(model.dgm.projections, lambda module, arguments, output: arguments[0])
+
+
+def layer_norms(model: PerceptualParser) -> AbstractContextManager[None]:
+    """LayerNorm in place of the residual layers' BatchNorm, with its weights."""
+
+    def normalise(norm: nn.BatchNorm1d, arguments: tuple, output: Tensor) -> Tensor:
+        return F.layer_norm(arguments[0], output.shape[-1:], norm.weight, norm.bias, norm.eps)
+
+    return all_hooked([layer.residual.norm for layer in model.dgm.reprojections], normalise)
+
+
+def read_on_superpixels(model: PerceptualParser) -> AbstractContextManager[None]:
+    """Every superpixel gets one answer, the mean of its pixels' logits, at the image's resolution."""
+
+    def read(module: nn.Module, arguments: tuple, output: Parsed) -> Parsed:
+        regions = arguments[1]
+        grid = RegionGrid(regions, [regions.shape[1:]])
+        maps = {task: logits for task, logits in output.items() if logits.ndim == 4}  # (B, C, H/4, W/4)
+        fine = {task: grid.unpool(grid.pool(resize(x, regions.shape[1:]), 0), 0) for task, x in maps.items()}
+        return replace(output, logits=output.logits | fine)  # (B, C, H, W)
+
+    return hooked(model, read)

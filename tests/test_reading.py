@@ -11,7 +11,8 @@ import torch
 from dgmlib.grouping import DeepGrouping
 from dgmlib.groups import Grouping, masked_mean, share_of_spread
 from dgmlib.interventions import cut, foreign_groups, pooled_otherwise, without_top_down
-from dgmlib.measure.reading import folds, render
+from dgmlib.measure.candidates import folds
+from dgmlib.measure.reading import render
 from dgmlib.reading import AS_PRINTED, Reading
 from dgmlib.regions import RegionGrid
 
@@ -171,16 +172,16 @@ class TestDisabled:
 
 
 def test_what_was_not_measured_is_rendered_as_a_dash(tmp_path):
-    numbers = {"UPerNet": 0.40, "default": 0.45}
+    numbers = {"UPerNet": 0.40, "DGM": 0.45}
     rows = [("d", who, seed, "", "object/mIoU", 0, 0.1 * seed + v) for who, v in numbers.items() for seed in (0, 1)]
-    rows += [("d", "default", seed, "graph cut", "object/mIoU", 0, 0.1 * seed + 0.41) for seed in (0, 1)]
+    rows += [("d", "DGM", seed, "graph cut", "object/mIoU", 0, 0.1 * seed + 0.41) for seed in (0, 1)]
     rows += [
         ("d", who, seed, "", name, 0, 7.0) for who in numbers for seed in (0, 1) for name in ("seconds", "parameters")
     ]
-    rows += [("d", "default", 0, "", "rank", level, level / 2) for level in (1, 2)]
-    columns = ["data", "candidate", "seed", "disabled", "name", "level", "value"]
+    rows += [("d", "DGM", 0, "", "rank", level, level / 2) for level in (1, 2)]
+    columns = ["data", "candidate", "seed", "probe", "name", "level", "value"]
     text = render(pd.DataFrame(rows, columns=columns))
-    assert "| default | 50.00 ± 7.07 | +5.00 ± 0.00 | - | - | - | - | 0.5 / 1.0 | 7 | 1.00 |" in text
+    assert "| DGM | 50.00 ± 7.07 | +5.00 ± 0.00 | - | - | - | - | 0.5 / 1.0 | 7 | 1.00 |" in text
     assert "| graph cut | -4.00 ± 0.00 |" in text
     assert "| K = 1 | - |" in text
     assert "nan" not in text

@@ -11,7 +11,11 @@
 `loader`         how fast training samples load
 `speed`          what the Deep Grouping Model adds to a network, and how time grows with the input, on one thread
 `gpu`            the same on one GPU, with the modules of Table 3 and the images a second of every preset
-`reading`        which reading of the paper lets the graph be heard: candidates and probes
+`evidence`       does the grouping help? UPerNet and three forms of DGM, paired, with intervals
+`frozen`         a frozen or a tuned ImageNet backbone
+`reading`        which reading of the paper lets the graph be heard
+`ablation`       what matters in the Deep Grouping Model: one thing changed at a time
+`candidates`     how these two, and `frozen`, train and score on folds of training images
 `turns`          networks that take turns on made-up images
 `study`          what they share: images -> rows -> csv, json and md, with their provenance
 ===============  ============================================================================================

@@ -25,7 +25,7 @@ def felzenszwalb_at(image: np.ndarray, count: int) -> np.ndarray:
 def watershed_at(image: np.ndarray, count: int) -> np.ndarray:
     """Compact watershed of the smoothed gradient, flooded from a regular grid."""
     gradient = np.sqrt(sum((g**2).sum(2) for g in np.gradient(smooth(lab_image(image), 1.0), axis=(0, 1))))
-    blocks = _grid(image.shape[:2], count)
+    blocks = grid(image.shape[:2], count)
     area = np.bincount(blocks.ravel())
     centres = tuple((np.bincount(blocks.ravel(), i.ravel()) / area).astype(int) for i in np.indices(blocks.shape))
     markers = np.zeros(blocks.shape, np.int32)
@@ -43,7 +43,7 @@ def seeds_like(image: np.ndarray, count: int, sweeps: int = 60, bins: int = 5) -
     low, high = lab.min((0, 1)), lab.max((0, 1))
     steps = ((lab - low) / (high - low + 1e-6) * bins).astype(np.int64).clip(0, bins - 1)
     colour = steps @ np.array([bins * bins, bins, 1])
-    labels = _grid(colour.shape, count)
+    labels = grid(colour.shape, count)
     n = labels.max() + 1
     labels, colour = labels.ravel(), colour.ravel()
     pixel = np.arange(labels.size).reshape(lab.shape[:2])
@@ -82,7 +82,7 @@ def _largest_within(count, method, low, high, steps):
     return method(low) if best is None else best
 
 
-def _grid(shape, count):
+def grid(shape, count):
     """A regular grid of at most ``count`` nearly square blocks."""
     columns = max(1, math.floor(math.sqrt(count * shape[1] / shape[0])))
     rows = max(1, count // columns)

@@ -1,6 +1,6 @@
 """Should the backbone keep its ImageNet weights? UPerNet on a frozen and on a gently tuned one, paired.
 
-Runs are those of `dgmlib.measure.reading`: of one seed they start alike and see the same batches, on folds of the
+Runs are those of `dgmlib.measure.candidates`: of one seed they start alike and see the same batches, on folds of the
 training split. A spoilt backbone says the same of every image: what is watched is how far C5 differs between images.
 """
 
@@ -15,8 +15,8 @@ from torch.utils.data import Dataset
 from dgmlib import presets
 from dgmlib.broden.loading import view
 from dgmlib.checkpoints import load_model
-from dgmlib.data import data_root, open_data
-from dgmlib.measure.reading import Run, folds
+from dgmlib.data import content, data_root, open_data
+from dgmlib.measure.candidates import Candidate, Run, folds
 from dgmlib.measure.study import markdown, plus_minus, publish
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
@@ -52,9 +52,10 @@ def measure(profile: str = "mini", seeds: int = 3, workers: int = 2, out: Path =
 
 def _measured(preset, dataset, tasks, name, seed, seeds, runs) -> list[dict]:
     trained = replace(preset, training=replace(preset.training, backbone_rate=RATES[name]))
-    run = Run(trained, dataset, preset.data, tasks, "UPerNet", seed, seeds)
-    result = run.measure(runs / "frozen" / name)
-    model = load_model(run.folder(runs / "frozen" / name) / "model")
+    data = content(dataset.root), preset.data
+    run = Run(trained, dataset, *data, tasks, f"UPerNet, {name}", Candidate(None), seed, seeds)
+    result = run.measure(runs)
+    model = load_model(run.folder(runs) / "model")
     numbers = result["scores"][""] | {
         DEVIATION: deviation(model, folds(dataset, seeds, seed)[1], preset),
         "seconds": result["seconds"],

@@ -1,0 +1,285 @@
+"""What matters: one thing of the Deep Grouping Model changed at a time, `candidates` on photographs, paired.
+
+Beside mIoU over all pixels stand mIoU near the boundaries of labels, mIoU on small segments, and the boundary
+F-measure: superpixels follow boundaries, and groups gather what is small.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from joblib import delayed
+from scipy.ndimage import distance_transform_edt
+from scipy.stats import t as student
+from skimage.measure import label
+from torch.utils.data import Dataset
+
+from dgmlib import presets
+from dgmlib.broden import FolderDataset
+from dgmlib.broden.loading import view
+from dgmlib.data import content
+from dgmlib.evaluation import Scores, fractions, predict
+from dgmlib.interventions import cut, layer_norms, pooled_otherwise, read_on_superpixels, without_projection
+from dgmlib.measure.baselines import grid, slic_at
+from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run
+from dgmlib.measure.study import extend, markdown
+from dgmlib.measure.superpixels import boundary
+from dgmlib.parallel import parallel
+from dgmlib.parsing import PerceptualParser
+from dgmlib.paths import RESULTS, RUNS
+from dgmlib.reading import Reading
+from dgmlib.superpixels import RegionMaps
+
+#: Folds of a training split, of which seed s is scored on the s-th.
+FOLDS = 5
+#: A boundary pixel is found within this share of the image's diagonal (Csurka et al. 2013), and "near" is twice that.
+TOLERANCE = 0.0075
+#: Connected segments below this share of the image are small.
+SMALL = 0.01
+#: Names of `close_scores`.
+SCORES = ("mIoU", "mIoU near boundaries", "mIoU of small segments", "boundary F")
+
+
+def regions_of_labels(sample: dict, cap: int) -> np.ndarray:
+    """Connected pieces of the label map, those beyond the ``cap`` largest as one: (H, W) from 0."""
+    pieces = label(sample["object"], background=-1, connectivity=1) - 1
+    rank = np.bincount(pieces.ravel()).argsort()[::-1].argsort()
+    return np.minimum(rank[pieces], cap - 1)
+
+
+#: Superpixels of other kinds than ours: name -> function of a sample and the most regions.
+PARTITIONS = {
+    "SLIC": lambda sample, cap: slic_at(sample["image"], cap),
+    "grid cells": lambda sample, cap: grid(sample["image"].shape[:2], cap),
+    "labels": regions_of_labels,
+}
+
+
+def _model(**changes) -> dict:
+    return {"model": changes}
+
+
+def _reading(**changes) -> dict:
+    return _model(reading=Reading(**changes))
+
+
+#: What stands between a candidate and how it was read.
+READ = ", read on"
+_READ = {"read on superpixels": read_on_superpixels}
+#: Question -> candidates. All differ in one thing from DGM, which has the defaults of `presets`.
+QUESTIONS = {
+    "What is DGM ahead of?": {
+        "UPerNet": Candidate(None, probes=_READ),
+        "DGM w/o graph": Candidate(trained=cut),
+        "DGM w/o top-down": Candidate("no_top_down"),
+        "DGM": Candidate(probes=_READ),
+        "DGM w/o Projection": Candidate(trained=without_projection),
+        "DGM, messages centred": Candidate(**_reading(messages="centred")),
+    },
+    "Which superpixels?": {
+        "SLIC": Candidate(superpixels="SLIC"),
+        "grid cells": Candidate(superpixels="grid cells"),
+        "regions of labels": Candidate(superpixels="labels"),
+        "regions of labels, w/o graph": Candidate(superpixels="labels", trained=cut),
+        "64 superpixels": Candidate(**_model(max_regions=64)),
+        "512 superpixels": Candidate(**_model(max_regions=512)),
+    },
+    "How are they grouped?": {
+        "bandwidth 0.01": Candidate(**_reading(bandwidth=0.01)),
+        "bandwidth 0.1": Candidate(**_reading(bandwidth=0.1)),
+        "bandwidth 0.3": Candidate(**_reading(bandwidth=0.3)),
+        "K = 1": Candidate(**_model(em_iterations=1, em_iterations_testing=1)),
+        "K = 10 in training": Candidate(**_model(em_iterations=10)),
+        "gradient through all K": Candidate(**_model(em_gradient="all")),
+        "starts in order": Candidate(trained=partial(pooled_otherwise, steps=5)),
+        "merging below 0.5": Candidate(**_reading(merge=0.5)),
+        "V^1 with neighbours": Candidate(**_reading(first="neighbours")),
+    },
+    "How does it enter the maps?": {
+        "LayerNorm": Candidate(trained=layer_norms),
+        "start 0": Candidate(**_reading(start=0.0)),
+        "start 1": Candidate(**_reading(start=1.0)),
+        "UPerNet, half the size": Candidate(None, scale=0.5),
+        "DGM, half the size": Candidate(scale=0.5, base="UPerNet, half the size"),
+    },
+}
+CANDIDATES = {name: candidate for group in QUESTIONS.values() for name, candidate in group.items()}
+
+
+def measure(
+    folders: tuple[Path, ...], seeds: int = FOLDS, workers: int = 2, out: Path = RESULTS, runs: Path = RUNS
+) -> str:
+    """Train DGM with one thing changed at a time, and write ``ablation.{csv,json,md}``; rows of the same data go.
+
+    Finished runs are kept: interrupted, or with more seeds, the same command continues.
+
+    Args:
+        folders: image/label folders of photographs, see `FolderDataset`, whose training splits are used.
+        seeds: how many, at most `FOLDS`.
+        workers: runs side by side, one thread each.
+        out: where the table goes.
+        runs: where the trained models go.
+    """
+    if not 1 <= seeds <= FOLDS:
+        raise ValueError(f"--seeds must be from 1 to {FOLDS}, one for each fold, not {seeds}.")
+    jobs = []
+    for folder in folders:
+        sets = {"": FolderDataset(folder, "train")}
+        for kind in PARTITIONS:
+            kept = runs / "candidates" / folder.name / kind
+            sets[kind] = FolderDataset(folder, "train", cache=kept)
+            keep = delayed(_keep)
+            parallel(workers)(keep(sets[kind], i, kind, PHOTOGRAPHS.model.max_regions) for i in range(len(sets[kind])))
+        digest = content(folder)
+        jobs += [
+            Run(PHOTOGRAPHS, sets[c.superpixels], digest, folder.name, ("object",), name, c, seed, FOLDS, close_scores)
+            for seed in range(seeds)  # first, so that what is interrupted has all candidates of some seeds
+            for name, c in CANDIDATES.items()
+        ]
+    results = parallel(workers)(delayed(job.measure)(runs) for job in jobs)
+    table = pd.DataFrame([row for job, result in zip(jobs, results, strict=True) for row in job.rows(result)])
+    return extend("ablation", table, render, out, {"preset": asdict(PHOTOGRAPHS), "seeds": seeds, "folds": FOLDS})
+
+
+def _keep(dataset: Dataset, index: int, kind: str, cap: int) -> None:
+    sample, maps = dataset[index], RegionMaps(dataset.cache, cap)
+    if maps.read(sample["key"], sample["image"]) is None:
+        maps.keep(sample["key"], sample["image"], PARTITIONS[kind](sample, cap))
+
+
+def close_scores(
+    model: PerceptualParser, dataset: Dataset, preset: presets.Preset, tasks: Sequence[str]
+) -> dict[str, float]:
+    """Score objects over all labelled pixels, near boundaries and on small segments, and their boundaries.
+
+    Returns:
+        "object/" and the name of `SCORES` -> fraction in [0, 1].
+    """
+    maps, testing = RegionMaps(dataset.cache, preset.model.max_regions), preset.testing
+    counts: dict[str, list] = {name: [] for name in SCORES[:3]}
+    edges = []
+    model.eval()
+    with torch.inference_mode():
+        for index in range(len(dataset)):
+            sample = dataset[index]
+            regions = maps(sample["key"], sample["image"])
+            scaled = view(sample["image"], regions, testing.short_side, testing.max_size)
+            found = predict(model, [scaled], sample, dataset.vocabulary, tasks)
+            truth = sample["object"]
+            for name, kept in zip(SCORES, (True, near_boundaries(truth), in_small_segments(truth)), strict=False):
+                scores = Scores(dataset.vocabulary, ("object",))
+                scores.update(found, {"object": torch.from_numpy(np.where(kept, truth, 0))})
+                counts[name].append(scores.counts())
+            edges.append(boundary_f(found["object"].numpy(), truth))
+    result = {f"object/{name}": fractions(c, dataset.vocabulary)["object/mIoU"] for name, c in counts.items()}
+    return result | {f"object/{SCORES[3]}": float(np.nanmean(edges))}
+
+
+def near_boundaries(labels: np.ndarray) -> np.ndarray:
+    """Pixels within twice `TOLERANCE` of a boundary, (H, W) bool; no pixel where there is none."""
+    return _within(boundary(labels), 2 * TOLERANCE)
+
+
+def in_small_segments(labels: np.ndarray) -> np.ndarray:
+    """Pixels of connected segments of less than `SMALL` of the image, (H, W) bool."""
+    pieces = label(labels, background=-1, connectivity=1)
+    return np.bincount(pieces.ravel())[pieces] < SMALL * labels.size
+
+
+def boundary_f(found: np.ndarray, labels: np.ndarray) -> float:
+    """F-measure of the boundaries between found classes, (H, W) each; nan where the labels have no boundary.
+
+    A boundary pixel is right if one of the other map lies within `TOLERANCE`. Unlabelled pixels, 0, are unlabelled in
+    both maps.
+    """
+    true, seen = boundary(labels), boundary(np.where(labels > 0, found, 0))
+    if not true.any():
+        return float("nan")
+    precision = _within(true, TOLERANCE)[seen].mean() if seen.any() else 0.0
+    recall = _within(seen, TOLERANCE)[true].mean()
+    return float(2 * precision * recall / max(precision + recall, 1e-12))
+
+
+def _within(mask: np.ndarray, share: float) -> np.ndarray:
+    """Pixels within a share of the diagonal, and at least one pixel, of those in a mask."""
+    if not mask.any():
+        return mask
+    return distance_transform_edt(~mask) <= max(share * np.hypot(*mask.shape), 1)
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """How far every candidate, and every probe of it, is ahead, in percent points, seed by seed.
+
+    Args:
+        table: rows of `Run.rows`.
+
+    Returns:
+        columns "data", "question", "candidate", "score" (of `SCORES`), "beside" (UPerNet, of the same size, or DGM),
+        "ahead", the mean over seeds, and "reach", half the 95 % interval (Student's t; nan of one seed).
+    """
+    rows, scores = [], table[table["name"].str.startswith("object/")]
+    for (data, score), numbers in _named(scores).groupby(["data", "name"], sort=False):
+        by_seed = 100 * numbers.pivot(index="seed", columns="network", values="value")
+        for name in numbers["network"].unique():
+            candidate = CANDIDATES[name.split(READ)[0]]
+            for beside in ("UPerNet", "DGM"):
+                base = candidate.base if beside == "UPerNet" else beside
+                if base not in by_seed or (beside == "DGM" and candidate.scale != 1):
+                    continue
+                apart = (by_seed[name] - by_seed[base]).dropna()
+                reach = student.ppf(0.975, len(apart) - 1) * apart.sem() if len(apart) > 1 else np.nan
+                where = {"data": data, "question": _question(name), "candidate": name, "score": score[len("object/") :]}
+                rows.append(where | {"beside": beside, "ahead": apart.mean(), "reach": reach})
+    return pd.DataFrame(rows)
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    """Add a column "network": the candidate, and what was done to it before this score."""
+    probe = table["probe"].fillna("").astype(str)
+    return table.assign(network=table["candidate"] + (", " + probe).where(probe != "", ""))
+
+
+def _question(name: str) -> str:
+    return next(question for question, group in QUESTIONS.items() if name.split(READ)[0] in group)
+
+
+def render(table: pd.DataFrame) -> str:
+    """Render the rows as markdown: for every data set a table of candidates for every question."""
+    text = (
+        "What matters in the Deep Grouping Model: one thing changed at a time, percent. Photographs of training\n"
+        "splits, each scored by a network that has not seen it. Ahead: points ahead of UPerNet (of the same size) and\n"
+        "of DGM, of the same seed, ± half the 95 % interval over seeds; **bold** where zero is outside. Groups at\n"
+        "levels 1-4; graph share, mean of levels 2-4; time: training beside UPerNet.\n"
+    )
+    found = summary(table)
+    for data, rows in _named(table).groupby("data", sort=False):
+        seeds = rows["seed"].nunique()
+        text += f"\n**{data}**, {seeds} seed{'s' * (seeds > 1)}\n"
+        for question, spans in found[found["data"] == data].groupby("question", sort=False):
+            lines = [_line(rows, spans, name) for name in spans["candidate"].unique()]
+            text += f"\n{question}\n\n{markdown(pd.DataFrame(lines).fillna('-'))}\n"
+    return text
+
+
+def _line(rows: pd.DataFrame, spans: pd.DataFrame, name: str) -> dict[str, str]:
+    own = rows[rows["network"] == name].groupby(["name", "level"])["value"].mean()
+    line = {"candidate": name, "mIoU": f"{100 * own['object/mIoU', 0]:.1f}"}
+    for span in spans[spans["candidate"] == name].itertuples():
+        if span.beside == "UPerNet" or span.score == "mIoU":
+            line[f"{span.score}, ahead of {span.beside}"] = _span(span.ahead, span.reach)
+    if "groups" in own:
+        line["groups"] = " / ".join(f"{n:.0f}" for n in own["groups"])
+        line["graph share"] = f"{100 * own['graph share'].iloc[1:].mean():.1f}"
+    if "seconds" in own:
+        seconds = rows[rows["name"] == "seconds"].pivot(index="seed", columns="network", values="value")
+        line["time"] = f"{(seconds[name] / seconds[CANDIDATES[name].base]).median():.2f}"
+    return line
+
+
+def _span(mean: float, reach: float) -> str:
+    text = f"{mean:+.1f}" + (f" ± {reach:.1f}" if reach > 0 else "")
+    return f"**{text}**" if abs(mean) > reach > 0 else text

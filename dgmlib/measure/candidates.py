@@ -1,0 +1,209 @@
+"""Candidates: networks that start alike, see the same batches, and are scored on images that none of them has seen.
+
+The data are *training* splits, cut into folds: seed s trains on all folds but s and is scored on that one, so that
+nothing is chosen on validation images. Candidates of a seed start with the same weights in all parts that networks
+share, see the same batches and draw the same random numbers.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property, partial
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset, Subset
+
+from dgmlib import presets
+from dgmlib.evaluation import evaluate, listening
+from dgmlib.parsing import PerceptualParser, Variant
+from dgmlib.paths import write_atomic
+from dgmlib.training import train
+
+#: Photographs: from ImageNet, frozen; the settings of preset mini otherwise, at twice its size.
+PHOTOGRAPHS = replace(
+    presets.get("mini"),
+    name="photographs",
+    mini="",
+    model=presets.ModelConfig(backbone="efficientnet-lite0", pretrained="imagenet", dim=64, max_regions=256),
+    training=presets.TrainingConfig(
+        iterations=250,
+        batch_size=4,
+        short_sides=(160, 192, 224),
+        max_size=400,
+        texture_iterations=0,
+        backbone_rate=0.0,
+        checkpoint_every=250,
+        workers=0,
+    ),
+    testing=presets.TestingConfig(short_side=192, max_size=400),
+)
+
+#: What is done to a network for a while, see `dgmlib.interventions`.
+Intervention = Callable[[PerceptualParser], AbstractContextManager]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A network of a comparison, by what it differs in from a preset's Deep Grouping Model.
+
+    Attributes:
+        dgm: "full", "no_top_down", or None for the baseline.
+        model: fields of `ModelConfig` that differ.
+        scale: of all image sides, beside the preset's.
+        superpixels: of another kind than ours; who starts the runs keeps their maps in a folder of this name.
+        base: the candidate that it is compared with.
+        trained: what is done to the network while it trains and is scored.
+        probes: what is done to the trained network before it is scored again, by name.
+    """
+
+    dgm: Variant | None = "full"
+    model: Mapping = field(default_factory=dict)
+    scale: float = 1.0
+    superpixels: str = ""
+    base: str = "UPerNet"
+    trained: Intervention = nullcontext
+    probes: Mapping[str, Intervention] = field(default_factory=dict)
+
+    def changed(self, preset: presets.Preset) -> presets.Preset:
+        """Give a preset the candidate's settings."""
+        sides, tests = preset.training.short_sides, preset.testing
+        sides, side = tuple(round(self.scale * side) for side in sides), round(self.scale * tests.short_side)
+        longest = [round(self.scale * part.max_size) for part in (preset.training, tests)]
+        return replace(
+            preset,
+            model=replace(preset.model, **self.model),
+            training=replace(preset.training, short_sides=sides, max_size=longest[0]),
+            testing=replace(tests, short_side=side, max_size=longest[1]),
+        )
+
+
+class Fold(Subset):
+    """A part of a dataset that trains and scores as the whole does."""
+
+    def __init__(self, dataset: Dataset, indices: Sequence[int]):
+        super().__init__(dataset, indices)
+        self.vocabulary, self.cache = dataset.vocabulary, dataset.cache
+        self.records = [dataset.records[i] for i in indices]
+
+    def key(self, index: int) -> str:
+        """Give an image's unique id."""
+        return self.dataset.key(self.indices[index])
+
+    def groups(self, tasks: Sequence[str]) -> list[list[int]]:
+        """Give the indices of this part's records that carry some tasks, by groups of sources."""
+        place = {index: i for i, index in enumerate(self.indices)}
+        groups = [[place[i] for i in group if i in place] for group in self.dataset.groups(tasks)]
+        return [group for group in groups if group]
+
+
+def folds(dataset: Dataset, count: int, fold: int, blocks: int = 12) -> tuple[Fold, Fold]:
+    """All folds but one, to train on, and that one, to score on.
+
+    A fold is every ``count``-th of ``blocks`` contiguous pieces: frames of one sequence are alike, and every sequence
+    is to occur on both sides.
+    """
+    fold_of = np.arange(len(dataset)) * blocks // len(dataset) % count
+    kept, held_out = (np.flatnonzero(part).tolist() for part in (fold_of != fold, fold_of == fold))
+    return Fold(dataset, kept), Fold(dataset, held_out)
+
+
+def plain_scores(
+    model: PerceptualParser, dataset: Dataset, preset: presets.Preset, tasks: Sequence[str]
+) -> dict[str, float]:
+    """Score by Broden+'s rules, as a preset tests."""
+    testing = preset.testing
+    size = testing.short_side, preset.model.max_regions
+    return evaluate(model, dataset, tasks, *size, max_size=testing.max_size)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One candidate on one fold of one training split.
+
+    Attributes:
+        preset: settings that all candidates share.
+        dataset: the whole split; superpixels are kept in its ``cache``.
+        content: digest of the data, see `dgmlib.data.content`.
+        data: its name.
+        tasks: what is trained and scored.
+        name: of the candidate.
+        candidate: what it is.
+        seed: of weights and batches, and the fold that is held out.
+        folds: how many.
+        scores: how it is scored, see `plain_scores`.
+    """
+
+    preset: presets.Preset
+    dataset: Dataset
+    content: str
+    data: str
+    tasks: tuple[str, ...]
+    name: str
+    candidate: Candidate
+    seed: int
+    folds: int
+    scores: Callable[..., dict[str, float]] = plain_scores
+
+    @cached_property
+    def settings(self) -> presets.Preset:
+        """The preset with the candidate's changes."""
+        return self.candidate.changed(self.preset)
+
+    def folder(self, runs: Path) -> Path:
+        """Where the run's model and numbers stand: of other settings or data, somewhere else."""
+        pace = {"checkpoint_every": None, "workers": None}  # they change no weight
+        parts = self.settings.model, self.settings.training, self.settings.testing
+        facts = [asdict(part) | (pace if part is parts[1] else {}) for part in parts]
+        facts += [self.candidate.dgm, self.candidate.superpixels, self.tasks, self.folds, self.content]
+        digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+        return runs / "candidates" / self.data / f"{self.name}, seed {self.seed}-{digest[:8]}"
+
+    def measure(self, runs: Path) -> dict:
+        """Train and score, or read back, in a folder of its own.
+
+        Returns:
+            "scores": {"": metrics, and by probe}, "heard": numbers by level, "seconds" of CPU time in training,
+            "parameters" of the Deep Grouping Model.
+        """
+        torch.set_num_threads(1)
+        out, candidate, settings = self.folder(runs), self.candidate, self.settings
+        done = out / "measured.json"
+        with suppress(FileNotFoundError, ValueError):  # not there, or not whole: measured now
+            return json.loads(done.read_text())
+        kept, held_out = folds(self.dataset, self.folds, self.seed)
+        torch.manual_seed(self.seed)
+        model = PerceptualParser.from_config(settings.model, self.dataset.vocabulary, candidate.dgm, self.tasks)
+        if settings.model.pretrained:
+            model.backbone.load(settings.model.backbone)
+        score = partial(self.scores, model, held_out, settings, self.tasks)
+        with candidate.trained(model):
+            began = process_time()
+            train(model, kept, settings.training, out, self.seed, settings.model.max_regions, "cpu", progress=False)
+            result = {"seconds": process_time() - began}
+            with listening(model) as heard:
+                result |= {"scores": {"": score()}, "heard": heard}
+            result["parameters"] = sum(p.numel() for p in model.dgm.parameters()) if model.dgm else 0
+            for name, probe in candidate.probes.items():
+                with probe(model):
+                    result["scores"][name] = score()
+        with write_atomic(done) as temporary:
+            temporary.write_text(json.dumps(result, indent=1))
+        return result
+
+    def rows(self, result: dict) -> list[dict]:
+        """One row per number that `measure` found.
+
+        Columns are data, candidate, seed, probe, name, level (0 where there is none) and value.
+        """
+        numbers = [(probe, name, 0, v) for probe, scores in result["scores"].items() for name, v in scores.items()]
+        numbers += [("", name, 0, result[name]) for name in ("seconds", "parameters")]
+        heard = result["heard"].items()
+        numbers += [("", name, level, v) for name, values in heard for level, v in enumerate(values, 1)]
+        facts = {"data": self.data, "candidate": self.name, "seed": self.seed}
+        columns = "probe", "name", "level", "value"
+        return [facts | dict(zip(columns, number, strict=True)) for number in numbers]

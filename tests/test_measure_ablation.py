@@ -1,0 +1,203 @@
+"""What the ablation scores, against literal answers, and its candidates trained and scored on six tiny pictures."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from scipy import stats
+from skimage import data
+from tiny import VOCABULARY, blocks
+
+from dgmlib import PerceptualParser, presets
+from dgmlib.broden import FolderDataset
+from dgmlib.evaluation import evaluate
+from dgmlib.interventions import layer_norms, read_on_superpixels, without_projection
+from dgmlib.measure import ablation
+from dgmlib.measure.ablation import CANDIDATES, boundary_f, in_small_segments, near_boundaries, regions_of_labels
+from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run
+
+SMOKE = presets.get("smoke")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six squares of a photograph; the middle of each is one class, the rim another, the first row unlabelled."""
+    photo = data.astronaut()
+    for index in range(6):
+        left = 80 * index
+        labels = np.full((96, 96), 1, np.uint8)
+        labels[24:72, 24 + index : 72] = 2
+        labels[0] = 0
+        for kind, picture in (("images", photo[:96, left : left + 96]), ("labels", labels)):
+            (tmp_path / "photos/train" / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(tmp_path / "photos/train" / kind / f"{index}.png")
+    (tmp_path / "photos/names.txt").write_text("-\nrim\nmiddle\n")
+    return tmp_path / "photos"
+
+
+class TestWhere:
+    def test_regions_of_labels_are_connected_pieces_and_the_smallest_share_a_number(self):
+        labels = np.array([[1, 1, 1, 2], [1, 1, 2, 2], [1, 1, 1, 1], [3, 0, 0, 1]])
+        assert regions_of_labels({"object": labels}, 9).max() == 3
+        found = regions_of_labels({"object": labels}, 3)
+        assert sorted(np.bincount(found.ravel())) == [3, 3, 10]
+        assert found[3, 0] == found[3, 1]  # of three and of two pixels and one pixel: the two least are one
+
+    def test_near_is_within_a_share_of_the_diagonal(self):
+        labels = np.ones((30, 40), int)  # the diagonal is 50, "near" 0.75 pixels and so a whole one
+        labels[:, 20:] = 2
+        assert near_boundaries(labels).sum() == 30 * 3
+        assert not near_boundaries(np.ones((30, 40), int)).any()
+
+    def test_small_segments_are_pieces_not_classes(self):
+        labels = np.ones((20, 20), int)
+        labels[:10] = 2
+        labels[15, 15:18] = 2  # 3 of 400 pixels
+        assert in_small_segments(labels).sum() == 3
+
+
+class TestBoundaryF:
+    labels = np.repeat([1, 2], 50)[None].repeat(60, 0)  # (60, 100), a line at 50
+
+    def moved(self, by):
+        return np.roll(self.labels, by, 1)[:, 30:70], self.labels[:, 30:70]
+
+    def test_is_one_where_boundaries_agree_within_the_tolerance_and_zero_beyond(self):
+        assert boundary_f(*self.moved(0)) == 1
+        assert boundary_f(*self.moved(1)) == pytest.approx(1)
+        assert boundary_f(*self.moved(3)) == pytest.approx(0)
+
+    def test_weighs_precision_and_recall(self):
+        found, labels = (x.copy() for x in self.moved(0))
+        found[:, 30] = 7  # a line of its own: two boundaries more
+        assert boundary_f(found, labels) == pytest.approx(2 * (1 / 3) / (1 + 1 / 3))
+
+    def test_unlabelled_pixels_do_not_count(self):
+        found, labels = (x.copy() for x in self.moved(0))
+        labels[:10], found[:5, 8] = 0, 9
+        assert boundary_f(found, labels) == 1
+
+    def test_labels_without_boundary_say_nothing_and_found_ones_without_are_wrong(self):
+        assert np.isnan(boundary_f(self.labels, np.ones((60, 100), int)))
+        assert boundary_f(np.ones((60, 100), int), self.labels) == 0
+
+
+class TestInterventions:
+    def parser(self, **changes):
+        torch.manual_seed(0)
+        config = replace(SMOKE.model, **changes)
+        return PerceptualParser.from_config(config, VOCABULARY, "full", ("object", "scene")).eval()
+
+    def forward(self, model):
+        torch.manual_seed(1)
+        with torch.no_grad():
+            return model(torch.rand(1, 3, 64, 64), blocks(64, 64, 16))
+
+    def test_without_projection_nodes_are_means_of_those_below(self):
+        model, nodes = self.parser(), []
+        with without_projection(model):
+            hook = model.dgm.tdmp.register_forward_pre_hook(lambda module, arguments: nodes.extend(arguments[0]))
+            found = self.forward(model).grouping
+            hook.remove()
+        for below, P, above in zip(nodes, found.assignments, nodes[1:], strict=False):
+            torch.testing.assert_close(P.mT @ below, above)
+
+    def test_layer_norms_normalise_every_node_alone_and_go_again(self):
+        model, seen = self.parser(), []
+        before, residual = self.forward(model)["object"], model.dgm.reprojections[0].residual
+        with layer_norms(model):
+            hook = residual.register_forward_hook(lambda module, arguments, output: seen.append(output))
+            assert not torch.equal(self.forward(model)["object"], before)
+            hook.remove()
+        start = SMOKE.model.reading.start
+        torch.testing.assert_close(seen[0].mean(2), torch.zeros(1, 16), atol=1e-6, rtol=0)
+        torch.testing.assert_close(seen[0].std(2, correction=0), torch.full((1, 16), start), rtol=1e-2, atol=0)
+        assert torch.equal(self.forward(model)["object"], before)
+
+    def test_a_superpixel_is_read_as_the_mean_of_its_pixels(self):
+        model = self.parser()
+        plain = torch.nn.functional.interpolate(self.forward(model)["object"], (64, 64), mode="bilinear")
+        with read_on_superpixels(model):
+            found = self.forward(model)
+        for region in range(16):
+            inside = blocks(64, 64, 16)[0] == region
+            mean = plain[0][:, inside].mean(1, keepdim=True).expand(-1, inside.sum())
+            torch.testing.assert_close(found["object"][0][:, inside], mean)
+        assert torch.equal(found["scene"], self.forward(model)["scene"])
+
+
+class TestCandidates:
+    def test_each_differs_from_the_others_in_what_is_trained(self, tmp_path):
+        folders = {
+            Run(PHOTOGRAPHS, None, "", "", ("object",), "", c, 0, 5).folder(tmp_path) for c in CANDIDATES.values()
+        }
+        trained = {c.trained for c in CANDIDATES.values()}
+        assert len(folders) + len(trained) >= len(CANDIDATES)
+
+    def test_other_data_settings_or_seed_stand_elsewhere(self, tmp_path):
+        run = Run(PHOTOGRAPHS, None, "content", "data", ("object",), "DGM", Candidate(), 0, 5)
+        others = [
+            replace(run, content="corrected"),
+            replace(run, seed=1),
+            replace(run, folds=3),
+            replace(run, candidate=Candidate(model={"dim": 32})),
+            replace(run, candidate=Candidate(scale=0.5)),
+            replace(run, preset=SMOKE),
+        ]
+        assert len({r.folder(tmp_path) for r in (run, *others)}) == 1 + len(others)
+        slower = replace(PHOTOGRAPHS, training=replace(PHOTOGRAPHS.training, workers=3))
+        assert replace(run, preset=slower).folder(tmp_path) == run.folder(tmp_path)
+
+    def test_half_the_size_halves_all_sides(self):
+        half = Candidate(scale=0.5).changed(PHOTOGRAPHS)
+        assert half.training.short_sides == (80, 96, 112)
+        assert (half.testing.short_side, half.testing.max_size, half.training.max_size) == (96, 200, 200)
+
+    def test_close_scores_over_all_pixels_are_evaluation_s(self, folder):
+        dataset = FolderDataset(folder, "train")
+        torch.manual_seed(0)
+        model = PerceptualParser.from_config(SMOKE.model, dataset.vocabulary, "full", ("object",))
+        found = ablation.close_scores(model, dataset, SMOKE, ("object",))
+        expected = evaluate(model, dataset, ("object",), 64, SMOKE.model.max_regions, max_size=160)
+        assert found["object/mIoU"] == expected["object/mIoU"]
+        assert list(found) == [f"object/{name}" for name in ablation.SCORES]
+
+
+def test_a_folder_is_measured_and_read_back(folder, tmp_path, monkeypatch):
+    small = replace(SMOKE, training=replace(SMOKE.training, iterations=2, texture_iterations=0))
+    monkeypatch.setattr(ablation, "PHOTOGRAPHS", small)
+    names = ("UPerNet", "DGM", "regions of labels", "LayerNorm", "UPerNet, half the size", "DGM, half the size")
+    monkeypatch.setattr(ablation, "CANDIDATES", {name: CANDIDATES[name] for name in names})
+    where = {"workers": 1, "out": tmp_path / "out", "runs": tmp_path / "runs"}
+    text = ablation.measure((folder,), seeds=2, **where)
+    for name in (*names, "UPerNet, read on superpixels", "DGM, read on superpixels"):
+        assert f"\n| {name} | " in text
+    assert "nan" not in text
+    table = pd.read_csv(tmp_path / "out/ablation.csv")
+    assert set(table["seed"]) == {0, 1}
+    monkeypatch.setattr("dgmlib.measure.candidates.train", None)  # nothing is trained again
+    assert ablation.measure((folder,), seeds=2, **where) == text
+    with pytest.raises(ValueError, match="--seeds must be from 1 to 5"):
+        ablation.measure((folder,), seeds=6, **where)
+
+
+def test_intervals_are_students_over_seeds_and_bold_where_zero_is_outside():
+    scores = {"UPerNet": (0.30, 0.31, 0.32), "DGM": (0.35, 0.37, 0.36), "LayerNorm": (0.30, 0.33, 0.30)}
+    rows = pd.DataFrame(
+        {"data": "d", "candidate": name, "seed": seed, "probe": "", "name": number, "level": level, "value": value}
+        for name, values in scores.items()
+        for seed, value in enumerate(values)
+        for number, level in [(f"object/{score}", 0) for score in ablation.SCORES]
+        + [("seconds", 0)]
+        + [(n, level) for n in ("groups", "graph share") for level in (1, 2) if name != "UPerNet"]
+    )
+    found = ablation.summary(rows).set_index(["candidate", "score", "beside"]).loc["DGM", "mIoU", "UPerNet"]
+    low, high = stats.t.interval(0.95, 2, 5, stats.sem([5, 6, 4]))
+    assert (found["ahead"] - found["reach"], found["ahead"] + found["reach"]) == pytest.approx((low, high))
+    assert ablation.summary(rows[rows["seed"] == 0])["reach"].isna().all()
+    text = ablation.render(rows)
+    assert f"**+5.0 ± {high - 5:.1f}**" in text
+    assert "**d**, 3 seeds" in text
