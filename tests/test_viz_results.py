@@ -143,27 +143,3 @@ def test_quality_says_which_way_is_better_and_what_is_measured():
     np.testing.assert_allclose(ours.get_xydata(), [[60, 0.6], [120, 0.7]])
     assert ours.get_linewidth() > theirs.get_linewidth()
     assert legend_of(figure) == ["ours", "SLIC"]
-
-
-def test_evidence_draws_both_intervals_and_colours_what_is_decided():
-    place = {"data": "drawings", "setting": "O", "number": "object/mIoU"}
-    spans = {
-        ("DGM", "ahead"): [(0.01, 0.05), (0.02, 0.04)],
-        ("DGM w/o graph", "undecided"): [(-0.02, 0.04), (0.0, 0.02)],
-    }
-    rows = [
-        place | {"model": model, "verdict": verdict, "over": over, "value": (low + high) / 2, "low": low, "high": high}
-        for (model, verdict), both in spans.items()
-        for over, (low, high) in zip(("seeds", "images"), both, strict=True)
-    ]
-    seed = [place | {"model": "DGM", "over": "seed 0", "value": 0.5}]
-    (axis,) = (figure := viz.evidence(pd.DataFrame(rows + seed))).axes
-    assert titles(figure) == ["drawings, O"]
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["object mIoU"]
-    drawn = {
-        tuple(np.round(line.get_xdata(), 6)): line.get_color() for line in axis.lines if len(line.get_xdata()) == 2
-    }
-    assert drawn.pop((0, 0)) == "black"
-    assert set(drawn) == {(1, 5), (2, 4), (-2, 4), (0, 2)}
-    assert drawn[1, 5] == drawn[2, 4] != drawn[-2, 4]
-    assert legend_of(figure) == ["DGM", "DGM w/o graph", "ahead", "undecided", "behind"]

@@ -7,7 +7,8 @@
 ``classes``   label maps with legends: `segmentation`, `comparison` (Fig. 4), `parsing`
 ``diagram``   the model as a picture of its own forward pass: `diagram` (Fig. 2 and 3), `tree` (Fig. 1)
 ``overview``  what it does in one picture
-``results``   `table1` - `table3` as bars; `evidence`; `agreement_curves`, `click_curves`, `quality_curves`
+``results``   `table1` - `table3` as bars; `agreement_curves`, `click_curves`, `quality_curves`
+``ahead``     points ahead of UPerNet: `evidence`, `ablation`, `where_ahead`
 ``climb``     EMGP's steps under sliders: `Climb`
 ``curves``    a run's log: `training_curve`, `LiveCurve`, `heard`
 ``style``     what they share, and `save`
@@ -17,6 +18,7 @@ Everywhere ``photo`` is (H, W, 3), bytes or floats in [0, 1], ``labels`` are its
 none, and what a mapping holds is drawn in a panel below its title. All may be arrays or tensors.
 """
 
+from dgmlib.viz.ahead import ablation, evidence, where_ahead
 from dgmlib.viz.classes import class_colours, comparison, parsing, segmentation
 from dgmlib.viz.climb import Climb
 from dgmlib.viz.curves import LiveCurve, heard, heard_in_training, training_curve
@@ -24,13 +26,14 @@ from dgmlib.viz.diagram import diagram, tree
 from dgmlib.viz.groups import adjacency_graph, following_colours, grouping_levels, hierarchy, mosaic, partitions, tinted
 from dgmlib.viz.nodes import affinities, centres, click_masks, false_colours, heat_maps, weighted
 from dgmlib.viz.overview import overview
-from dgmlib.viz.results import agreement_curves, click_curves, evidence, quality_curves, table1, table2, table3
+from dgmlib.viz.results import agreement_curves, click_curves, quality_curves, table1, table2, table3
 from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_colours, save, stored
 
 __all__ = [
-    "DPI", "NONE", "PALETTE", "Climb", "LiveCurve", "NotebookFigure", "adjacency_graph", "affinities",
+    "DPI", "NONE", "PALETTE", "Climb", "LiveCurve", "NotebookFigure", "ablation", "adjacency_graph", "affinities",
     "agreement_curves", "centres", "class_colours", "click_curves", "click_masks", "comparison", "diagram",
     "evidence", "false_colours", "following_colours", "grouping_levels", "heard", "heard_in_training", "heat_maps",
     "hierarchy", "mosaic", "overview", "parsing", "partitions", "png", "quality_curves", "region_colours", "save",
     "segmentation", "stored", "table1", "table2", "table3", "tinted", "training_curve", "tree", "weighted",
+    "where_ahead",
 ]  # fmt: skip

@@ -26,9 +26,6 @@ SCORES = {
     "BR": ("human boundary found within 2 px", "higher is better"),
     "UE": ("area leaking over human boundary", "lower is better"),
 }
-#: `evidence`: where in its row a system stands, and its marker; colours of what can be said.
-SHIFTS = {"DGM": (-0.17, "o"), "DGM w/o graph": (0.17, "s")}
-VERDICTS = {"ahead": PALETTE[0], "undecided": GREY, "behind": PALETTE[5]}
 
 
 def table1(table: pd.DataFrame) -> Figure:
@@ -155,36 +152,6 @@ def quality_curves(table: pd.DataFrame) -> Figure:
         axis.set(title=f"{score}: {better}", ylabel=meaning, xlabel="regions in an image", xscale="log")
         axis.set_xticks([64, 128, 256, 512], ["64", "128", "256", "512"])
         axis.minorticks_off()
-    legend(figure)
-    return figure
-
-
-def evidence(table: pd.DataFrame) -> Figure:
-    """Draw ``evidence.csv``: how far systems are ahead of UPerNet, a panel per data and setting, a row per number.
-
-    Thin: the 95 % interval over seeds; thick: over images. Blue where both lie above zero, red where both lie below.
-    """
-    table = table[table["model"].isin(SHIFTS) & table["over"].isin(["seeds", "images"])]
-    groups = list(table.groupby(["data", "setting"], sort=False))
-    numbers = list(table["number"].unique())
-    figure, (axes,) = plots(len(groups), width=3.8, height=0.9 + 0.42 * len(numbers), sharey=True)
-    for axis, ((data, setting), rows) in zip(axes, groups, strict=True):
-        axis.axvline(0, color="black", linewidth=0.8)
-        for (number, model), both in rows.groupby(["number", "model"]):
-            shift, marker = SHIFTS[model]
-            place, colour = numbers.index(number) + shift, VERDICTS[both["verdict"].iloc[0]]
-            for row in both.dropna(subset=["low", "high"]).itertuples():
-                width = {"seeds": 1.2, "images": 5}[row.over]
-                axis.plot([100 * row.low, 100 * row.high], [place] * 2, color=colour, linewidth=width, alpha=0.6)
-            style = {"color": colour, "markersize": 6, "markeredgecolor": "white"}
-            axis.plot(100 * both["value"].iloc[0], place, marker, **style)
-        axis.set(title=f"{data}, {setting}", xlabel="points ahead of UPerNet", ylim=(len(numbers) - 0.5, -0.5))
-        axis.set_yticks(range(len(numbers)), [number.replace("/", " ") for number in numbers])
-        axis.grid(axis="y", color=NONE, linewidth=0.8)
-    for model, (_, marker) in SHIFTS.items():
-        axes[0].plot([], [], marker, color="black", label=model)
-    for name, colour in VERDICTS.items():
-        axes[0].plot([], [], color=colour, linewidth=5, label=name)
     legend(figure)
     return figure
 

@@ -1,0 +1,83 @@
+"""How far systems are ahead of UPerNet, in points with 95 % intervals: by numbers of Table 1, by what was changed."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from dgmlib.viz.style import GREY, NONE, PALETTE, colours_of, legend, plots
+
+#: `evidence`: where in its row a system stands, and its marker; colours of what can be said.
+SHIFTS = {"DGM": (-0.17, "o"), "DGM w/o graph": (0.17, "s")}
+VERDICTS = {"ahead": PALETTE[0], "undecided": GREY, "behind": PALETTE[5]}
+
+
+def evidence(table: pd.DataFrame) -> Figure:
+    """Draw ``evidence.csv``: how far systems are ahead of UPerNet, a panel per data and setting, a row per number.
+
+    Thin: the 95 % interval over seeds; thick: over images. Blue where both lie above zero, red where both lie below.
+    """
+    table = table[table["model"].isin(SHIFTS) & table["over"].isin(["seeds", "images"])]
+    groups = list(table.groupby(["data", "setting"], sort=False))
+    numbers = list(table["number"].unique())
+    figure, (axes,) = plots(len(groups), width=3.8, height=0.9 + 0.42 * len(numbers), sharey=True)
+    for axis, ((data, setting), rows) in zip(axes, groups, strict=True):
+        axis.axvline(0, color="black", linewidth=0.8)
+        for (number, model), both in rows.groupby(["number", "model"]):
+            shift, marker = SHIFTS[model]
+            place, colour = numbers.index(number) + shift, VERDICTS[both["verdict"].iloc[0]]
+            for row in both.dropna(subset=["low", "high"]).itertuples():
+                width = {"seeds": 1.2, "images": 5}[row.over]
+                axis.plot([100 * row.low, 100 * row.high], [place] * 2, color=colour, linewidth=width, alpha=0.6)
+            style = {"color": colour, "markersize": 6, "markeredgecolor": "white"}
+            axis.plot(100 * both["value"].iloc[0], place, marker, **style)
+        axis.set(title=f"{data}, {setting}", xlabel="points ahead of UPerNet", ylim=(len(numbers) - 0.5, -0.5))
+        axis.set_yticks(range(len(numbers)), [number.replace("/", " ") for number in numbers])
+        axis.grid(axis="y", color=NONE, linewidth=0.8)
+    for model, (_, marker) in SHIFTS.items():
+        axes[0].plot([], [], marker, color="black", label=model)
+    for name, colour in VERDICTS.items():
+        axes[0].plot([], [], color=colour, linewidth=5, label=name)
+    legend(figure)
+    return figure
+
+
+def ablation(summary: pd.DataFrame, score: str = "mIoU") -> Figure:
+    """Draw `dgmlib.measure.ablation.summary`: how far candidates are ahead of UPerNet in a score, by question.
+
+    A panel per data set; lines are 95 % intervals over seeds. Dashed: DGM.
+    """
+    rows = summary[(summary["score"] == score) & (summary["candidate"] != "UPerNet")]
+    figure = _spans(rows, "candidate", "question", 0.24)
+    for axis, (_, each) in zip(figure.axes, rows.groupby("data", sort=False), strict=True):
+        dgm = each.loc[(each["candidate"] == "DGM") & (each["beside"] == "UPerNet"), "ahead"]
+        axis.axvline(dgm.mean(), color=GREY, linestyle="--", linewidth=1, zorder=0)
+    return figure
+
+
+def where_ahead(summary: pd.DataFrame, candidates: Sequence[str]) -> Figure:
+    """Draw `dgmlib.measure.ablation.summary`: how far some candidates are ahead of UPerNet, score by score.
+
+    A panel per data set; lines are 95 % intervals over seeds.
+    """
+    return _spans(summary[summary["candidate"].isin(candidates)], "score", "candidate", 0.8)
+
+
+def _spans(summary: pd.DataFrame, by: str, hue: str, height: float) -> Figure:
+    """Points ahead of UPerNet, a panel per data set, a row per ``by``, a colour per ``hue``."""
+    rows = summary[summary["beside"] == "UPerNet"]
+    data, places, colours = rows.groupby("data", sort=False), list(rows[by].unique()), colours_of(rows[hue])
+    several = rows.duplicated(["data", by]).any()  # colours in one row stand apart
+    figure, (axes,) = plots(len(data), width=4.4, height=1.0 + height * len(places), sharey=True)
+    for axis, (title, each) in zip(axes, data, strict=True):
+        axis.axvline(0, color="black", linewidth=0.8)
+        for i, (name, colour) in enumerate(colours.items()):
+            group = each[each[hue] == name]
+            where = [places.index(place) + several * 0.12 * (i - (len(colours) - 1) / 2) for place in group[by]]
+            style = {"color": colour, "markersize": 6, "linewidth": 1.5, "label": name}
+            axis.errorbar(group["ahead"], where, xerr=group["reach"].fillna(0), fmt="o", **style)
+        axis.set(title=title, xlabel="points ahead of UPerNet", ylim=(len(places) - 0.5, -0.5))
+        axis.set_yticks(range(len(places)), places)
+        axis.grid(axis="y", color=NONE, linewidth=0.8)
+    legend(figure, columns=2)
+    return figure
