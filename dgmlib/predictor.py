@@ -214,6 +214,21 @@ class Scene:
         regions = torch.from_numpy(self.regions)[None].to(self.grouping.regions.device)
         return replace(self.grouping, regions=regions).label_map(level)[0].cpu().numpy()
 
+    def middles(self, level: int, count: int = 3) -> list[tuple[int, int]]:
+        """Where to look or to click: (x, y) deepest inside of groups of a level, of the deepest groups first.
+
+        Groups that reach the frame, as backgrounds do, come after those that do not.
+        """
+        groups, found = self.groups(level), []
+        frame = set(groups[[0, -1]].flat) | set(groups[:, [0, -1]].flat)
+        for group in np.unique(groups):
+            depth = distance_transform_edt(np.pad(groups == group, 1))[
+                1:-1, 1:-1
+            ]  # what is beyond the frame is outside
+            y, x = np.unravel_index(depth.argmax(), depth.shape)
+            found.append((group in frame, -depth[y, x], int(x), int(y)))
+        return [(x, y) for _, _, x, y in sorted(found)[:count]]
+
     @cached_property
     def clicks(self) -> ClickSession:
         """The clicks on the photograph, which can be taken back, saved, and shown in `dgmlib.widgets.ClickWidget`."""

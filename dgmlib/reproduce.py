@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+import numpy as np
 import papermill
 import torch
+from PIL import Image
+from skimage.data import astronaut
 
 import dgmlib
 from dgmlib import paths, presets
@@ -25,6 +28,7 @@ from dgmlib.checkpoints import save_model
 from dgmlib.data import data_root
 from dgmlib.experiments import Cell, startable
 from dgmlib.measure import compare, tables
+from dgmlib.pictures import read_picture
 
 
 class NotebookError(ValueError):
@@ -51,6 +55,19 @@ class Session:
         """Locate a result to show: what this profile made where it did (smoke's means nothing), else the committed."""
         made = self.results / name
         return made if made.exists() and self.preset.name != "smoke" else paths.RESULTS / name
+
+    def photograph(self, path: str = "", short_side: int = 0) -> np.ndarray:
+        """Read the photograph that runs through the notebooks: the reader's, or else NASA's of an astronaut.
+
+        Scaled to about a short side where one is given, to multiples of 32 pixels.
+        """
+        photo = read_picture(path or astronaut()[:448])
+        if short_side:
+            height, width = (
+                32 * max(round(side * short_side / min(photo.shape[:2]) / 32), 1) for side in photo.shape[:2]
+            )
+            photo = np.asarray(Image.fromarray(photo).resize((width, height)))
+        return photo
 
 
 def begin(notebook: str, namespace: Mapping[str, object]) -> Session:

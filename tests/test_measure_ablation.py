@@ -132,7 +132,7 @@ class TestInterventions:
 class TestCandidates:
     def test_each_differs_from_the_others_in_what_is_trained(self, tmp_path):
         folders = {
-            Run(PHOTOGRAPHS, None, "", "", ("object",), "", c, 0, 5).folder(tmp_path) for c in CANDIDATES.values()
+            Run(ablation.PRESET, None, "", "", ("object",), "", c, 0, 5).folder(tmp_path) for c in CANDIDATES.values()
         }
         trained = {c.trained for c in CANDIDATES.values()}
         assert len(folders) + len(trained) >= len(CANDIDATES)
@@ -168,8 +168,15 @@ class TestCandidates:
 
 def test_a_folder_is_measured_and_read_back(folder, tmp_path, monkeypatch):
     small = replace(SMOKE, training=replace(SMOKE.training, iterations=2, texture_iterations=0))
-    monkeypatch.setattr(ablation, "PHOTOGRAPHS", small)
-    names = ("UPerNet", "DGM", "regions of labels", "LayerNorm", "UPerNet, half the size", "DGM, half the size")
+    monkeypatch.setattr(ablation, "PRESET", small)
+    names = (
+        "UPerNet",
+        "DGM",
+        "regions of labels",
+        "LayerNorm",
+        "UPerNet, 1.5 times the size",
+        "DGM, 1.5 times the size",
+    )
     monkeypatch.setattr(ablation, "CANDIDATES", {name: CANDIDATES[name] for name in names})
     where = {"workers": 1, "out": tmp_path / "out", "runs": tmp_path / "runs"}
     text = ablation.measure((folder,), seeds=2, **where)

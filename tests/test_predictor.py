@@ -1,6 +1,7 @@
 """The one door for a photograph: at its own size, as evaluation sees it, by name, and what it says without groups."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from dgmlib import PerceptualParser, Predictor, load_model, predictor, presets, 
 from dgmlib.evaluation import predict
 from dgmlib.explain import Click, gradcam
 from dgmlib.labels import NO_PART
-from dgmlib.predictor import CHECKPOINT
+from dgmlib.predictor import CHECKPOINT, Scene
 from dgmlib.reading import Reading
 
 MAPS = ("objects", "parts", "materials", "textures")
@@ -319,3 +320,21 @@ def test_a_plot_shows_the_photograph_its_groups_and_all_maps(scene, monkeypatch)
     height, width, _ = scene.plot().axes[4].images[0].get_array().shape  # of half the size, enlarged
     assert (height % 24, width % 36, height % 48 > 0) == (0, 0, True)
     assert repr(scene).startswith("Scene(72 x 48 pixels, ")
+
+
+def test_middles_are_deepest_in_the_deepest_groups_and_those_at_the_frame_come_last():
+    groups = np.zeros((20, 30), int)
+    groups[3:8, 4:9] = 1  # 5 x 5
+    groups[10:17, 10:25] = 2  # 7 x 15
+    scene = SimpleNamespace(groups=lambda level: groups)
+    first, second, last = Scene.middles(scene, 1, 5)
+    assert first[1] == 13
+    assert 13 <= first[0] <= 21
+    assert second == (6, 5)
+    assert groups[last[1], last[0]] == 0
+    assert Scene.middles(scene, 1, 1) == [first]
+
+
+def test_middles_of_one_group_and_of_groups_of_a_pixel():
+    assert Scene.middles(SimpleNamespace(groups=lambda level: np.zeros((5, 7), int)), 1) == [(2, 2)]
+    assert len(Scene.middles(SimpleNamespace(groups=lambda level: np.arange(12).reshape(3, 4)), 1, 12)) == 12

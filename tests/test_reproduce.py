@@ -3,6 +3,7 @@
 import nbformat
 import papermill
 import pytest
+from PIL import Image
 
 import dgmlib
 from dgmlib import paths, reproduce
@@ -68,6 +69,17 @@ def test_smoke_writes_to_a_temporary_folder_and_others_to_results_yours(notebook
     assert (given.results, given.figures) == (notebook / "here", notebook / "here" / "figures")
     root = begin(out=str(notebook), profile="mini")
     assert (root.results, root.figures) == (notebook / "results", notebook / "figures")
+
+
+def test_one_photograph_is_read_for_all_notebooks_or_the_reader_s(tmp_path):
+    session = reproduce.Session(None, tmp_path, tmp_path, tmp_path)
+    assert session.photograph().shape == (448, 512, 3)
+    assert session.photograph(short_side=384).shape == (384, 448, 3)
+    Image.new("L", (40, 400), 77).save(tmp_path / "tall.png")
+    assert session.photograph(str(tmp_path / "tall.png")).shape == (400, 40, 3)
+    scaled = session.photograph(str(tmp_path / "tall.png"), short_side=20)
+    assert scaled.shape == (192, 32, 3)  # at least 32, and a multiple of it
+    assert (scaled == 77).all()
 
 
 def test_what_one_made_is_shown_in_place_of_what_is_committed_but_never_smoke_s(notebook):

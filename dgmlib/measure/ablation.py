@@ -5,7 +5,7 @@ F-measure: superpixels follow boundaries, and groups gather what is small.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +34,13 @@ from dgmlib.paths import RESULTS, RUNS
 from dgmlib.reading import Reading
 from dgmlib.superpixels import RegionMaps
 
+#: The settings of preset mini, for photographs and objects alone.
+PRESET = replace(
+    PHOTOGRAPHS,
+    model=replace(PHOTOGRAPHS.model, max_regions=192),
+    training=replace(PHOTOGRAPHS.training, iterations=400, short_sides=(96, 128), max_size=320, checkpoint_every=400),
+    testing=presets.get("mini").testing,
+)
 #: Folds of a training split, of which seed s is scored on the s-th.
 FOLDS = 5
 #: A boundary pixel is found within this share of the image's diagonal (Csurka et al. 2013), and "near" is twice that.
@@ -86,7 +93,7 @@ QUESTIONS = {
         "regions of labels": Candidate(superpixels="labels"),
         "regions of labels, w/o graph": Candidate(superpixels="labels", trained=cut),
         "64 superpixels": Candidate(**_model(max_regions=64)),
-        "512 superpixels": Candidate(**_model(max_regions=512)),
+        "384 superpixels": Candidate(**_model(max_regions=384)),
     },
     "How are they grouped?": {
         "bandwidth 0.01": Candidate(**_reading(bandwidth=0.01)),
@@ -103,8 +110,8 @@ QUESTIONS = {
         "LayerNorm": Candidate(trained=layer_norms),
         "start 0": Candidate(**_reading(start=0.0)),
         "start 1": Candidate(**_reading(start=1.0)),
-        "UPerNet, half the size": Candidate(None, scale=0.5),
-        "DGM, half the size": Candidate(scale=0.5, base="UPerNet, half the size"),
+        "UPerNet, 1.5 times the size": Candidate(None, scale=1.5),
+        "DGM, 1.5 times the size": Candidate(scale=1.5, base="UPerNet, 1.5 times the size"),
     },
 }
 CANDIDATES = {name: candidate for group in QUESTIONS.values() for name, candidate in group.items()}
@@ -133,16 +140,16 @@ def measure(
             kept = runs / "candidates" / folder.name / kind
             sets[kind] = FolderDataset(folder, "train", cache=kept)
             keep = delayed(_keep)
-            parallel(workers)(keep(sets[kind], i, kind, PHOTOGRAPHS.model.max_regions) for i in range(len(sets[kind])))
+            parallel(workers)(keep(sets[kind], i, kind, PRESET.model.max_regions) for i in range(len(sets[kind])))
         digest = content(folder)
         jobs += [
-            Run(PHOTOGRAPHS, sets[c.superpixels], digest, folder.name, ("object",), name, c, seed, FOLDS, close_scores)
+            Run(PRESET, sets[c.superpixels], digest, folder.name, ("object",), name, c, seed, FOLDS, close_scores)
             for seed in range(seeds)  # first, so that what is interrupted has all candidates of some seeds
             for name, c in CANDIDATES.items()
         ]
     results = parallel(workers)(delayed(job.measure)(runs) for job in jobs)
     table = pd.DataFrame([row for job, result in zip(jobs, results, strict=True) for row in job.rows(result)])
-    return extend("ablation", table, render, out, {"preset": asdict(PHOTOGRAPHS), "seeds": seeds, "folds": FOLDS})
+    return extend("ablation", table, render, out, {"preset": asdict(PRESET), "seeds": seeds, "folds": FOLDS})
 
 
 def _keep(dataset: Dataset, index: int, kind: str, cap: int) -> None:

@@ -139,7 +139,7 @@ def tree(scene: "Scene", points: Sequence[tuple[int, int]] = ()) -> Figure:
 
     Args:
         scene: of a model with Deep Grouping Model.
-        points: (x, y) in the groups of the highest level to show; by default its three largest.
+        points: (x, y) in the groups of the highest level to show; by default three `Scene.middles`.
 
     Raises:
         ValueError: for a model without Deep Grouping Model.
@@ -155,9 +155,9 @@ def tree(scene: "Scene", points: Sequence[tuple[int, int]] = ()) -> Figure:
         if row < scene.levels:
             parts = np.flatnonzero((parents[row] == group) & (np.bincount(maps[row + 1].ravel()) > 0))
             area = np.bincount(maps[row + 1].ravel())[parts]
-            parts = parts[np.argsort(-area, kind="stable")][: 2 if row else 3]
-            if points and row == 0:
-                parts = list(dict.fromkeys(maps[1][y, x] for x, y in points))
+            parts = parts[np.argsort(-area, kind="stable")][:2]
+            if row == 0:
+                parts = list(dict.fromkeys(maps[1][y, x] for x, y in points or scene.middles(scene.levels)))
         for part in parts:
             free, column = grow(row + 1, part, free)
             columns.append(column)
