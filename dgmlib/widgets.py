@@ -157,6 +157,7 @@ class ClickWidget(TouchWidget):
         return f"ClickWidget({self.width} x {self.height} pixels, {count} click{'s' * (count != 1)})"
 
     def _still(self) -> tuple[bytes, dict]:
+        self._show(self.frame["seq"])  # with the clicks made from Python
         picture = Image.fromarray(self.session.photograph).convert("RGBA")
         cover = Image.open(io.BytesIO(self.frame["picture"])).convert("RGBA")
         picture.alpha_composite(cover.resize(picture.size, Image.Resampling.NEAREST))

@@ -148,6 +148,7 @@ class TestCandidates:
             replace(run, preset=SMOKE),
         ]
         assert len({r.folder(tmp_path) for r in (run, *others)}) == 1 + len(others)
+        assert replace(run, name="DGM w/o graph").folder(tmp_path).parent == run.folder(tmp_path).parent
         slower = replace(PHOTOGRAPHS, training=replace(PHOTOGRAPHS.training, workers=3))
         assert replace(run, preset=slower).folder(tmp_path) == run.folder(tmp_path)
 

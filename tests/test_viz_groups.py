@@ -140,3 +140,16 @@ def test_every_pair_that_touches_is_joined_once():
     assert ends == {(corners[a], corners[b]) for a, b in ((0, 1), (0, 2), (1, 3), (2, 3))}
     np.testing.assert_allclose(dots.get_offsets(), corners, atol=1e-4)
     assert axis.get_title() == "4 regions and their adjacency graph"
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda photo: viz.tinted(photo, QUARTERS, np.eye(4)[:, :3]),
+        lambda photo: viz.mosaic(photo, QUARTERS),
+        lambda photo: viz.weighted(photo, QUARTERS, np.linspace(0, 1, 4), 1),
+    ],
+)
+def test_bytes_and_floats_are_one_photograph(draw):
+    as_bytes = (255 * PHOTO).round().astype(np.uint8)
+    np.testing.assert_allclose(*(np.asarray(draw(photo), float) for photo in (as_bytes, as_bytes / 255)), atol=1e-6)

@@ -148,7 +148,9 @@ def test_files_for_the_browser_to_save(widget, monkeypatch):
 
 def test_output_has_a_picture_for_where_no_kernel_runs(widget):
     widget.session.click(30, 20)
-    data, _ = widget._repr_mimebundle_()
+    data, metadata = widget._repr_mimebundle_()
+    share = 100 * widget.session.mask.mean()
+    assert metadata["image/jpeg"]["alt"] == f"1 click, {share:.1f} % of the photograph selected"
     assert data["text/plain"] == "ClickWidget(72 x 48 pixels, 1 click)"  # no address: nbval compares it
     assert "application/vnd.jupyter.widget-view+json" in data
     assert Image.open(io.BytesIO(data["image/jpeg"])).width > 600

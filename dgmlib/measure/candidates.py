@@ -161,7 +161,7 @@ class Run:
         facts = [asdict(part) | (pace if part is parts[1] else {}) for part in parts]
         facts += [self.candidate.dgm, self.candidate.superpixels, self.tasks, self.folds, self.content]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-        return runs / "candidates" / self.data / f"{self.name}, seed {self.seed}-{digest[:8]}"
+        return runs / "candidates" / self.data / f"{self.name.replace('/', '')}, seed {self.seed}-{digest[:8]}"
 
     def measure(self, runs: Path) -> dict:
         """Train and score, or read back, in a folder of its own.

@@ -4,7 +4,6 @@ A result is one row: model x setting x task x metric x seed, with the name of th
 have it, the number that the paper prints for Broden+ or ADE20K. The two are never mixed: ours carry their data's name.
 """
 
-import os
 import re
 import warnings
 from collections.abc import Mapping, Sequence
@@ -109,8 +108,8 @@ table1, table2 = partial(scored, "1"), partial(scored, "2")
 def side_by_side(cells: Sequence[experiments.Cell], workers: int, report: bool, device: str) -> list[dict[str, float]]:
     """Score cells in processes that share the CPU's cores, or one after the other on a GPU; arguments as `scored`'s."""
     workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
-    # Convolutions of this size gain nothing from a second core; two runs side by side do.
-    threads = max((os.cpu_count() or 1) // workers, 1)
+    # Convolutions of this size gain nothing from a second core; two runs side by side do. OMP_NUM_THREADS counts.
+    threads = max(torch.get_num_threads() // workers, 1)
     with warnings.catch_warnings():
         # joblib replaces a worker whose memory has grown and says so; no run is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")

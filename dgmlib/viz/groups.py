@@ -125,8 +125,9 @@ def following_colours(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
     return [_displayable(values) for values in lab]
 
 
-def tinted(photo: np.ndarray, labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Give groups their ``colours`` (largest label + 1, 3) over an enlarged photograph of floats, and outlines."""
+def tinted(photo: ArrayLike, labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
+    """Give groups their ``colours`` (largest label + 1, 3) over an enlarged photograph, and outlines, (h, w, 3)."""
+    photo = floats(photo)
     cover = np.where((labels >= 0)[..., None], 0.72, 0)
     shaded = np.clip(colours[labels] * greyed(photo, 0.55, 1.3), 0, 1)  # its light and shade stay visible
     picture = photo * (1 - cover) + shaded * cover
