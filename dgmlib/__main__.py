@@ -17,6 +17,9 @@ Workers = Annotated[int, tyro.conf.arg(help="processes, -1 for one per core")]
 Tasks = Annotated[
     tuple[Task, ...], tyro.conf.arg(help="what will be trained; sources without any of these labels are left out")
 ]
+Scheduler = Annotated[
+    str, tyro.conf.arg(help="address of a Dask cluster that does it, see dgmlib.cluster, and shares the folder")
+]
 #: Command -> where its function is, or its own commands. A function's docstring and signature are its help text and
 #: options; what it returns is printed. `superpixels DIR --out DIR` is short for `superpixels compute DIR --out DIR`.
 COMMANDS = {
@@ -184,6 +187,7 @@ def check_broden(
     report: Annotated[
         Path | None, tyro.conf.arg(help="a csv file for every problem; else examples are printed")
     ] = None,
+    scheduler: Scheduler = "",
 ) -> object:
     """Check a Broden+ folder: what is there, missing or broken, and where each piece is published.
 
@@ -191,14 +195,14 @@ def check_broden(
     """
     from dgmlib.broden.check import check
 
-    return check(root, sample, workers, tasks, report=report)
+    return check(root.absolute(), sample, workers, tasks, report=report, scheduler=scheduler)
 
 
-def prepare_broden(root: Root, workers: Workers = -1, tasks: Tasks = TASKS) -> object:
+def prepare_broden(root: Root, workers: Workers = -1, tasks: Tasks = TASKS, scheduler: Scheduler = "") -> object:
     """Apply Broden+'s size rule and cache label maps; originals stay as they are, a second run continues."""
     from dgmlib.broden.prepare import prepare
 
-    return prepare(root, workers, tasks)
+    return prepare(root.absolute(), workers, tasks, scheduler=scheduler)
 
 
 def compute_superpixels(

@@ -1,6 +1,7 @@
 """Work on a cluster of two workers, one of which is killed; what a person can get wrong about one."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,12 +13,14 @@ from types import SimpleNamespace
 import dask
 import pandas as pd
 import pytest
+import torch
+from broden_tree import write_tree
 from distributed import Client, LocalCluster
 from PIL import Image
 from tiny import PHOTO
 
 from dgmlib import cluster
-from dgmlib.__main__ import compute_superpixels
+from dgmlib.__main__ import check_broden, compute_superpixels, prepare_broden
 from dgmlib.measure import tables
 from dgmlib.superpixels import precompute
 
@@ -52,7 +55,9 @@ def test_a_table_is_whole_and_the_same_when_one_of_two_workers_is_killed(
     scheduler, workers, smoke_data, tmp_path, monkeypatch
 ):
     arguments = {"data": smoke_data, "systems": ("UPerNet", "DGM"), "device": "cpu"}
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)  # the workers' number of threads, on which the last bits depend
+    monkeypatch.setattr(
+        torch, "get_num_threads", lambda: 1
+    )  # the workers' number of threads, on which the last bits depend
     alone = tables.table1("smoke", **arguments, runs=tmp_path / "a/runs", out=tmp_path / "a", workers=1)
     runs = tmp_path / "b" / "runs"
 
@@ -78,6 +83,22 @@ def test_superpixels_are_those_made_here(scheduler, workers, tmp_path, monkeypat
     compute_superpixels(Path(), Path("there"), scheduler=scheduler)
     here, there = (tmp_path / name / "superpixels-512/photo.png.png" for name in ("here", "there"))
     assert here.read_bytes() == there.read_bytes()
+
+
+def test_a_check_and_what_is_prepared_are_those_made_here(scheduler, workers, tmp_path, monkeypatch):
+    here, there = (write_tree(tmp_path / name) for name in ("here", "there"))
+    monkeypatch.setattr("dgmlib.broden.workers.AT_ONCE", 2)  # several tasks
+    monkeypatch.chdir(tmp_path)
+    for root in (here, there):  # a finding, too
+        next(root.glob("dtd/**/*.jpg")).write_bytes(b"none")
+    expected = [str(check_broden(here, workers=1)), str(prepare_broden(here, workers=1))]
+    found = [str(check_broden(Path("there"), scheduler=scheduler)), str(prepare_broden(there, scheduler=scheduler))]
+    assert [text.replace(str(there), str(here)) for text in found] == expected
+    made = [  # names without the digits that stand for their originals' place and time
+        sorted(re.sub(r"-[0-9a-f]{8}", "", str(p.relative_to(root))) for p in root.glob("prepared/**/*") if p.is_file())
+        for root in (here, there)
+    ]
+    assert made[0] == made[1] != []
 
 
 def test_a_task_that_kills_every_worker_is_told(scheduler, workers):

@@ -87,6 +87,7 @@ def check(
     cache: str | Path | None = None,
     progress: bool | None = None,
     report: str | Path | None = None,
+    scheduler: str = "",
 ) -> CheckResult:
     """Read every record of both splits the way training does, and note whatever is wrong.
 
@@ -98,6 +99,7 @@ def check(
         cache: the folder that holds ``prepared``, ``root`` by default.
         progress: False hides the bar; by default it shows in a terminal.
         report: a csv file for every problem, see `CheckResult.rows`.
+        scheduler: address of a Dask cluster that reads them, see `dgmlib.cluster`.
 
     Returns:
         the findings, to be printed; ``ok`` tells whether training may start.
@@ -113,7 +115,7 @@ def check(
         records = [record for source in labelled_for(tasks) for record in _open(sources, source, sample, result)]
         seen: dict[str, set[str]] = defaultdict(set)
         misfits: Counter = Counter()
-        for record, outcome in map_records(_read, sources, records, workers, "check", progress):
+        for record, outcome in map_records(_read, sources, records, workers, "check", progress, scheduler):
             if isinstance(outcome, BrodenError):
                 result.add(record.source, outcome, record=record.index, file=_file(sources, record, str(outcome)))
                 misfits[record.source] += type(outcome) is WrongSizeError  # and not one that `prepare` mends

@@ -47,6 +47,7 @@ def prepare(
     tasks: Sequence[str] = TASKS,
     cache: str | Path | None = None,
     progress: bool | None = None,
+    scheduler: str = "",
 ) -> PrepareResult:
     """Resize what Broden+ resizes and store label maps that load in milliseconds, in ``prepared`` below ``cache``.
 
@@ -70,7 +71,7 @@ def prepare(
             records += all_records(sources.meta, source)
         except BrodenError as error:  # the other sources can be prepared all the same
             result.failures.append(str(error))
-    for _, outcome in map_records(prepare_record, sources, records, workers, "prepare", progress):
+    for _, outcome in map_records(prepare_record, sources, records, workers, "prepare", progress, scheduler):
         if isinstance(outcome, BrodenError):
             result.failures.append(str(outcome))
         else:

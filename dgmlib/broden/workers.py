@@ -3,17 +3,23 @@
 import os
 import re
 from collections.abc import Callable, Iterator
+from itertools import chain
+from uuid import uuid4
 
 import torch
 from joblib import effective_n_jobs
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 from tqdm import tqdm
 
+from dgmlib.cluster import spread
 from dgmlib.paths import UnwritableError
 
 from .files import BrodenError, UnreadableFileError
 from .source import Record
 from .sources import Sources
+
+#: Records of one task of a cluster.
+AT_ONCE = 256
 
 
 class Reader(Dataset):
@@ -98,15 +104,27 @@ class _Work(Reader):
 
 
 def map_records(
-    function: Callable, sources: Sources, records: list[Record], workers: int, title: str, progress: bool | None
+    function: Callable,
+    sources: Sources,
+    records: list[Record],
+    workers: int,
+    title: str,
+    progress: bool | None,
+    scheduler: str = "",
 ) -> Iterator[tuple]:
     """Call ``function(sources, record)`` on every record, in order; give (record, result or BrodenError) pairs.
 
-    ``workers`` processes share the work: -1 stands for one per core, and 1 for this one.
+    ``workers`` processes share the work: -1 stands for one per core, and 1 for this one. Or a Dask cluster does it,
+    see `dgmlib.cluster`, which sees the data in the same folder.
 
     Raises:
         BrodenError: a worker died; the message names what it was reading.
     """
+    if scheduler:
+        work, run = _Work(function, sources, records, 1), uuid4().hex  # which no other run's tasks are named after
+        starts = range(0, len(records), AT_ONCE)
+        tasks = {f"{title} {start} {run}": (work, start, min(start + AT_ONCE, len(records))) for start in starts}
+        return chain.from_iterable(spread(scheduler, _some, tasks))
     processes = effective_n_jobs(workers)
     work = _Work(function, sources, records, processes)
     chosen = [(index,) for index in range(len(records))]
@@ -114,6 +132,11 @@ def map_records(
         work, sampler=chosen, batch_size=None, num_workers=processes if processes > 1 else 0, collate_fn=_unchanged
     )
     return iter(tqdm(loader, desc=title, unit="record", disable=None if progress is None else not progress))
+
+
+def _some(work: _Work, start: int, stop: int) -> list[tuple]:
+    """Do a cluster's task."""
+    return [work.load(index) for index in range(start, stop)]
 
 
 def _unchanged(result: tuple | BrodenError) -> tuple | BrodenError:
