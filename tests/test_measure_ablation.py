@@ -186,6 +186,8 @@ def test_a_folder_is_measured_and_read_back(folder, tmp_path, monkeypatch):
     assert "nan" not in text
     table = pd.read_csv(tmp_path / "out/ablation.csv")
     assert set(table["seed"]) == {0, 1}
+    groups = table[(table["name"] == "groups") & (table["level"] == 1)].groupby("candidate")["value"].mean()
+    assert groups["regions of labels"] < 4 < groups["DGM"]  # the rim, the middle and the unlabelled row
     monkeypatch.setattr("dgmlib.measure.candidates.train", None)  # nothing is trained again
     assert ablation.measure((folder,), seeds=2, **where) == text
     with pytest.raises(ValueError, match="--seeds must be from 1 to 5"):

@@ -50,6 +50,17 @@ def test_superpixels_are_computed_once(tmp_path, calls, image):
     ]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64, np.uint16])
+def test_a_map_of_ones_own_is_read_as_it_was_kept(tmp_path, calls, image, dtype):
+    """Whatever its type: else another would be made in its place."""
+    own = (np.arange(30)[:, None] // 6 * 4 + np.arange(40) // 10).astype(dtype)
+    RegionMaps(tmp_path, 25).keep("x", image, own)
+    maps = RegionMaps(tmp_path, 25)
+    calls["caps"].clear()
+    np.testing.assert_array_equal(maps("x", image), own)
+    assert calls["caps"] == []
+
+
 def test_a_changed_image_setting_or_method_never_reads_a_stale_map(tmp_path, calls, image, monkeypatch):
     RegionMaps(tmp_path, 25)("x", image)
     other = image.copy()

@@ -93,7 +93,7 @@ class RegionMaps:
             UnwritableError: if the folder cannot be written.
         """
         texts = PngImagePlugin.PngInfo()
-        texts.add_text(_NOTE, self._note(key, image, regions))
+        texts.add_text(_NOTE, self._note(key, image, regions.astype(np.int32)))  # as it is read
         with write_atomic(self.path(key)) as temporary:
             Image.fromarray(regions.astype(np.uint16)).save(temporary, pnginfo=texts)
 
