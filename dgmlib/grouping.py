@@ -320,7 +320,7 @@ class DeepGrouping(AtLeastFloat32):
         if self.reading.first == "neighbours":  # the mean of every superpixel and its neighbours in E^1
             first = self.first((first + grid.adjacency @ first) / (1 + grid.adjacency.sum(2, keepdim=True)))
         V, P, shares, masks = [first], [], [], [grid.mask]
-        order, membership = None if self.training else grid.order, None  # membership: P^1 ... P^l, (B, N, N_{l+1})
+        order, membership = None if self.emgp.training else grid.order, None  # membership: P^1 ... P^l, (B, N, N_{l+1})
         for projection, pooled in zip(self.projections, U[1:], strict=True):
             grouped, affinity, share, mask = self.emgp(V[-1], masks[-1], order)
             membership = affinity if membership is None else membership @ affinity

@@ -72,15 +72,15 @@ def foreign_groups(model: PerceptualParser) -> AbstractContextManager[None]:
 
 @contextmanager
 def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: bool = False) -> Iterator[None]:
-    """EMGP takes another number of steps at test time, or draws its starting vertices as in training."""
+    """EMGP takes another number of steps, from starting vertices in order or drawn, in training and in evaluation alike."""
     emgp = model.dgm.emgp
     before = emgp.iterations, emgp.testing_iterations
 
     def start(module: nn.Module, arguments: tuple) -> None:
-        module.train(random)
+        emgp.train(random)
 
     emgp.iterations = emgp.testing_iterations = steps or emgp.testing_iterations
-    handle = emgp.register_forward_pre_hook(start)
+    handle = model.dgm.register_forward_pre_hook(start)
     try:
         yield
     finally:

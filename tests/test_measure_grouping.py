@@ -164,7 +164,6 @@ def test_leads_are_taken_image_by_image():
     assert summary.loc[1, "DGM", "purity"]["error"] == pytest.approx(0.4 / math.sqrt(2) / math.sqrt(2))
     assert summary.loc[1, "colour", "DGM ahead, VI"]["mean"] == pytest.approx(0.4)  # positive: less VI
     assert lead["images"] == 2
-    assert grouping.closest_levels(summary.reset_index()).loc[("d", "m"), "object"] == 2
 
 
 def test_the_command_adds_to_the_table(model, smoke_data, tmp_path):

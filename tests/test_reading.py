@@ -161,6 +161,14 @@ class TestDisabled:
             first, second = (dgm(features, labels())[1].assignments[0] for _ in range(2))
         assert not torch.equal(first, second)
 
+    def test_starts_in_order_in_training_too(self):
+        dgm, features = model(iterations=2, testing_iterations=4), maps()
+        with pooled_otherwise(SimpleNamespace(dgm=dgm), steps=3):
+            evaluated = dgm(features, labels())[1].assignments
+            trained = [dgm.train()(features, labels())[1].assignments for _ in range(2)]
+        for again in trained:
+            assert all(torch.equal(a, b) for a, b in zip(evaluated, again, strict=True))
+
     @pytest.mark.parametrize("disabled", [cut, foreign_groups, without_top_down, partial(pooled_otherwise, steps=1)])
     def test_afterwards_all_is_as_it_was(self, disabled):
         dgm, features = model(), maps()

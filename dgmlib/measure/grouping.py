@@ -189,10 +189,3 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
         lead = (method, "DGM ahead, purity")
         shown[f"ahead of {method}"] = plus_minus(mean[lead], error[lead], 3, "+")
     return pd.DataFrame(shown).reset_index()
-
-
-def closest_levels(table: pd.DataFrame) -> pd.DataFrame:
-    """The level whose groups come closest to the labels, by the least mean VI; a row per data, a column per labels."""
-    rows = table[(table["metric"] == "VI") & (table["method"] == "DGM")]
-    best = rows.loc[rows.groupby(["data", "model", "labels"], sort=False)["mean"].idxmin()]
-    return best.pivot(index=["data", "model"], columns="labels", values="level").astype("Int64")

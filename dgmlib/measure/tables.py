@@ -167,8 +167,9 @@ def render_heard(heard: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     for run, numbers in heard.items():
         rows.setdefault(run.rpartition(", seed")[0], []).append(numbers)
     lines = [
-        "\nHow well the graph is heard: shares of the residual in F^l + Fhat^l and of the graph in what Re-projection "
-        "reads, percent, by level.\n"
+        "\nWhat reaches the decoder and Re-projection: shares of the residual in F^l + Fhat^l and of the graph in what "
+        "Re-projection reads, percent, by level. Without top-down V^1 is U^1, so that level 1 has half by "
+        "construction.\n"
     ]
     for row, seeds in rows.items():
         shares = (np.mean([numbers[name] for numbers in seeds], 0) for name in ("residual share", "graph share"))
@@ -211,9 +212,9 @@ def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
     shown = {
         "module": size["model"],
         "parameters": size["value"].map("{:,.0f}".format),
-        "printed": (size["paper"] / 1e6).map("{:.3f}M".format),
+        "printed parameters": (size["paper"] / 1e6).map("{:.3f}M".format),
         "GFLOP": cost["value"].map("{:.2f}".format),
-        "printed ": cost["paper"].map("{:.1f}".format),
+        "printed GFLOP": cost["paper"].map("{:.1f}".format),
         "what the printed row counted": size["model"].map(notes),
     }
     convention = f"FLOPs are 2 x multiply-accumulate of one forward pass at {SIDE} x {SIDE}, without classifier."

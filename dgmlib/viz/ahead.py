@@ -15,12 +15,13 @@ VERDICTS = {"ahead": PALETTE[0], "undecided": GREY, "behind": PALETTE[5]}
 def evidence(table: pd.DataFrame) -> Figure:
     """Draw ``evidence.csv``: how far systems are ahead of UPerNet, a panel per data and setting, a row per number.
 
-    Thin: the 95 % interval over seeds; thick: over images. Blue where both lie above zero, red where both lie below.
+    Thin: the 95 % interval over seeds; thick: over images. Blue where both lie above zero, orange where both lie below.
     """
     table = table[table["model"].isin(SHIFTS) & table["over"].isin(["seeds", "images"])]
     groups = list(table.groupby(["data", "setting"], sort=False))
     numbers = list(table["number"].unique())
-    figure, (axes,) = plots(len(groups), width=3.8, height=0.9 + 0.42 * len(numbers), sharey=True)
+    size = {"width": 3.8, "height": 0.9 + 0.42 * len(numbers)}
+    figure, (axes,) = plots(len(groups), **size, sharex=True, sharey=True)
     for axis, ((data, setting), rows) in zip(axes, groups, strict=True):
         axis.axvline(0, color="black", linewidth=0.8)
         for (number, model), both in rows.groupby(["number", "model"]):
@@ -28,7 +29,8 @@ def evidence(table: pd.DataFrame) -> Figure:
             place, colour = numbers.index(number) + shift, VERDICTS[both["verdict"].iloc[0]]
             for row in both.dropna(subset=["low", "high"]).itertuples():
                 width = {"seeds": 1.2, "images": 5}[row.over]
-                axis.plot([100 * row.low, 100 * row.high], [place] * 2, color=colour, linewidth=width, alpha=0.6)
+                line = {"color": colour, "linewidth": width, "alpha": 0.6, "solid_capstyle": "butt"}
+                axis.plot([100 * row.low, 100 * row.high], [place] * 2, **line)
             style = {"color": colour, "markersize": 6, "markeredgecolor": "white"}
             axis.plot(100 * both["value"].iloc[0], place, marker, **style)
         axis.set(title=f"{data}, {setting}", xlabel="points ahead of UPerNet", ylim=(len(numbers) - 0.5, -0.5))

@@ -82,14 +82,16 @@ def weighted(photo: ArrayLike, labels: ArrayLike, values: ArrayLike, mark: int |
 def heat_maps(photo: ArrayLike, labels: ArrayLike, maps: Mapping[str, ArrayLike]) -> Figure:
     """Fig. 7: Grad-CAM over a photograph, from blue (nothing) to red (the panel's largest value).
 
-    Titles say how large a panel's largest value is beside that of the strongest panel, or that there is nothing.
+    First the photograph as it is. Titles say how large a panel's largest value is beside that of the strongest panel,
+    or that there is nothing.
     ``maps`` hold values that are not negative: (N,) of the superpixels or (H, W) of the pixels, drawn sharply and
     outlined where the colour changes, or (h, w) of a feature map's cells, drawn smoothly.
     """
     largest = {title: float(np.max(np.asarray(values))) for title, values in maps.items()}
     strongest = max(largest.values()) or 1
-    figure, axes = panels(maps, np.shape(photo))
-    for axis, (title, values) in zip(axes, maps.items(), strict=True):
+    figure, axes = panels(["image", *maps], np.shape(photo), columns=5, width=12 / min(len(maps) + 1, 5))
+    axes[0].imshow(floats(photo))
+    for axis, (title, values) in zip(axes[1:], maps.items(), strict=True):
         heat(axis, photo, labels, values)
         share = largest[title] / strongest
         times = "under 0.1%" if share < 0.001 else f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"

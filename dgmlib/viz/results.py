@@ -12,8 +12,8 @@ from dgmlib.viz.style import GREY, NONE, PALETTE, bars_and_points, colours_of, l
 
 #: `agreement_curves`: name -> suffix of the model's name, method, colour, marker.
 CURVES = {
-    "DGM": ("", "DGM", PALETTE[5], "o"),
-    "superpixels merged by colour": ("", "colour", PALETTE[0], "s"),
+    "DGM": ("", "DGM", PALETTE[0], "o"),
+    "superpixels merged by colour": ("", "colour", PALETTE[5], "s"),
     "superpixels' own hierarchy": ("", "superpixels", PALETTE[2], "^"),
     "untrained DGM": (" untrained", "DGM", PALETTE[3], "X"),
 }

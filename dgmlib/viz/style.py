@@ -129,11 +129,16 @@ def panels(
 
 
 def colours_of(names: Iterable[Hashable]) -> dict[Hashable, str]:
-    """Give every name a colour: those of `PALETTE` while they last, then `EIGHTEEN`, then a rainbow."""
+    """Give every name a colour: those of `PALETTE` while they last, then `EIGHTEEN`, then a rainbow.
+
+    "DGM" has the first, whatever stands beside it, so that it looks the same in every figure.
+    """
     names = list(dict.fromkeys(names))
+    ranked = sorted(names, key=lambda name: name != "DGM")
     rainbow = [to_hex(colour) for colour in colormaps["turbo"].resampled(max(len(names), 1)).colors]
     palette = next((few for few in (PALETTE, EIGHTEEN) if len(names) <= len(few)), rainbow)
-    return dict(zip(names, palette, strict=False))
+    colours = dict(zip(ranked, palette, strict=False))
+    return {name: colours[name] for name in names}
 
 
 def legend(figure: Figure, loc: str = "outside lower center", columns: int | None = None, **style) -> None:
