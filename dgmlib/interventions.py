@@ -72,7 +72,7 @@ def foreign_groups(model: PerceptualParser) -> AbstractContextManager[None]:
 
 @contextmanager
 def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: bool = False) -> Iterator[None]:
-    """EMGP takes another number of steps, from starting vertices in order or drawn, in training and in evaluation alike."""
+    """EMGP takes another number of steps, from starting vertices in order or drawn, in training as in evaluation."""
     emgp = model.dgm.emgp
     before = emgp.iterations, emgp.testing_iterations
 

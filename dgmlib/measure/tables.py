@@ -144,7 +144,8 @@ def _run_cell(threads: int | None, report: bool, cell: experiments.Cell, device:
 def render(table: pd.DataFrame) -> str:
     """Table 1 or 2 as markdown: a row per model and setting, a column per metric; percent, mean ± deviation."""
     number, data, seeds = table["table"].iloc[0], table["data"].iloc[0], table["seed"].nunique()
-    text = f"Table {number} on **{data}**, {seeds} seed{'s' * (seeds > 1)}, percent.\n\n{_wide(table, 'value')}\n"
+    made = f"{seeds} seeds (± standard deviation over them)" if seeds > 1 else "1 seed"
+    text = f"Table {number} on **{data}**, {made}, percent.\n\n{_wide(table, 'value')}\n"
     printed = table.dropna(subset="paper").drop_duplicates(["setting", "model", "task", "metric"])
     return text + (f"\n{NOTES[number]}:\n\n{_wide(printed, 'paper')}\n" if len(printed) else "")
 
