@@ -271,8 +271,8 @@ class DeepGrouping(AtLeastFloat32):
         self.projections = nn.ModuleList(Projection(dim) for _ in in_channels[1:])
         self.reprojections = nn.ModuleList(Reprojection(dim, c, reading) for c in in_channels)
         self.scene = Reprojection(dim, in_channels[-1], reading)
-        if reading.first == "neighbours":
-            self.scene.gconv = nn.Identity()
+        if reading.first == "neighbours" and reading.combine == "sum":
+            self.scene.gconv = nn.Identity()  # the count of square layers allows no ninth
         # The last to be drawn: with and without top-down, all other weights of one seed are the same.
         self.tdmp = TDMP(dim, len(in_channels) if top_down else 0, reading)
 

@@ -86,6 +86,20 @@ class TestShares:
         assert (default > 5 * printed).all()
 
 
+@pytest.mark.parametrize("edges", ["grouping", "updated"])
+@pytest.mark.parametrize("pooled", ["unit", "centred", "raw"])
+@pytest.mark.parametrize("first", ["pooled", "neighbours"])
+@pytest.mark.parametrize("combine", ["sum", "concat"])
+@pytest.mark.parametrize("messages", ["plain", "centred"])
+def test_every_reading_can_be_built_run_and_trained(edges, pooled, first, combine, messages):
+    dgm = model(Reading(edges, pooled, first, combine, messages)).train()
+    features = maps()
+    residuals, grouping = dgm(features, labels())
+    assert [r.shape for r in residuals] == [f.shape for f in features]
+    (sum(r.square().sum() for r in residuals) + grouping.scene.square().sum()).backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in dgm.reprojections.parameters())
+
+
 class TestNumbersOfAGrouping:
     def grouping(self, nodes: torch.Tensor, edges: torch.Tensor) -> Grouping:
         mask = [torch.ones(nodes.shape[:2], dtype=torch.bool), torch.ones(1, edges.shape[2], dtype=torch.bool)]
