@@ -6,7 +6,7 @@ import pytest
 import torch
 from shown import PHOTO, QUARTERS, picture, titles
 
-from dgmlib import superpixels, viz
+from dgmlib import Predictor, superpixels, viz
 
 BYTES = (255 * PHOTO).astype(np.uint8)
 
@@ -140,6 +140,17 @@ def test_every_pair_that_touches_is_joined_once():
     assert ends == {(corners[a], corners[b]) for a, b in ((0, 1), (0, 2), (1, 3), (2, 3))}
     np.testing.assert_allclose(dots.get_offsets(), corners, atol=1e-4)
     assert axis.get_title() == "4 regions and their adjacency graph"
+
+
+def test_rows_of_levels_have_a_photograph_each_and_its_levels(model):
+    predict = Predictor(model, short_side=64)
+    scenes = [predict(PHOTO), predict(np.asarray(PHOTO)[:, :40])]
+    figure = viz.levels_in_rows(scenes)
+    assert len(figure.axes) == 2 * (1 + scenes[0].levels)
+    for row, scene in zip((figure.axes[:5], figure.axes[5:]), scenes, strict=True):
+        counts = [len(np.unique(scene.groups(level))) for level in range(1, 5)]
+        shown = [axis.get_title() for axis in row]
+        assert shown == ["image", *(f"level {level}: {count} groups" for level, count in enumerate(counts, 1))]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Every figure of the notebooks. Functions return a matplotlib ``Figure`` and never show it.
 
 ============  ==============================================================================================
-``groups``    superpixels and groups over a photograph: `partitions`, `grouping_levels`, `hierarchy` (Fig. 5)
+``groups``    superpixels and groups over photographs: `partitions`, `grouping_levels`, `hierarchy`, `levels_in_rows`
+              (Fig. 5)
 ``nodes``     their features: `centres` (Eq. 2), `false_colours`; what they weigh: `affinities` (Eq. 1 and 8),
               `click_masks` (Fig. 6), `heat_maps` (Fig. 7)
 ``classes``   label maps with legends: `segmentation`, `comparison` (Fig. 4), `parsing`
@@ -23,7 +24,16 @@ from dgmlib.viz.classes import class_colours, comparison, parsing, segmentation
 from dgmlib.viz.climb import Climb
 from dgmlib.viz.curves import LiveCurve, heard, heard_in_training, training_curve
 from dgmlib.viz.diagram import diagram, tree
-from dgmlib.viz.groups import adjacency_graph, following_colours, grouping_levels, hierarchy, mosaic, partitions, tinted
+from dgmlib.viz.groups import (
+    adjacency_graph,
+    following_colours,
+    grouping_levels,
+    hierarchy,
+    levels_in_rows,
+    mosaic,
+    partitions,
+    tinted,
+)  # fmt: skip
 from dgmlib.viz.nodes import affinities, centres, click_masks, false_colours, heat_maps, weighted
 from dgmlib.viz.overview import overview
 from dgmlib.viz.results import agreement_curves, click_curves, quality_curves, table1, table2, table3
@@ -33,7 +43,7 @@ __all__ = [
     "DPI", "NONE", "PALETTE", "Climb", "LiveCurve", "NotebookFigure", "ablation", "adjacency_graph", "affinities",
     "agreement_curves", "centres", "class_colours", "click_curves", "click_masks", "comparison", "diagram",
     "evidence", "false_colours", "following_colours", "grouping_levels", "heard", "heard_in_training", "heat_maps",
-    "hierarchy", "mosaic", "overview", "parsing", "partitions", "png", "quality_curves", "region_colours", "save",
-    "segmentation", "stored", "table1", "table2", "table3", "tinted", "training_curve", "tree", "weighted",
-    "where_ahead",
+    "hierarchy", "levels_in_rows", "mosaic", "overview", "parsing", "partitions", "png", "quality_curves",
+    "region_colours", "save", "segmentation", "stored", "table1", "table2", "table3", "tinted", "training_curve",
+    "tree", "weighted", "where_ahead",
 ]  # fmt: skip

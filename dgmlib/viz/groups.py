@@ -15,10 +15,12 @@ from skimage.color import lab2rgb, rgb2lab
 from skimage.metrics import contingency_table
 from skimage.segmentation import find_boundaries
 
-from dgmlib.viz.style import PALETTE, enlarged, floats, greyed, outlined, panels, region_colours
+from dgmlib.viz.style import PALETTE, NotebookFigure, enlarged, floats, greyed, outlined, panels, region_colours
 
 if TYPE_CHECKING:
     from torch_geometric.data import Data
+
+    from dgmlib.predictor import Scene
 
 GOLDEN = np.pi * (3 - np.sqrt(5))  # steps of this angle never come back to the same hue
 
@@ -80,6 +82,21 @@ def hierarchy(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
     figure, axes = panels(titles, shape, columns=3, width=2.7)
     _icicle(axes[-1], maps, draw_groups(axes, photo, levels))
     axes[-1].set_box_aspect(shape[0] / shape[1])  # titles at one height
+    return figure
+
+
+def levels_in_rows(scenes: Sequence["Scene"]) -> Figure:
+    """Fig. 5 in the paper's layout: a photograph in every row, beside it its groups of all levels, as `hierarchy`'s."""
+    width, shapes = 1.85, [scene.regions.shape for scene in scenes]
+    ratios = [height / width for height, width in shapes]
+    figure = NotebookFigure(width * (1 + scenes[0].levels), sum(width * ratio + 0.35 for ratio in ratios))
+    axes = figure.subplots(len(scenes), 1 + scenes[0].levels, squeeze=False, height_ratios=ratios)
+    for row, scene in zip(axes, scenes, strict=True):
+        levels = {level: scene.groups(level) for level in range(1, scene.levels + 1)}
+        titles = ["image", *(f"level {level}: {len(np.unique(ids))} groups" for level, ids in levels.items())]
+        for axis, title in zip(row, titles, strict=True):
+            axis.set_title(title, fontsize=9).axes.set_axis_off()
+        draw_groups(row, scene.photograph, levels)
     return figure
 
 
