@@ -1,5 +1,6 @@
 """What the ablation scores, against literal answers, and its candidates trained and scored on six tiny pictures."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy import stats
 from skimage import data
 from tiny import VOCABULARY, blocks
 
-from dgmlib import PerceptualParser, presets
+from dgmlib import PerceptualParser, paths, presets
 from dgmlib.broden import FolderDataset
 from dgmlib.evaluation import evaluate
 from dgmlib.interventions import layer_norms, read_on_superpixels, without_projection
@@ -211,3 +212,27 @@ def test_intervals_are_students_over_seeds_and_bold_where_zero_is_outside():
     text = ablation.render(rows)
     assert f"**+5.0 ± {high - 5:.1f}**" in text
     assert "**d**, 3 seeds" in text
+
+
+def test_what_notebook_13_says_is_what_the_file_holds():
+    cells = json.loads((paths.NOTEBOOKS / "13_what_matters.ipynb").read_text())["cells"]
+    text = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    found = ablation.summary(pd.read_csv(paths.RESULTS / "ablation.csv", keep_default_na=False))
+    ahead = found.set_index(["candidate", "score", "beside"])["ahead"]
+    quoted = {
+        "DGM is {} points ahead": ("DGM", "mIoU"),
+        "graph cut still {};": ("DGM w/o graph", "mIoU"),
+        "nothing of the image, {},": ("grid cells", "mIoU"),
+        "SLIC's superpixels {}.": ("SLIC", "mIoU"),
+        "same network is {} points ahead": ("regions of labels", "mIoU"),
+        "graph cut {}:": ("regions of labels, w/o graph", "mIoU"),
+        "larger than elsewhere (+{})": ("DGM", "mIoU near boundaries"),
+        "*read on superpixels* (+{})": ("DGM, read on superpixels", "mIoU near boundaries"),
+        "works for UPerNet, too (+{})": ("UPerNet, read on superpixels", "mIoU near boundaries"),
+        "UPerNet gains {} points": ("UPerNet, 1.5 times the size", "mIoU"),
+        "DGM is {} ahead of it there": ("DGM, 1.5 times the size", "mIoU"),
+    }
+    for phrase, (candidate, score) in quoted.items():
+        assert phrase.format(f"{ahead[candidate, score, 'UPerNet']:.1f}") in text
+    within = ablation.QUESTIONS["How are they grouped?"]
+    assert all(abs(ahead[candidate, "mIoU", "DGM"]) < 1 for candidate in within)

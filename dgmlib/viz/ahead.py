@@ -70,7 +70,7 @@ def _spans(summary: pd.DataFrame, by: str, hue: str, height: float) -> Figure:
     rows = summary[summary["beside"] == "UPerNet"]
     data, places, colours = rows.groupby("data", sort=False), list(rows[by].unique()), colours_of(rows[hue])
     several = rows.duplicated(["data", by]).any()  # colours in one row stand apart
-    figure, (axes,) = plots(len(data), width=4.4, height=1.0 + height * len(places), sharey=True)
+    figure, (axes,) = plots(len(data), width=max(4.4, 7.5 / len(data)), height=1.0 + height * len(places), sharey=True)
     for axis, (title, each) in zip(axes, data, strict=True):
         axis.axvline(0, color="black", linewidth=0.8)
         for i, (name, colour) in enumerate(colours.items()):
