@@ -9,6 +9,7 @@ from dgmlib.viz.style import GREY, NONE, PALETTE, colours_of, legend, plots
 
 #: `evidence`: where in its row a system stands, and its marker; colours of what can be said.
 SHIFTS = {"DGM": (-0.17, "o"), "DGM w/o graph": (0.17, "s")}
+WIDEST = 7  # points that a panel of `evidence` shows
 VERDICTS = {"ahead": PALETTE[0], "undecided": GREY, "behind": PALETTE[5]}
 
 
@@ -16,6 +17,7 @@ def evidence(table: pd.DataFrame) -> Figure:
     """Draw ``evidence.csv``: how far systems are ahead of UPerNet, a panel per data and setting, a row per number.
 
     Thin: the 95 % interval over seeds; thick: over images. Blue where both lie above zero, orange where both lie below.
+    A line that is wider than the panel leaves it.
     """
     table = table[table["model"].isin(SHIFTS) & table["over"].isin(["seeds", "images"])]
     groups = list(table.groupby(["data", "setting"], sort=False))
@@ -34,6 +36,7 @@ def evidence(table: pd.DataFrame) -> Figure:
             style = {"color": colour, "markersize": 6, "markeredgecolor": "white"}
             axis.plot(100 * both["value"].iloc[0], place, marker, **style)
         axis.set(title=f"{data}, {setting}", xlabel="points ahead of UPerNet", ylim=(len(numbers) - 0.5, -0.5))
+        axis.set_xlim(-WIDEST, WIDEST)
         axis.set_yticks(range(len(numbers)), [number.replace("/", " ") for number in numbers])
         axis.grid(axis="y", color=NONE, linewidth=0.8)
     for model, (_, marker) in SHIFTS.items():
