@@ -89,7 +89,7 @@ def heat_maps(photo: ArrayLike, labels: ArrayLike, maps: Mapping[str, ArrayLike]
     """
     largest = {title: float(np.max(np.asarray(values))) for title, values in maps.items()}
     strongest = max(largest.values()) or 1
-    figure, axes = panels(["image", *maps], np.shape(photo), columns=5, width=12 / min(len(maps) + 1, 5))
+    figure, axes = panels(["image", *maps], np.shape(photo), columns=5, width=min(12 / (len(maps) + 1), 3))
     axes[0].imshow(floats(photo))
     for axis, (title, values) in zip(axes[1:], maps.items(), strict=True):
         heat(axis, photo, labels, values)
