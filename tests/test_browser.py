@@ -236,17 +236,17 @@ def test_clicks_on_the_photograph(lab, browser):
     ((x, y, positive, level),) = clicks()
     assert abs(x - 230) <= 1
     assert abs(y - 330) <= 1  # a browser may place a canvas at a fraction of a pixel
-    assert (positive, level) == (True, 3)
+    assert (positive, level) == (True, 4)
     assert kernel("bool(photo.mask[330, 230])")
     assert int(widget.data("selected")) == kernel("int(photo.mask.sum())")
     widget.canvas.click(position=widget.at(30, 30), modifiers=["Shift"])
     assert widget.settled()
     assert [click[2] for click in clicks()] == [True, False]
-    widget.canvas.click(position=widget.at(570, 350), button="right")
+    widget.canvas.click(position=widget.at(480, 400), button="right")
     assert widget.settled()
     assert [click[2] for click in clicks()] == [True, False, False]
     assert page.locator(".lm-Menu:visible").count() == 0  # JupyterLab's own menu stays away
-    assert not kernel("bool(photo.mask[350, 570])")
+    assert not kernel("bool(photo.mask[400, 480])")
     page.mouse.move(2, 2)  # the pointer leaves, and what is under it is shown no more
     widget.settled()
     assert widget.data("preview") == "0"
@@ -259,19 +259,19 @@ def test_clicks_on_the_photograph(lab, browser):
 
     before = widget.data("selected")
     widget.slider().focus()
-    assert widget.press("ArrowRight")
-    assert clicks()[0][3] == 4
+    assert widget.press("ArrowLeft")
+    assert clicks()[0][3] == 3
     assert widget.press("Home")
     assert clicks()[0][3] == 1
     assert widget.data("selected") != before
 
     widget.canvas.focus()
     assert widget.press("ArrowRight", "Shift+ArrowDown", "Enter")
-    assert clicks()[1] == (308, 201, True, 1)  # from the middle of 600 x 400
+    assert clicks()[1] == (264, 225, True, 1)  # from the middle of 512 x 448
     assert widget.press("Shift+Enter")
-    assert clicks()[2] == (308, 201, False, 1)
+    assert clicks()[2] == (264, 225, False, 1)
 
-    for name, start in (("Save mask", b"\x89PNG"), ("Save clicks", b'{\n "width": 600')):
+    for name, start in (("Save mask", b"\x89PNG"), ("Save clicks", b'{\n "width": 512')):
         with page.expect_download() as download:
             widget.button(name).click()
         assert download.value.path().read_bytes().startswith(start)
@@ -299,9 +299,9 @@ def test_sliders_and_clicks_have_a_picture_drawn_anew(lab, browser, name, values
         assert widget.press("Home")
     assert kernel("widget.values") == values
     if kernel("widget.pointer") == "click":
-        widget.canvas.click(position=widget.at(200, 150))
+        widget.canvas.click(position=widget.at(100, 350))
         assert widget.settled()
         x, y = kernel("tuple(int(place) for place in widget.at)")
-        assert abs(x - 200) + abs(y - 150) <= 2
+        assert abs(x - 100) + abs(y - 350) <= 2
     kernel.close()
     assert page.problems == []
