@@ -22,7 +22,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import ArrayLike
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, find_objects
 from torch import Tensor
 
 from dgmlib import paths, superpixels
@@ -221,12 +221,11 @@ class Scene:
         """
         groups, found = self.groups(level), []
         frame = set(groups[[0, -1]].flat) | set(groups[:, [0, -1]].flat)
-        for group in np.unique(groups):
-            depth = distance_transform_edt(np.pad(groups == group, 1))[
-                1:-1, 1:-1
-            ]  # what is beyond the frame is outside
-            y, x = np.unravel_index(depth.argmax(), depth.shape)
-            found.append((group in frame, -depth[y, x], int(x), int(y)))
+        for group, box in enumerate(find_objects(groups + 1)):
+            if box is not None:
+                depth = distance_transform_edt(np.pad(groups[box] == group, 1))  # what is beyond the frame is outside
+                y, x = np.unravel_index(depth.argmax(), depth.shape)
+                found.append((group in frame, -depth[y, x], int(x) - 1 + box[1].start, int(y) - 1 + box[0].start))
         return [(x, y) for _, _, x, y in sorted(found)[:count]]
 
     @cached_property
