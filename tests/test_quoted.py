@@ -1,0 +1,68 @@
+"""Numbers that notebooks quote in their prose, against the files in results/ that they come from."""
+
+import json
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from dgmlib import paths
+
+
+def prose(name: str) -> str:
+    """All text of a notebook."""
+    cells = json.loads((paths.NOTEBOOKS / f"{name}.ipynb").read_text())["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
+def result(name: str) -> pd.DataFrame:
+    return pd.read_csv(paths.RESULTS / f"{name}.csv", keep_default_na=False, na_values={"value": "", "IoU": ""})
+
+
+def test_gains_on_the_networks_of_table_2():
+    table = result("table2").query("metric == 'mIoU'").astype({"value": float})
+    wide = 100 * table.pivot(index="seed", columns="model", values="value")
+    for network in ("UPerNet", "DeepLabV3", "HRNetV2"):
+        for system in (" + DGM", " + DGM w/o top-down"):
+            ahead = wide[network + system] - wide[network]
+            reach = stats.t.ppf(0.975, len(ahead) - 1) * ahead.sem()
+            for text in (prose("06_table2_backbones"), (paths.RESULTS / "README.md").read_text()):
+                assert f"{ahead.mean():.1f} ± {reach:.1f}" in text
+
+
+@pytest.mark.parametrize("name", ["02_emgp_grouping", "03_top_down_message_passing"])
+def test_what_cutting_the_graph_costs(name):
+    table = result("reading").query("candidate == 'DGM' and name == 'object/mIoU'").astype({"value": float})
+    wide = 100 * table.pivot_table("value", ["data", "seed"], "probe")
+    lost = (wide[""] - wide["graph cut"]).groupby("data").mean()
+    drawn, streets, cars = (f"{lost[data]:.1f}" for data in ("Broden-mini", "CamVid", "Car-Parts"))
+    assert f"loses {streets} (CamVid), {cars} (Car-Parts) and {drawn} (Broden-mini) points" in prose(name)
+
+
+def test_what_one_click_gets():
+    table = result("clicks").query("clicks in (1, '1', '1.0')").astype({"IoU": float})
+    best = {
+        method: rows.groupby(["data", "level"])["IoU"].mean().groupby("data").max()
+        for method, rows in table.groupby("method")
+    }
+    ours, flood = (
+        [f"{best[method][data]:.2f}" for data in ("Broden-mini", "CamVid", "Car-Parts")]
+        for method in ("DGM", "flood by colour")
+    )
+    assert (
+        f"an IoU of {ours[0]} on drawings, {ours[1]} on CamVid and {ours[2]} on Car-Parts, "
+        f"the flood {flood[0]}, {flood[1]} and {flood[2]}"
+    ) in prose("09_click_propagation")
+
+
+def test_where_heat_maps_point():
+    table = result("gradcam").query("measure == 'pointing' and target == 'object, where predicted'")
+    share = {row.map: f"{100 * row.value:.0f}" for row in table.itertuples()}
+    text = prose("10_gradcam")
+    assert f"level 1 points best ({share['level 1']} % against {share['F^L over superpixels']} %" in text
+    assert f"level 2 as well as that ({share['level 2']} %)" in text
+    assert f"({share['level 3']} and {share['level 4']} %)" in text
+    page = (paths.RESULTS / "README.md").read_text()
+    assert (
+        f"{', '.join(share[f'level {level}'] for level in (1, 2, 3))} and {share['level 4']} % at levels 1 to 4" in page
+    )
