@@ -33,6 +33,15 @@ def test_one_region_and_one_class():
     assert legend_of(figures[-1]) == ["wall"]
 
 
+def test_a_name_in_jpg_makes_a_jpeg_of_the_same_size(tmp_path):
+    figure = viz.grouping_levels(PHOTO, {"a": QUARTERS})
+    for name in ("a.png", "a.jpg"):
+        viz.save(figure, tmp_path / name)
+    pictures = [Image.open(tmp_path / name) for name in ("a.png", "a.jpg")]
+    assert [picture.format for picture in pictures] == ["PNG", "JPEG"]
+    assert pictures[0].size == pictures[1].size
+
+
 def test_saved_pictures_are_sharp_and_keep_every_colour(tmp_path):
     across, down = np.meshgrid(np.linspace(0, 1, 450), np.linspace(0, 1, 300))
     figure, full = viz.partitions({"a": (np.stack([across, down, 1 - across * down], 2), None)}), io.BytesIO()
