@@ -35,11 +35,13 @@ def test_one_region_and_one_class():
 
 def test_a_name_in_jpg_makes_a_jpeg_of_the_same_size(tmp_path):
     figure = viz.grouping_levels(PHOTO, {"a": QUARTERS})
+    found = []
     for name in ("a.png", "a.jpg"):
         viz.save(figure, tmp_path / name)
-    pictures = [Image.open(tmp_path / name) for name in ("a.png", "a.jpg")]
-    assert [picture.format for picture in pictures] == ["PNG", "JPEG"]
-    assert pictures[0].size == pictures[1].size
+        with Image.open(tmp_path / name) as picture:
+            found.append((picture.format, picture.size))
+    (png, size), (jpeg, other) = found
+    assert (png, jpeg, size) == ("PNG", "JPEG", other)
 
 
 def test_saved_pictures_are_sharp_and_keep_every_colour(tmp_path):
