@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from tiny import VOCABULARY, blocks
 from dgmlib import PerceptualParser, paths, presets
 from dgmlib.broden import FolderDataset
 from dgmlib.evaluation import evaluate
-from dgmlib.interventions import layer_norms, read_on_superpixels, without_projection
+from dgmlib.interventions import layer_norms, pooled_otherwise, read_on_superpixels, without_projection
 from dgmlib.measure import ablation
 from dgmlib.measure.ablation import CANDIDATES, boundary_f, in_small_segments, near_boundaries, regions_of_labels
 from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run
@@ -135,8 +136,7 @@ class TestCandidates:
         folders = {
             Run(ablation.PRESET, None, "", "", ("object",), "", c, 0, 5).folder(tmp_path) for c in CANDIDATES.values()
         }
-        trained = {c.trained for c in CANDIDATES.values()}
-        assert len(folders) + len(trained) >= len(CANDIDATES)
+        assert len(folders) == len(CANDIDATES)
 
     def test_other_data_settings_or_seed_stand_elsewhere(self, tmp_path):
         run = Run(PHOTOGRAPHS, None, "content", "data", ("object",), "DGM", Candidate(), 0, 5)
@@ -146,6 +146,10 @@ class TestCandidates:
             replace(run, folds=3),
             replace(run, candidate=Candidate(model={"dim": 32})),
             replace(run, candidate=Candidate(scale=0.5)),
+            replace(run, candidate=Candidate(trained=layer_norms)),
+            replace(run, candidate=Candidate(trained=partial(pooled_otherwise, steps=5))),
+            replace(run, candidate=Candidate(trained=partial(pooled_otherwise, steps=6))),
+            replace(run, candidate=Candidate(probes={"read": read_on_superpixels})),
             replace(run, preset=SMOKE),
         ]
         assert len({r.folder(tmp_path) for r in (run, *others)}) == 1 + len(others)

@@ -14,7 +14,6 @@ import pandas as pd
 import torch
 from joblib import delayed
 from scipy.ndimage import distance_transform_edt
-from scipy.stats import t as student
 from skimage.measure import label
 from torch.utils.data import Dataset
 
@@ -26,7 +25,7 @@ from dgmlib.evaluation import Scores, fractions, predict
 from dgmlib.interventions import cut, layer_norms, pooled_otherwise, read_on_superpixels, without_projection
 from dgmlib.measure.baselines import grid, slic_at
 from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run
-from dgmlib.measure.study import extend, markdown
+from dgmlib.measure.study import extend, markdown, reach
 from dgmlib.measure.superpixels import boundary
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
@@ -238,9 +237,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
                 if base not in by_seed or (beside == "DGM" and candidate.scale != 1):
                     continue
                 apart = (by_seed[name] - by_seed[base]).dropna()
-                reach = student.ppf(0.975, len(apart) - 1) * apart.sem() if len(apart) > 1 else np.nan
                 where = {"data": data, "question": _question(name), "candidate": name, "score": score[len("object/") :]}
-                rows.append(where | {"beside": beside, "ahead": apart.mean(), "reach": reach})
+                rows.append(where | {"beside": beside, "ahead": apart.mean(), "reach": reach(apart)})
     return pd.DataFrame(rows)
 
 
@@ -287,6 +285,6 @@ def _line(rows: pd.DataFrame, spans: pd.DataFrame, name: str) -> dict[str, str]:
     return line
 
 
-def _span(mean: float, reach: float) -> str:
-    text = f"{mean:+.1f}" + (f" ± {reach:.1f}" if reach > 0 else "")
-    return f"**{text}**" if abs(mean) > reach > 0 else text
+def _span(mean: float, half: float) -> str:
+    text = f"{mean:+.1f}" + (f" ± {half:.1f}" if half > 0 else "")
+    return f"**{text}**" if abs(mean) > half > 0 else text

@@ -160,6 +160,7 @@ class Run:
         parts = self.settings.model, self.settings.training, self.settings.testing
         facts = [asdict(part) | (pace if part is parts[1] else {}) for part in parts]
         facts += [self.candidate.dgm, self.candidate.superpixels, self.tasks, self.folds, self.content]
+        facts += [_said(self.candidate.trained), {name: _said(probe) for name, probe in self.candidate.probes.items()}]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         return runs / "candidates" / self.data / f"{self.name.replace('/', '')}, seed {self.seed}-{digest[:8]}"
 
@@ -207,3 +208,10 @@ class Run:
         facts = {"data": self.data, "candidate": self.name, "seed": self.seed}
         columns = "probe", "name", "level", "value"
         return [facts | dict(zip(columns, number, strict=True)) for number in numbers]
+
+
+def _said(intervention: Intervention) -> str:
+    """Name an intervention, with the arguments that a `partial` fixes."""
+    if isinstance(intervention, partial):
+        return f"{_said(intervention.func)} {sorted(intervention.keywords.items())}"
+    return intervention.__name__

@@ -13,13 +13,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 
 from dgmlib import presets
 from dgmlib.data import data_name, data_root, open_data
 from dgmlib.evaluation import fractions
 from dgmlib.experiments import CONTROL, Cell
-from dgmlib.measure.study import extend, markdown, plus_minus
+from dgmlib.measure.study import extend, markdown, plus_minus, reach
 from dgmlib.measure.tables import side_by_side
 from dgmlib.paths import RESULTS, RUNS
 from dgmlib.vocabulary import Vocabulary
@@ -98,11 +97,9 @@ def intervals(cells: list[Cell], vocabulary: Vocabulary) -> Iterator[dict]:
         ahead = np.stack([drawn[system, seed] - drawn[BASE, seed] for seed in seeds])  # (seeds, 1 + DRAWS, numbers)
         for i, name in enumerate(drawn[system, seeds[0]].columns):
             by_seed, by_draw = ahead[:, 0, i], ahead[:, 1:, i].mean(0)
-            spread = by_seed.std(ddof=1) / len(seeds) ** 0.5 if len(seeds) > 1 else np.nan
-            reach = stats.t.ppf(0.975, max(len(seeds) - 1, 1)) * spread
-            mean = by_seed.mean()
+            mean, half = by_seed.mean(), reach(pd.Series(by_seed))
             low, high = np.nanquantile(by_draw, (0.025, 0.975))
-            spans = {"seeds": (mean - reach, mean + reach), "images": (low, high)}
+            spans = {"seeds": (mean - half, mean + half), "images": (low, high)}
             row = {"model": system, "number": name, "value": mean, "verdict": verdict(spans.values())}
             for over, (low, high) in spans.items():
                 yield row | {"over": over, "low": low, "high": high}

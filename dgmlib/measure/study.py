@@ -19,6 +19,7 @@ import pandas as pd
 import torch
 import tyro
 from joblib import delayed
+from scipy import stats
 from torch.utils.data import Dataset
 from tqdm import tqdm
 
@@ -110,6 +111,11 @@ def extend(
         table = pd.concat([before[~subject(before).isin(origins)], table], ignore_index=True)
         origins = json.loads(old.with_suffix(".json").read_text())["measured"] | origins
     return publish(name, table, render(table), out, **facts, measured=origins)
+
+
+def reach(differences: pd.Series) -> float:
+    """Half the 95 % interval of a mean over seeds, by Student's t; nan of one seed."""
+    return stats.t.ppf(0.975, max(len(differences) - 1, 1)) * differences.sem()
 
 
 def markdown(table: pd.DataFrame) -> str:
