@@ -22,6 +22,8 @@ def test_evidence_draws_both_intervals_and_colours_what_is_decided():
     seed = [place | {"model": "DGM", "over": "seed 0", "value": 0.5}]
     (axis,) = (figure := viz.evidence(pd.DataFrame(rows + seed))).axes
     assert titles(figure) == ["drawings, O"]
+    low, high = axis.get_xlim()
+    assert low == -high < -5  # the same for all panels, with UPerNet in the middle
     assert [label.get_text() for label in axis.get_yticklabels()] == ["object mIoU"]
     drawn = {
         tuple(np.round(line.get_xdata(), 6)): line.get_color() for line in axis.lines if len(line.get_xdata()) == 2

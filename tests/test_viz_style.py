@@ -10,7 +10,7 @@ from PIL import Image
 from shown import NAMES, PHOTO, QUARTERS, legend_of, titles
 
 from dgmlib import paths, viz
-from dgmlib.viz.style import described, stored
+from dgmlib.viz.style import colours_of, described, stored
 
 
 def test_five_levels_take_two_rows():
@@ -31,6 +31,13 @@ def test_one_region_and_one_class():
     for figure in figures:
         assert viz.png(figure).startswith(b"\x89PNG")
     assert legend_of(figures[-1]) == ["wall"]
+
+
+def test_dgm_has_one_colour_whatever_stands_beside_it():
+    alone, last = colours_of(["DGM"]), colours_of(["OCNet", "UPerNet", "DGM"])
+    assert alone["DGM"] == last["DGM"]
+    assert list(last) == ["OCNet", "UPerNet", "DGM"]
+    assert len(set(last.values())) == 3
 
 
 def test_a_name_in_jpg_makes_a_jpeg_of_the_same_size(tmp_path):
