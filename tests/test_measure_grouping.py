@@ -27,10 +27,21 @@ def literal_purity(groups, labels):
     return sum(best.values()) / sum(pairs.values())
 
 
+def literal_region_iou(groups, labels):
+    kept = labels > 0
+    best = [
+        max(np.mean((groups == g)[kept] & (labels == t)[kept]) / np.mean(((groups == g) | (labels == t))[kept])
+            for g in np.unique(groups[kept]))
+        for t in np.unique(labels[kept])
+    ]  # fmt: skip
+    return np.mean(best)
+
+
 def test_agreement_equals_a_literal_loop_and_scikit_image():
     groups, labels = RNG.integers(0, 7, (20, 30)), RNG.integers(0, 4, (20, 30))
     found = grouping.agreement(groups, labels)
     assert found["purity"] == pytest.approx(literal_purity(groups, labels))
+    assert found["region mIoU"] == pytest.approx(literal_region_iou(groups, labels))
     split, merged = variation_of_information(labels[labels > 0], groups[labels > 0])
     assert found["split"] == pytest.approx(split)
     assert found["merged"] == pytest.approx(merged)
@@ -42,12 +53,14 @@ def test_agreement_in_closed_form():
     labels = np.repeat([1, 2, 3, 3], 8).reshape(4, 8)  # a quarter, a quarter, a half
     halves = np.repeat([0, 1], 16).reshape(4, 8)
     assert grouping.agreement(labels, labels) == {
-        "groups": 3, "segments": 3, "purity": 1, "merged": 0, "split": 0, "VI": 0
+        "groups": 3, "segments": 3, "purity": 1, "region mIoU": 1, "boundary F": 1, "merged": 0, "split": 0, "VI": 0
     }  # fmt: skip
     one = grouping.agreement(np.zeros_like(labels), labels)
     assert (one["purity"], one["merged"], one["split"]) == (0.5, pytest.approx(1.5), 0)
+    assert (one["region mIoU"], one["boundary F"]) == (pytest.approx((0.25 + 0.25 + 0.5) / 3), 0)
     two = grouping.agreement(halves, labels)
     assert (two["purity"], two["merged"], two["split"]) == (0.75, pytest.approx(0.5), 0)
+    assert two["region mIoU"] == pytest.approx((0.5 + 0.5 + 1) / 3)
     fine = grouping.agreement(np.arange(32).reshape(4, 8), labels)
     assert (fine["purity"], fine["merged"], fine["split"]) == (1, 0, pytest.approx(5 - 1.5))
 
@@ -127,9 +140,12 @@ def test_controls_have_as_many_groups_and_level_one_is_the_same_for_all(model, s
     counts = table.pivot_table("groups", ["image", "level"], "method")
     assert (counts["colour"] == counts["DGM"]).all()
     assert (counts["superpixels"] <= counts["DGM"]).all()
+    assert (counts["felzenszwalb"] <= counts["DGM"]).all()
     assert (counts["one group"] == 1).all()
     first = table[(table["level"] == 1) & (table["labels"] == "object")].pivot_table("purity", "image", "method")
     np.testing.assert_allclose(first["colour"], first["DGM"])
+    nodes = table[list(grouping.COLLAPSE)].notna().all(axis=1)
+    assert (nodes == ((table["method"] == "DGM") & (table["level"] > 1))).all()
     assert (table["purity"] >= table.groupby(["image", "labels"])["purity"].transform("min")).all()
 
 
@@ -148,15 +164,16 @@ def test_a_model_without_groups_is_refused(smoke_data):
 
 
 def rows(image, scores):
-    facts = {"groups": 4, "segments": 2, "merged": 0.5, "split": 1.0}
+    facts = {"groups": 4, "segments": 2, "boundary F": 0.5, "merged": 0.5, "split": 1.0}
+    facts |= dict.fromkeys(grouping.COLLAPSE, 0.5)
     for level in (1, 2):
         for method, value in zip(grouping.METHODS, scores, strict=True):
             where = {"data": "d", "model": "m", "labels": "object", "image": image, "level": level, "method": method}
-            yield where | facts | {"purity": value, "VI": 4 * (1 - value) / level}
+            yield where | facts | {"purity": value, "region mIoU": value / 2, "VI": 4 * (1 - value) / level}
 
 
 def test_leads_are_taken_image_by_image():
-    table = pd.DataFrame([*rows("a", (0.9, 0.8, 0.95, 0.5)), *rows("b", (0.5, 0.4, 0.45, 0.3))])
+    table = pd.DataFrame([*rows("a", (0.9, 0.8, 0.95, 0.7, 0.5)), *rows("b", (0.5, 0.4, 0.45, 0.4, 0.3))])
     summary = grouping.summarise(table).set_index(["level", "method", "metric"])
     lead = summary.loc[1, "colour", "DGM ahead, purity"]
     assert lead["mean"] == pytest.approx(0.1)
@@ -164,6 +181,7 @@ def test_leads_are_taken_image_by_image():
     assert summary.loc[1, "DGM", "purity"]["error"] == pytest.approx(0.4 / math.sqrt(2) / math.sqrt(2))
     assert summary.loc[1, "colour", "DGM ahead, VI"]["mean"] == pytest.approx(0.4)  # positive: less VI
     assert lead["images"] == 2
+    assert summary.loc[2, "superpixels", "DGM ahead, region mIoU"]["mean"] == pytest.approx((-0.05 + 0.05) / 4)
 
 
 def test_the_command_adds_to_the_table(model, smoke_data, tmp_path):

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import torch
 from joblib import delayed
-from scipy.ndimage import distance_transform_edt
 from skimage.measure import label
 from torch.utils.data import Dataset
 
@@ -24,9 +23,9 @@ from dgmlib.data import content
 from dgmlib.evaluation import Scores, fractions, predict
 from dgmlib.interventions import cut, layer_norms, pooled_otherwise, read_on_superpixels, without_projection
 from dgmlib.measure.baselines import grid, slic_at
+from dgmlib.measure.boundaries import boundary_f, near_boundaries
 from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run
 from dgmlib.measure.study import extend, markdown, reach
-from dgmlib.measure.superpixels import boundary
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, RUNS
@@ -42,8 +41,6 @@ PRESET = replace(
 )
 #: Folds of a training split, of which seed s is scored on the s-th.
 FOLDS = 5
-#: A boundary pixel is found within this share of the image's diagonal (Csurka et al. 2013), and "near" is twice that.
-TOLERANCE = 0.0075
 #: Connected segments below this share of the image are small.
 SMALL = 0.01
 #: Names of `close_scores`.
@@ -185,36 +182,10 @@ def close_scores(
     return result | {f"object/{SCORES[3]}": float(np.nanmean(edges))}
 
 
-def near_boundaries(labels: np.ndarray) -> np.ndarray:
-    """Pixels within twice `TOLERANCE` of a boundary, (H, W) bool; no pixel where there is none."""
-    return _within(boundary(labels), 2 * TOLERANCE)
-
-
 def in_small_segments(labels: np.ndarray) -> np.ndarray:
     """Pixels of connected segments of less than `SMALL` of the image, (H, W) bool."""
     pieces = label(labels, background=-1, connectivity=1)
     return np.bincount(pieces.ravel())[pieces] < SMALL * labels.size
-
-
-def boundary_f(found: np.ndarray, labels: np.ndarray) -> float:
-    """F-measure of the boundaries between found classes, (H, W) each; nan where the labels have no boundary.
-
-    A boundary pixel is right if one of the other map lies within `TOLERANCE`. Unlabelled pixels, 0, are unlabelled in
-    both maps.
-    """
-    true, seen = boundary(labels), boundary(np.where(labels > 0, found, 0))
-    if not true.any():
-        return float("nan")
-    precision = _within(true, TOLERANCE)[seen].mean() if seen.any() else 0.0
-    recall = _within(seen, TOLERANCE)[true].mean()
-    return float(2 * precision * recall / max(precision + recall, 1e-12))
-
-
-def _within(mask: np.ndarray, share: float) -> np.ndarray:
-    """Pixels within a share of the diagonal, and at least one pixel, of those in a mask."""
-    if not mask.any():
-        return mask
-    return distance_transform_edt(~mask) <= max(share * np.hypot(*mask.shape), 1)
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:

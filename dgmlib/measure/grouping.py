@@ -3,14 +3,18 @@
 Pixels form parts, says the paper's Fig. 1, and parts objects; its Fig. 5 shows groups level by level. Here both are
 compared with labels, image by image, on labelled pixels only:
 
-purity    share of the pixels that carry the commonest label of their group (achievable segmentation accuracy)
-merged    H(label | group) in bits: what a group leaves open about the label; 0 for groups inside one label
-split     H(group | label) in bits: into how many groups a label falls; 0 for labels inside one group
-VI        merged + split, the variation of information: 0 only for groups that are the labels
+purity        share of the pixels that carry the commonest label of their group (achievable segmentation accuracy)
+region mIoU   best IoU that any one group has with a label, mean over the labels of the image
+boundary F    of the groups' boundaries and the labels', see `boundary_f`
+merged        H(label | group) in bits: what a group leaves open about the label; 0 for groups inside one label
+split         H(group | label) in bits: into how many groups a label falls; 0 for labels inside one group
+VI            merged + split, the variation of information: 0 only for groups that are the labels
 
 Purity can only fall as groups merge, so it says nothing by itself: each level stands beside the same superpixels
-merged by colour, and beside the superpixels' own hierarchy cut again, both to as many groups as that level shows in
-that image; and beside one single group. A difference to a control is taken image by image before it is averaged.
+merged by colour, beside the superpixels' own hierarchy cut again and Felzenszwalb and Huttenlocher's segments, all as
+many as the groups which that level shows in that image; and beside one single group. A difference to a control is taken
+image by image before it is averaged. Whether nodes collapse is measured on the same images: their effective rank, the
+graph's share in what superpixels read, the entropy of memberships (see `Grouping`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,14 +29,21 @@ from skimage.metrics import contingency_table, variation_of_information
 from torch.utils.data import Dataset
 
 from dgmlib import superpixels
+from dgmlib.groups import Grouping
+from dgmlib.measure.baselines import felzenszwalb_at
+from dgmlib.measure.boundaries import boundary_f
 from dgmlib.measure.study import Study, markdown, plus_minus, untrained
 from dgmlib.parsing import PerceptualParser
 from dgmlib.predictor import Predictor
 from dgmlib.vocabulary import Vocabulary
 
-METRICS = ("groups", "segments", "purity", "merged", "split", "VI")
-#: The network's own groups, then the controls. All but the last have equally many groups.
-METHODS = ("DGM", "colour", "superpixels", "one group")
+METRICS = ("groups", "segments", "purity", "region mIoU", "boundary F", "merged", "split", "VI")
+#: The network's own groups, then the controls. All but the last have equally many groups; felzenszwalb at most so many.
+METHODS = ("DGM", "colour", "superpixels", "felzenszwalb", "one group")
+#: What the network's nodes tell of themselves, at levels 2 and up.
+COLLAPSE = ("graph share", "rank", "entropy")
+#: In what DGM is ahead of a control, and whether more is better.
+LEADS = {"purity": 1, "region mIoU": 1, "boundary F": 1, "VI": -1}
 
 
 def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
@@ -45,10 +56,14 @@ def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     labelled = labels[labels > 0], groups[labels > 0]
     shared = contingency_table(*labelled, sparse_type="array").tocsr()  # (labels, groups), pixels
     split, merged = variation_of_information(*labelled)
+    union = shared.sum(1)[:, None] + shared.sum(0)[None] - shared.toarray()  # (labels, groups)
+    overlap = (shared.toarray() / np.maximum(union, 1)).max(1)
     return {
         "groups": len(np.unique(groups)),
         "segments": np.count_nonzero(shared.sum(1)),
         "purity": shared.max(0).sum() / shared.sum(),
+        "region mIoU": overlap[shared.sum(1) > 0].mean(),
+        "boundary F": boundary_f(groups, labels),
         "merged": merged,
         "split": split,
         "VI": merged + split,
@@ -102,7 +117,7 @@ def compare(models: Mapping[str, PerceptualParser], sets: Mapping[str, Dataset],
 
     Returns:
         one row per data, image, kind of labels that has two or more in the image, model, level and method (of
-        `METHODS`), with `METRICS`.
+        `METHODS`), with `METRICS`, and `COLLAPSE` for DGM.
 
     Raises:
         ValueError: if a model has no Deep Grouping Model, or no image has two labels.
@@ -121,28 +136,36 @@ def _image(models: Mapping[str, PerceptualParser], short_side: int, dataset: Dat
         counts = [len(np.unique(groups)) for groups in levels]
         colour = merge_by_colour(sample["image"], scene.regions, counts)
         again = superpixels.segment_hierarchy(sample["image"], counts)
-        for level, maps in enumerate(zip(levels, colour, again, strict=True), 1):
+        graph = [felzenszwalb_at(sample["image"], count) for count in counts]
+        for level, maps in enumerate(zip(levels, colour, again, graph, strict=True), 1):
+            nodes = collapse(scene.grouping, level) if level > 1 else {}
             for method, groups in zip(METHODS, (*maps, np.zeros_like(scene.regions)), strict=True):
                 for kind, labels in truth.items():
                     where = {"labels": kind, "model": name, "level": level, "method": method}
-                    rows.append(where | agreement(groups, labels))
+                    rows.append(where | agreement(groups, labels) | (nodes if method == "DGM" else {}))
     return rows
+
+
+def collapse(grouping: Grouping, level: int) -> dict[str, float]:
+    """Measure how far the nodes of a level (2 ... L) of one image differ, by the names of `COLLAPSE`."""
+    values = grouping.graph_share[:, level - 1], grouping.rank(level), grouping.entropy(level)
+    return {name: value.item() for name, value in zip(COLLAPSE, values, strict=True)}
 
 
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """Average `compare`'s rows over images: data, model, labels, level, method, metric, mean, error (standard), images.
 
-    Metrics "DGM ahead, purity" and "DGM ahead, VI" are mean differences between DGM and a control, taken image by image
-    and positive where DGM is better.
+    Metrics "DGM ahead, purity" and so on for `LEADS` are mean differences between DGM and a control, image by image,
+    positive where DGM is better.
     """
     names = ["data", "model", "labels", "level", "method"]
     at = [*names[:-1], "image"]
-    dgm = table.loc[table["method"] == "DGM", [*at, "purity", "VI"]]
+    dgm = table.loc[table["method"] == "DGM", [*at, *LEADS]]
     table, leads = table.merge(dgm, on=at, suffixes=("", " of DGM")), []
-    for metric, sign in (("purity", 1), ("VI", -1)):
+    for metric, sign in LEADS.items():
         leads.append(f"DGM ahead, {metric}")
         table[leads[-1]] = (sign * (table[f"{metric} of DGM"] - table[metric])).where(table["method"] != "DGM")
-    long = table.melt(names, [*METRICS, *leads], "metric").dropna(subset="value")
+    long = table.melt(names, [*METRICS, *COLLAPSE, *leads], "metric").dropna(subset="value")
     means = long.groupby([*names, "metric"], sort=False)["value"].agg(["mean", "sem", "count"]).reset_index()
     return means.rename(columns={"sem": "error", "count": "images"})
 
@@ -163,10 +186,13 @@ def render(table: pd.DataFrame) -> str:
     """Render `summarise`'s rows as markdown: a table per data and labels, a row per model and level."""
     parts = [
         "Groups of every level against labels, validation images. Purity is the share of labelled pixels that carry\n"
-        "the commonest label of their group; VI (bits, less is better) the variation of information between groups\n"
-        "and labels. Controls have as many groups as that level shows in that image: the same superpixels merged by\n"
-        "colour, and the superpixels' own hierarchy cut again. Ahead is DGM's mean lead over a control in purity,\n"
-        "image by image, ± its standard error. Segments are the labels that occur; groups those of the whole image."
+        "the commonest label of their group; region mIoU the best IoU of a label with one group, mean over labels;\n"
+        "boundary F of their boundaries; VI (bits, less is better) the variation of information. Four numbers are\n"
+        f"{' / '.join(METHODS[:4])}: controls have as many groups as that level shows in that\n"
+        "image, made of the same superpixels merged by colour, of the superpixels' own hierarchy cut again, and by\n"
+        "felzenszwalb. Ahead is DGM's mean lead in region mIoU, image by image, ± its standard error. Of the nodes\n"
+        "themselves: the graph's share in what superpixels read, effective rank, entropy of memberships (1: every\n"
+        "superpixel hears the mean of all). Segments are the labels that occur; groups those of the whole image."
     ]
     for (data, labels), rows in table.groupby(["data", "labels"], sort=False):
         means = rows.groupby(["method", "metric"])["mean"].first()
@@ -183,9 +209,13 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     at = ["model", "level"]
     mean, error = (rows.pivot_table(value, at, ["method", "metric"], sort=False) for value in ("mean", "error"))
     shown = {"groups": mean["DGM", "groups"].map("{:.1f}".format)}
-    for metric in ("purity", "VI"):
-        shown |= {f"{metric}, {method}": mean[method, metric].map("{:.3f}".format) for method in METHODS[:3]}
-    for method in METHODS[1:3]:
-        lead = (method, "DGM ahead, purity")
+    for metric in LEADS:
+        shown[metric] = mean[[(method, metric) for method in METHODS[:4]]].apply(
+            lambda values: " / ".join(map("{:.3f}".format, values)), axis=1
+        )
+    for method in METHODS[1:4]:
+        lead = (method, "DGM ahead, region mIoU")
         shown[f"ahead of {method}"] = plus_minus(mean[lead], error[lead], 3, "+")
+    for name in COLLAPSE:
+        shown[name] = mean["DGM", name].map("{:.2f}".format).replace("nan", "-")
     return pd.DataFrame(shown).reset_index()

@@ -14,6 +14,7 @@ from skimage.segmentation import slic
 from torch.utils.data import Subset
 
 from dgmlib.measure.baselines import felzenszwalb_at, seeds_like, slic_at, watershed_at
+from dgmlib.measure.boundaries import boundary
 from dgmlib.measure.study import markdown, publish, rows_of
 from dgmlib.paths import RESULTS
 from dgmlib.superpixels import segment, segment_hierarchy
@@ -53,14 +54,6 @@ def scores(regions: np.ndarray, human: Sequence[np.ndarray], image: np.ndarray) 
     between = sum((np.bincount(regions.ravel(), channel) ** 2 / area).sum() for channel in pixels.T)
     asa, br, ue = np.mean(rows, 0)
     return {"ASA": asa, "BR": br, "UE": ue, "EV": between / (pixels**2).sum(), "regions": len(area)}
-
-
-def boundary(labels: np.ndarray) -> np.ndarray:
-    """Thin boundary, (H, W) bool: pixels whose right or lower neighbour has another label."""
-    mask = np.zeros(labels.shape, bool)
-    mask[:, :-1] |= labels[:, 1:] != labels[:, :-1]
-    mask[:-1] |= labels[1:] != labels[:-1]
-    return mask
 
 
 def measure(

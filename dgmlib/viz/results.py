@@ -15,6 +15,7 @@ CURVES = {
     "DGM": ("", "DGM", PALETTE[0], "o"),
     "superpixels merged by colour": ("", "colour", PALETTE[5], "s"),
     "superpixels' own hierarchy": ("", "superpixels", PALETTE[2], "^"),
+    "felzenszwalb": ("", "felzenszwalb", PALETTE[4], "v"),
     "untrained DGM": (" untrained", "DGM", PALETTE[3], "X"),
 }
 #: `click_curves`: methods in colours, levels in dashes.
@@ -84,7 +85,7 @@ def table3(table: pd.DataFrame) -> Figure:
 
 
 def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
-    """Draw ``grouping.csv``: purity and variation of information by number of groups, of a "model" and its controls.
+    """Draw ``grouping.csv``: purity, region mIoU and VI by number of groups, of a "model" and its controls.
 
     There is a column of panels per data and labels, and a point per level, level 1 on the right. Dotted: the number of
     labels in an image, and one single group.
@@ -96,11 +97,12 @@ def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
     what = {"hue": "curve", "style": "curve", "hue_order": CURVES, "style_order": CURVES, "dashes": False}
     what["palette"] = {name: colour for name, (_, _, colour, _) in CURVES.items()}
     what["markers"] = {name: marker for name, (_, _, _, marker) in CURVES.items()}
-    figure, axes = plots(len(kinds), width=3.3, height=2.7, rows=2, sharex="col", sharey="row")
+    panels = ("purity", "purity"), ("region mIoU", "region mIoU"), ("VI", "VI, bits")
+    figure, axes = plots(len(kinds), width=3.3, height=2.7, rows=3, sharex="col", sharey="row")
     for column, ((data, labels), rows) in zip(axes.T, kinds, strict=True):
         means = rows.set_index(["metric", "curve", "level"])["mean"].sort_index()
         rows = rows.join(means["groups"].rename("groups"), on=["curve", "level"])
-        for axis, (metric, title) in zip(column, {"purity": "purity", "VI": "VI, bits"}.items(), strict=True):
+        for axis, (metric, title) in zip(column, panels, strict=True):
             style = {"err_style": "bars", "markersize": 7, "linewidth": 1.2}
             lines_with_error(axis, rows[rows["metric"] == metric], "groups", "mean", **what, **style)
             axis.axhline(means[metric, "one group"].iloc[0], color=GREY, linestyle=":", linewidth=1.2)
@@ -108,10 +110,10 @@ def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
             axis.set(xlabel="groups in an image", ylabel=title)
             axis.label_outer()
         column[0].set_title(f"{data}, {labels}s")
-        column[1].set_xscale("log")
-        column[1].set_xticks([1, 3, 10, 30, 100])
-        column[1].xaxis.set_major_formatter(ScalarFormatter())
-    axes[1, 0].set_ylim(0, None)
+        column[-1].set_xscale("log")
+        column[-1].set_xticks([1, 3, 10, 30, 100])
+        column[-1].xaxis.set_major_formatter(ScalarFormatter())
+    axes[-1, 0].set_ylim(0, None)
     legend(figure, columns=2 if len(kinds) < 3 else len(CURVES))
     return figure
 

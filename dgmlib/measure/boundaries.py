@@ -1,0 +1,41 @@
+"""Boundaries of label maps: where they lie, what lies near them, how well those of two maps agree."""
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+#: A boundary pixel is found within this share of the image's diagonal (Csurka et al. 2013), and "near" is twice that.
+TOLERANCE = 0.0075
+
+
+def boundary(labels: np.ndarray) -> np.ndarray:
+    """Thin boundary, (H, W) bool: pixels whose right or lower neighbour has another label."""
+    mask = np.zeros(labels.shape, bool)
+    mask[:, :-1] |= labels[:, 1:] != labels[:, :-1]
+    mask[:-1] |= labels[1:] != labels[:-1]
+    return mask
+
+
+def near_boundaries(labels: np.ndarray) -> np.ndarray:
+    """Pixels within twice `TOLERANCE` of a boundary, (H, W) bool; no pixel where there is none."""
+    return _within(boundary(labels), 2 * TOLERANCE)
+
+
+def boundary_f(found: np.ndarray, labels: np.ndarray) -> float:
+    """F-measure of the boundaries between found classes or groups, (H, W) from 0; nan where the labels have none.
+
+    A boundary pixel is right if one of the other map lies within `TOLERANCE`. Unlabelled pixels, 0, are unlabelled in
+    both maps.
+    """
+    true, seen = boundary(labels), boundary(np.where(labels > 0, found, -1))
+    if not true.any():
+        return float("nan")
+    precision = _within(true, TOLERANCE)[seen].mean() if seen.any() else 0.0
+    recall = _within(seen, TOLERANCE)[true].mean()
+    return float(2 * precision * recall / max(precision + recall, 1e-12))
+
+
+def _within(mask: np.ndarray, share: float) -> np.ndarray:
+    """Pixels within a share of the diagonal, and at least one pixel, of those in a mask."""
+    if not mask.any():
+        return mask
+    return distance_transform_edt(~mask) <= max(share * np.hypot(*mask.shape), 1)
