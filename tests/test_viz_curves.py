@@ -35,6 +35,16 @@ def test_a_log_s_shares_and_ranks_are_no_losses():
     assert len(axis.collections[0].get_offsets()) == 4
 
 
+def test_losses_of_several_networks_share_a_panel():
+    rows = [
+        {"iteration": i, "network": name, "loss": i * (2 - (name == "DGM"))} for name in ["a", "DGM"] for i in (1, 2)
+    ]
+    (axis,) = viz.loss_curves(pd.DataFrame(rows)).axes
+    assert legend_of(axis) == ["a", "DGM"]
+    assert axis.lines[1].get_color() == viz.PALETTE[0]
+    np.testing.assert_allclose([line.get_ydata() for line in axis.lines[:2]], [[3, 3], [1.5, 1.5]])  # running means
+
+
 def test_training_curve_of_one_record_has_one_panel():
     assert len(viz.training_curve(records()[:1]).axes) == 1
 

@@ -11,7 +11,7 @@
 ``results``   `table1` - `table3` as bars; `agreement_curves`, `click_curves`, `quality_curves`
 ``ahead``     points ahead of UPerNet: `evidence`, `ablation`, `where_ahead`
 ``climb``     EMGP's steps under sliders: `Climb`
-``curves``    a run's log: `training_curve`, `LiveCurve`, `heard`
+``curves``    a run's log: `training_curve`, `LiveCurve`, `loss_curves`, `heard`
 ``style``     what they share, and `save`
 ============  ==============================================================================================
 
@@ -22,7 +22,7 @@ none, and what a mapping holds is drawn in a panel below its title. All may be a
 from dgmlib.viz.ahead import ablation, evidence, where_ahead
 from dgmlib.viz.classes import class_colours, comparison, parsing, segmentation
 from dgmlib.viz.climb import Climb
-from dgmlib.viz.curves import LiveCurve, heard, heard_in_training, training_curve
+from dgmlib.viz.curves import LiveCurve, heard, heard_in_training, loss_curves, training_curve
 from dgmlib.viz.diagram import diagram, tree
 from dgmlib.viz.groups import (
     adjacency_graph,
@@ -41,9 +41,9 @@ from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_col
 
 __all__ = [
     "DPI", "NONE", "PALETTE", "Climb", "LiveCurve", "NotebookFigure", "ablation", "adjacency_graph", "affinities",
-    "agreement_curves", "centres", "class_colours", "click_curves", "click_masks", "comparison", "diagram",
-    "evidence", "false_colours", "following_colours", "grouping_levels", "heard", "heard_in_training", "heat_maps",
-    "hierarchy", "levels_in_rows", "mosaic", "overview", "parsing", "partitions", "png", "quality_curves",
+    "agreement_curves", "centres", "class_colours", "click_curves", "click_masks", "comparison", "diagram", "evidence",
+    "false_colours", "following_colours", "grouping_levels", "heard", "heard_in_training", "heat_maps", "hierarchy",
+    "levels_in_rows", "loss_curves", "mosaic", "overview", "parsing", "partitions", "png", "quality_curves",
     "region_colours", "save", "segmentation", "stored", "table1", "table2", "table3", "tinted", "training_curve",
     "tree", "weighted", "where_ahead",
 ]  # fmt: skip

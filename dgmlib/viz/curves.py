@@ -35,6 +35,14 @@ def training_curve(log: str | Path | Sequence[Mapping]) -> Figure:
     return figure
 
 
+def loss_curves(table: pd.DataFrame) -> Figure:
+    """Losses of several networks over the same batches, a colour each: columns "iteration", "network", "loss"."""
+    figure, ((axis,),) = plots(1, width=6.4, height=3.1)
+    _running_mean(axis, table, "loss", "network", colours_of(table["network"]))
+    axis.legend(frameon=False, fontsize=9)
+    return figure
+
+
 class LiveCurve:
     """``train(..., on_log=LiveCurve())`` redraws the curve in place in Jupyter; elsewhere it only keeps the records."""
 
