@@ -289,6 +289,7 @@ def test_clicks_on_the_photograph(lab, browser):
         ("02_emgp_grouping", {"bandwidth": 0.01, "step": 0}),
         ("03_top_down_message_passing", {"level": 2}),
         ("08_grouping_visualization", {"level": 1}),
+        ("10_gradcam", {"level": 1}),
     ],
 )
 def test_sliders_and_clicks_have_a_picture_drawn_anew(lab, browser, name, values):

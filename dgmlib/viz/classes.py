@@ -53,12 +53,18 @@ def parsing(
 
 
 def comparison(
-    photo: ArrayLike, truth: ArrayLike, predictions: Mapping[str, ArrayLike], names: Sequence[str], title: str = ""
+    photo: ArrayLike,
+    truth: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
+    names: Sequence[str],
+    title: str = "",
+    colours: Mapping[int, str] | None = None,
 ) -> Figure:
     """Fig. 4: image, truth and predictions side by side; below every prediction its difference to the truth.
 
     Titles below say how many of the labelled pixels are right, those labelled "no part" aside; unlabelled ones, which
-    have the id 0, are pale in both rows. The legend names the classes that occur. All maps are (H, W).
+    have the id 0, are pale in both rows. The legend names the classes that occur. All maps are (H, W). ``colours`` are
+    those of `class_colours`, for several figures in which a class is to look the same.
     """
     truth, maps = np.asarray(truth), [np.asarray(ids) for ids in predictions.values()]
     named = ~np.isin(truth, [i for i, name in enumerate(names) if name in GREYS])
@@ -66,7 +72,7 @@ def comparison(
     titles = ["image", "truth", *predictions, "", "", *right]
     figure, axes = panels(titles, truth.shape, columns=2 + len(maps), width=1.55)
     above, (corner, _, *below) = axes[: 2 + len(maps)], axes[2 + len(maps) :]
-    colours = _draw_beside(above, photo, (truth, *maps), names)
+    colours = _draw_beside(above, photo, (truth, *maps), names, colours)
     for axis in above[2:]:  # what nobody can judge
         veil = np.where((truth == 0)[..., None], (1, 1, 1, 0.65), (1, 1, 1, 0))
         axis.imshow(veil, extent=axis.images[0].get_extent(), interpolation="nearest")
@@ -114,11 +120,16 @@ def class_colours(ids: Sequence[int], names: Sequence[str]) -> dict[int, str]:
 
 
 def _draw_beside(
-    axes: Sequence[Axes], photo: ArrayLike, maps: Iterable[ArrayLike], names: Sequence[str]
+    axes: Sequence[Axes],
+    photo: ArrayLike,
+    maps: Iterable[ArrayLike],
+    names: Sequence[str],
+    colours: Mapping[int, str] | None = None,
 ) -> dict[int, str]:
     """Draw a photograph and label maps of one task; returns the colours of the classes that occur in any of them."""
     maps = [np.asarray(ids) for ids in maps]
-    colours = class_colours(np.unique(np.concatenate([ids.ravel() for ids in maps])), names)
+    present = np.unique(np.concatenate([ids.ravel() for ids in maps])).tolist()
+    colours = {i: (colours or class_colours(present, names))[i] for i in present}
     axes[0].imshow(floats(photo))
     for axis, ids in zip(axes[1:], maps, strict=True):
         paint(axis, ids, colours, np.shape(photo))
