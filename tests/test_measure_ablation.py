@@ -126,7 +126,8 @@ class TestCandidates:
         assert replace(run, preset=slower).folder(tmp_path) == run.folder(tmp_path)
 
     def test_half_the_size_halves_all_sides(self):
-        half = Candidate(scale=0.5).changed(PHOTOGRAPHS)
+        half = Candidate(scale=0.5, length=2.0).changed(PHOTOGRAPHS)
+        assert half.training.iterations == 2 * PHOTOGRAPHS.training.iterations
         assert half.training.short_sides == (80, 96, 112)
         assert (half.testing.short_side, half.testing.max_size, half.training.max_size) == (96, 200, 200)
 

@@ -109,6 +109,11 @@ QUESTIONS = {
         "UPerNet, 1.5 times the size": Candidate(None, scale=1.5),
         "DGM, 1.5 times the size": Candidate(scale=1.5, base="UPerNet, 1.5 times the size"),
     },
+    "Does it last?": {
+        "UPerNet, 4 times as long": Candidate(None, length=4.0),
+        "DGM w/o graph, 4 times as long": Candidate(length=4.0, base="UPerNet, 4 times as long", trained=cut),
+        "DGM, 4 times as long": Candidate(length=4.0, base="UPerNet, 4 times as long"),
+    },
 }
 CANDIDATES = {name: candidate for group in QUESTIONS.values() for name, candidate in group.items()}
 
@@ -205,7 +210,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
             candidate = CANDIDATES[name.split(READ)[0]]
             for beside in ("UPerNet", "DGM"):
                 base = candidate.base if beside == "UPerNet" else beside
-                if base not in by_seed or (beside == "DGM" and candidate.scale != 1):
+                if base not in by_seed or (beside == "DGM" and (candidate.scale, candidate.length) != (1, 1)):
                     continue
                 apart = (by_seed[name] - by_seed[base]).dropna()
                 where = {"data": data, "question": _question(name), "candidate": name, "score": score[len("object/") :]}

@@ -55,6 +55,7 @@ class Candidate:
         dgm: "full", "no_top_down", or None for the baseline.
         model: fields of `ModelConfig` that differ.
         scale: of all image sides, beside the preset's.
+        length: of the training, beside the preset's.
         superpixels: of another kind than ours; who starts the runs keeps their maps in a folder of this name.
         base: the candidate that it is compared with.
         trained: what is done to the network while it trains and is scored.
@@ -64,6 +65,7 @@ class Candidate:
     dgm: Variant | None = "full"
     model: Mapping = field(default_factory=dict)
     scale: float = 1.0
+    length: float = 1.0
     superpixels: str = ""
     base: str = "UPerNet"
     trained: Intervention = nullcontext
@@ -71,14 +73,21 @@ class Candidate:
 
     def changed(self, preset: presets.Preset) -> presets.Preset:
         """Give a preset the candidate's settings."""
-        sides, tests = preset.training.short_sides, preset.testing
-        sides, side = tuple(round(self.scale * side) for side in sides), round(self.scale * tests.short_side)
-        longest = [round(self.scale * part.max_size) for part in (preset.training, tests)]
+        training, testing = preset.training, preset.testing
         return replace(
             preset,
             model=replace(preset.model, **self.model),
-            training=replace(preset.training, short_sides=sides, max_size=longest[0]),
-            testing=replace(tests, short_side=side, max_size=longest[1]),
+            training=replace(
+                training,
+                iterations=round(self.length * training.iterations),
+                short_sides=tuple(round(self.scale * side) for side in training.short_sides),
+                max_size=round(self.scale * training.max_size),
+            ),
+            testing=replace(
+                testing,
+                short_side=round(self.scale * testing.short_side),
+                max_size=round(self.scale * testing.max_size),
+            ),
         )
 
 
