@@ -63,7 +63,9 @@ SYSTEMS = TABLE1 | TABLE2
 APPENDIX = {"GCU": System("gcu"), **{name: row for name, row in TABLE2.items() if name.startswith("HRNetV2")}}
 #: The control of results/evidence.md: superpixels are pooled and re-projected, but hear nothing of each other.
 CONTROL = {"DGM w/o graph": System("upernet", "full", cut=True)}
-SYSTEMS |= APPENDIX | CONTROL
+#: Beyond the paper, see `dgmlib.plus`.
+PLUS = {"DGM plus": System("upernet", "plus")}
+SYSTEMS |= APPENDIX | CONTROL | PLUS
 
 #: Settings and their tasks: the two of Table 1, Table 2's segmentation of objects alone, and preset real's.
 SETTINGS = {

@@ -98,6 +98,11 @@ class Grouping:
         warning = f"; level {collapsed} collapsed to one group: choose a smaller bandwidth" if collapsed else ""
         return f"Grouping of {len(self.regions)} image(s) into {text} groups{warning}"
 
+    def message(self, level: int) -> Tensor:
+        """What the graph says to every superpixel: (Ptilde^1 ... Ptilde^{l-1}) V^l of a level (1 ... L), (B, N, D)."""
+        nodes = self.nodes[self._index(level)]
+        return self._way_down(level) @ nodes if level > 1 else nodes
+
     def attention(self, level: int) -> Tensor:
         """Whom a superpixel hears through a level (2 ... L), (B, N, N): rows of Ptilde^1 ... (P^1 ...)^T sum to one."""
         return self._way_down(level) @ self.membership(level).mT

@@ -8,8 +8,8 @@ level F^l is F^l + Fhat^l before it is fused or read.
 """
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +20,12 @@ from dgmlib.decoders import DECODERS, Decoder
 from dgmlib.decoders.layers import conv_bn_relu, initialise, resize
 from dgmlib.grouping import DeepGrouping
 from dgmlib.groups import Grouping
+from dgmlib.plus import Plus
 from dgmlib.vocabulary import TASKS, Vocabulary
 
-#: ``dgm`` argument of `PerceptualParser.from_preset`: the two models of Table 1, or None for the baseline.
-Variant = Literal["full", "no_top_down"]
+#: ``dgm`` argument of `PerceptualParser.from_preset`: the two models of Table 1, ours beyond the paper (see
+#: `dgmlib.plus`), or None for the baseline.
+Variant = Literal["full", "no_top_down", "plus"]
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB in [0, 1]
 
@@ -32,11 +34,14 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB in 
 class Parsed:
     """Logits by task, ``parsed["object"]``, and the `Grouping` that led to them (None without a Deep Grouping Model).
 
+    ``named`` are the logits that nodes gave by themselves, of variant "plus" while it trains.
+
     Not a dict: what wraps a model to convert its outputs (Fabric, DDP) builds dicts anew, without their attributes.
     """
 
     logits: dict[str, Tensor]
     grouping: Grouping | None = None
+    named: dict[str, Tensor] = field(default_factory=dict)
 
     def __getitem__(self, task: str) -> Tensor:
         return self.logits[task]
@@ -109,6 +114,7 @@ class PerceptualParser(nn.Module):
         if dgm is not None and dgm.in_channels != grouped:
             raise ValueError(f"dgm expects levels of {dgm.in_channels} channels, the {groups} gives {grouped}.")
         self.backbone, self.decoder, self.dgm, self.groups = backbone, decoder, dgm, groups
+        self.plus: Plus | None = None
         self.vocabulary = vocabulary
         #: What `save_model` writes beside the weights; "model" and "dgm" are how `from_config` built the network.
         self.recipe: dict = {"model": None, "dgm": None, "tasks": list(tasks)}
@@ -132,7 +138,8 @@ class PerceptualParser(nn.Module):
 
         Args:
             preset: a preset or its name.
-            dgm: "full", "no_top_down" (Table 1's "DGM w/o ↓") or None for the baseline alone.
+            dgm: "full", "no_top_down" (Table 1's "DGM w/o ↓"), "plus" (ours, see `dgmlib.plus`) or None for the
+                baseline alone.
             vocabulary: the classes; by default those of the preset's data, see `Preset.vocabulary`.
             tasks: the heads to build.
 
@@ -147,8 +154,8 @@ class PerceptualParser(nn.Module):
         cls, config: presets.ModelConfig, vocabulary: Vocabulary, dgm: Variant | None, tasks: Sequence[str] = TASKS
     ) -> "PerceptualParser":
         """Build the network that a `ModelConfig` describes; the model keeps it as ``recipe``, to be saved with it."""
-        if dgm not in ("full", "no_top_down", None):
-            raise ValueError(f'dgm must be "full", "no_top_down" or None, not {dgm!r}.')
+        if dgm not in (*get_args(Variant), None):
+            raise ValueError(f'dgm must be "full", "no_top_down", "plus" or None, not {dgm!r}.')
         if config.decoder not in DECODERS:
             raise ValueError(f"there is no decoder {config.decoder!r}; choose one of {', '.join(DECODERS)}.")
         stride = 32 if config.decoder == "upernet" else config.output_stride
@@ -164,12 +171,16 @@ class PerceptualParser(nn.Module):
             model.dgm = DeepGrouping(
                 (backbone if config.groups == "backbone" else decoder).channels,
                 config.dim,
-                top_down=dgm == "full",
+                top_down=dgm != "no_top_down",
                 iterations=config.em_iterations,
                 testing_iterations=config.em_iterations_testing,
                 reading=config.reading,
                 em_gradient=config.em_gradient,
             )
+        if dgm == "plus":
+            classes = {task: vocabulary.channels(task) for task in ("object", "part", "material") if task in tasks}
+            sizes = config.dim, len(model.dgm.in_channels), decoder.out_channels
+            model.plus = Plus(*sizes, classes, config.reading)
         model.recipe |= {"model": asdict(config), "dgm": dgm}
         return model
 
@@ -207,6 +218,8 @@ class PerceptualParser(nn.Module):
             levels = self.decoder.levels(levels)
         fine = {"material", "texture"} if self.decoder.is_pyramid else set()
         fused = self.decoder.fuse(levels) if set(tasks) - fine - {"scene"} else None
+        if self.plus is not None and fused is not None:
+            fused = fused + self.plus(fused, grouping)
         quarter = [-(-side // 4) for side in images.shape[-2:]]  # dilated networks stop at an eighth
         logits = {}
         for task in tasks:
@@ -214,7 +227,8 @@ class PerceptualParser(nn.Module):
                 logits[task] = self.heads[task].scene(top, readout)
             else:
                 logits[task] = resize(self.heads[task](levels[0] if task in fine else fused), quarter)
-        return Parsed(logits, grouping)
+        named = self.plus.names(grouping) if self.plus is not None and self.training else {}
+        return Parsed(logits, grouping, {task: resize(x, quarter) for task, x in named.items() if task in tasks})
 
 
 def check_finite(logits: Mapping[str, Tensor], tasks: Sequence[str]) -> None:

@@ -23,6 +23,7 @@ from dgmlib.broden.loading import train_loader
 from dgmlib.launch import draw, launch, set_up, share_shape, total
 from dgmlib.losses import perceptual_loss
 from dgmlib.parsing import PerceptualParser
+from dgmlib.plus import NAMING
 from dgmlib.presets import TrainingConfig
 
 LOG_EVERY = 10
@@ -120,7 +121,10 @@ def _train(
                     group["lr"] = lr * group["rate"]
                 parsed = network(batch["image"], batch["regions"], [task for task in tasks if task in batch])
                 everywhere = partial(total, fabric)
-                losses = perceptual_loss(parsed, batch, model.vocabulary, config.loss_weights, everywhere)
+                judge = batch, model.vocabulary, config.loss_weights, everywhere
+                losses = perceptual_loss(parsed, *judge)
+                for task, loss in perceptual_loss(parsed.named, *judge).items():
+                    losses[task] = losses[task] + NAMING * loss
                 optimizer.zero_grad()
                 fabric.backward(fabric.world_size * sum(losses.values()))  # of which processes take the mean
                 optimizer.step()

@@ -58,7 +58,7 @@ def test_a_network_of_any_precision_parses_alike(decoder, kind):
         assert (logits - expected[task]).norm() < 0.1 * expected[task].norm()
 
 
-@pytest.mark.parametrize("dgm", ["full", "no_top_down", None])
+@pytest.mark.parametrize("dgm", ["full", "no_top_down", "plus", None])
 def test_every_task_gets_logits_of_its_size(dgm):
     model = PerceptualParser.from_preset("smoke", dgm, VOCABULARY)
     labels = (torch.arange(64)[:, None] // 16 * 6 + torch.arange(96) // 16).expand(2, 64, 96)
@@ -78,11 +78,11 @@ def test_every_task_gets_logits_of_its_size(dgm):
 def test_networks_of_one_seed_share_all_weights_but_those_of_the_grouping(decoder):
     """So whatever a pair differs in after training comes from the Deep Grouping Model, not from the start."""
     config, weights = replace(presets.get("smoke").model, decoder=decoder), {}
-    for dgm in (None, "no_top_down", "full"):
+    for dgm in (None, "no_top_down", "full", "plus"):
         torch.manual_seed(4)
         weights[dgm] = PerceptualParser.from_config(config, VOCABULARY, dgm).state_dict()
-    assert set(weights[None]) < set(weights["no_top_down"]) < set(weights["full"])
-    for smaller, larger in ((None, "full"), ("no_top_down", "full")):
+    assert set(weights[None]) < set(weights["no_top_down"]) < set(weights["full"]) < set(weights["plus"])
+    for smaller, larger in ((None, "full"), ("no_top_down", "full"), ("full", "plus")):
         assert all(torch.equal(tensor, weights[larger][name]) for name, tensor in weights[smaller].items())
 
 

@@ -82,6 +82,7 @@ QUESTIONS = {
         "DGM": Candidate(probes=_READ),
         "DGM w/o Projection": Candidate(trained=without_projection),
         "DGM, messages centred": Candidate(**_reading(messages="centred")),
+        "DGM plus": Candidate("plus", probes=_READ),
     },
     "Which superpixels?": {
         "SLIC": Candidate(superpixels="SLIC"),
@@ -113,6 +114,7 @@ QUESTIONS = {
         "UPerNet, 4 times as long": Candidate(None, length=4.0),
         "DGM w/o graph, 4 times as long": Candidate(length=4.0, base="UPerNet, 4 times as long", trained=cut),
         "DGM, 4 times as long": Candidate(length=4.0, base="UPerNet, 4 times as long"),
+        "DGM plus, 4 times as long": Candidate("plus", length=4.0, base="UPerNet, 4 times as long"),
     },
 }
 CANDIDATES = {name: candidate for group in QUESTIONS.values() for name, candidate in group.items()}

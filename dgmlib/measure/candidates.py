@@ -52,7 +52,7 @@ class Candidate:
     """A network of a comparison, by what it differs in from a preset's Deep Grouping Model.
 
     Attributes:
-        dgm: "full", "no_top_down", or None for the baseline.
+        dgm: "full", "no_top_down", "plus", or None for the baseline.
         model: fields of `ModelConfig` that differ.
         scale: of all image sides, beside the preset's.
         length: of the training, beside the preset's.
