@@ -1,4 +1,4 @@
-"""Does the grouping help? UPerNet and three forms of DGM on it, paired by seed, with their uncertainty.
+"""Does the grouping help? UPerNet and four forms of DGM on it, paired by seed, with their uncertainty.
 
 The systems of a seed start with the same weights in all parts that they share and see the same batches. Each one's
 distance to UPerNet has two 95 % intervals: over seeds (Student's t of the paired differences) and over images (the
@@ -24,7 +24,7 @@ from dgmlib.paths import RESULTS, RUNS
 from dgmlib.vocabulary import Vocabulary
 
 BASE = "UPerNet"
-SYSTEMS = (BASE, "DGM w/o graph", "DGM w/o top-down", "DGM")
+SYSTEMS = (BASE, "DGM w/o graph", "DGM w/o top-down", "DGM", "DGM plus")
 #: Shares of the preset's iterations after which UPerNet is scored, too, to see whether it has stopped gaining.
 LENGTHS = (0.25, 0.5)
 #: How often the images are drawn anew.
@@ -125,7 +125,7 @@ def render(table: pd.DataFrame) -> str:
     text = (
         "Does the grouping help? Percent; points ahead of UPerNet, of the same seed, with 95 % intervals [over seeds]\n"
         "and (over images). **Bold** where both exclude zero. *DGM w/o graph* pools superpixels and re-projects them,\n"
-        "its graph is cut.\n"
+        "its graph is cut; *DGM plus* goes beyond the paper (`dgmlib.plus`).\n"
     )
     for (data, setting), rows in table.groupby(["data", "setting"], sort=False):
         seeds = rows["over"][rows["over"].str.startswith("seed ")].nunique()
