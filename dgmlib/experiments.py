@@ -59,7 +59,7 @@ TABLE2 = {
 }
 SYSTEMS = TABLE1 | TABLE2
 
-#: "GCU and HRNetv2 backbone" of the paper's appendix (Sec. 5.3), here in Table 1's settings; rows to be had by name.
+#: GCU and HRNetV2, of the paper's appendix (Sec. 5.3), here in Table 1's settings; rows to be had by name.
 APPENDIX = {"GCU": System("gcu"), **{name: row for name, row in TABLE2.items() if name.startswith("HRNetV2")}}
 #: The control of results/evidence.md: superpixels are pooled and re-projected, but hear nothing of each other.
 CONTROL = {"DGM w/o graph": System("upernet", "full", cut=True)}

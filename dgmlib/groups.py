@@ -130,8 +130,8 @@ class Grouping:
     def to_pyg(self, image: int) -> "HeteroData":
         """One image as a PyG graph: nodes "level1" ... "levelL", edges "adjacent" within, "grouped" between levels.
 
-        Nodes carry ``x`` (N_l, D), "adjacent" edges ``edge_weight`` of E^l, "grouped" edges ``p`` and ``p_down`` of
-        Eq. 1 and 8. Level 1 keeps the superpixels' numbers as long as these are contiguous.
+        Nodes carry ``x`` (N_l, D), "adjacent" edges ``edge_weight`` of E^l, "grouped" edges ``p`` of Eq. 1 and
+        ``p_down``, Ptilde. Level 1 keeps the superpixels' numbers as long as these are contiguous.
         """
         # Imported here: torch-geometric takes longer to import than torch, and only this method needs it.
         from torch_geometric.data import HeteroData

@@ -1,7 +1,7 @@
 """Every number that defines a run, as frozen dataclasses, and the presets of Tables 1 and 2.
 
 =====================  ================================================================================================
-``paper``              Table 1 as the paper states it, and where it is silent as its reference, UPerNet's unifiedparsing
+``paper``              Table 1 at the paper's size and schedule; where it is silent, as its reference, UPerNet's code
 ``mini``               the same code at a size that two CPU cores train in minutes, on Broden-mini
 ``demo``               the DGM that comes with the project: mini larger and longer, on thousands of drawings
 ``real``               mini's network on a `Mixture` of labelled photographs that the user brings
@@ -229,8 +229,9 @@ _SMOKE = Preset(
 def _objects(preset: Preset, data: str, backbone: str, iterations: int, multi_scale: tuple[float, ...]) -> Preset:
     """Make Table 2's preset from Table 1's.
 
-    The table prints multi-scale results of networks with ResNet-101 that others trained on ADE20K, each in its own way.
-    Here all rows are trained alike, as UPerNet was (semantic-segmentation-pytorch), without auxiliary losses.
+    The table's rows without DGM equal multi-scale results that others published, of ResNet-101 or HRNetV2-W48, each
+    trained in its own way; the paper names neither size nor scales for them. Here all rows are trained alike, as
+    UPerNet was (semantic-segmentation-pytorch), without auxiliary losses.
     """
     return replace(
         preset,

@@ -15,7 +15,8 @@ class Reading:
     """How sentences of the paper are read that can be read in more than one way.
 
     The default is the reading in which the graph is heard: what its nodes hold reaches the pixels. `AS_PRINTED` takes
-    Eq. 8 and U^l by the letter, and the graph is mute in it (results/reading.md, notebook 03).
+    Eq. 8 and U^l by the letter (its sigma^2, start and V^1 are not the paper's), and the graph is mute in it
+    (results/reading.md, notebook 03).
     What single choices are worth on photographs of cars stands in results/ablation.md: all lie within a point of object
     mIoU of each other, but for a start at 0, which gains nothing over UPerNet.
 
@@ -23,8 +24,9 @@ class Reading:
         edges: Ptilde. "grouping": the kernel of Eq. 1 normalised over the upper nodes, "by reusing the grouping results
             in the bottom-up process" (Sec. 3.2). "updated": Eq. 8 as printed, with V^{l+1}, which Projection and TDMP
             have moved to another space than V^l.
-        pooled: U^l in the graph. "unit": L2-normalised as every other node, "all GraphSAGE layers in DGM are followed
-            by L2 normalization" (Sec. 5.2). "centred": less its mean over the image, then so. "raw": as printed.
+        pooled: U^l in the graph. "unit": L2-normalised as every other node, "All GraphSAGE [18] layers in DGM are
+            followed by L2 normalization and ReLU" (Sec. 5.2). "centred": less its mean over the image, then so. "raw":
+            as printed.
         first: V^1. "pooled": U^1 (Sec. 3). "neighbours", ours: a GConv of the mean of a superpixel and its neighbours.
         combine: what a graph convolution over U^l and V^l reads. "sum": their weighted sum (Eq. 6). "concat": both side
             by side, as in GraphSAGE's algorithm.

@@ -72,8 +72,8 @@ class ObjectContext(nn.Module):
 class BaseOCNet(Decoder):
     """Base-OC (Yuan and Wang, "OCNet: Object Context Network for Scene Parsing", 2018): C5 and its object context.
 
-    As in the authors' first repository, whose parameters number as in DGM's Table 3: keys and queries are one
-    and the same map, normalisations are followed by a leaky ReLU.
+    As in the authors' first repository, whose ASP-OC (`OCNet`) has the parameters of OCP in DGM's Table 3: keys and
+    queries are one and the same map, normalisations are followed by a leaky ReLU.
     """
 
     def __init__(self, in_channels: Sequence[int], dim: int = 512):

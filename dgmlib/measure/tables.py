@@ -147,6 +147,7 @@ def render(table: pd.DataFrame) -> str:
     made = f"{seeds} seeds (± standard deviation over them)" if seeds > 1 else "1 seed"
     text = f"Table {number} on **{data}**, {made}, percent.\n\n{_wide(table, 'value')}\n"
     printed = table.dropna(subset="paper").drop_duplicates(["setting", "model", "task", "metric"])
+    printed = printed.assign(metric=printed["metric"].str.removesuffix(" (multi-scale)"))  # the paper does not say so
     return text + (f"\n{NOTES[number]}:\n\n{_wide(printed, 'paper')}\n" if len(printed) else "")
 
 
