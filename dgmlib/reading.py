@@ -24,7 +24,7 @@ class Reading:
         edges: Ptilde. "grouping": the kernel of Eq. 1 normalised over the upper nodes, "by reusing the grouping results
             in the bottom-up process" (Sec. 3.2). "updated": Eq. 8 as printed, with V^{l+1}, which Projection and TDMP
             have moved to another space than V^l.
-        pooled: U^l in the graph. "unit": L2-normalised as every other node, "All GraphSAGE [18] layers in DGM are
+        pooled: U^l in the graph. "unit": L2-normalised as every other node, "All GraphSAGE layers in DGM are
             followed by L2 normalization and ReLU" (Sec. 5.2). "centred": less its mean over the image, then so. "raw":
             as printed.
         first: V^1. "pooled": U^1 (Sec. 3). "neighbours", ours: a GConv of the mean of a superpixel and its neighbours.
