@@ -38,6 +38,35 @@ def test_what_cutting_the_graph_costs(name):
     assert f"loses {streets} (CamVid), {cars} (Car-Parts) and {drawn} (Broden-mini) points" in prose(name)
 
 
+def test_how_far_groups_are_ahead_of_the_superpixels_hierarchy():
+    table = result("grouping").query("method == 'superpixels' and level > 1")
+    table["untrained"] = table["model"].str.endswith("untrained")
+
+    def span(number: str, **where) -> pd.Series:
+        rows = table[table["metric"] == f"DGM ahead, {number}"]
+        for column, value in where.items():
+            rows = rows[rows[column].isin(value if isinstance(value, list) else [value])]
+        return rows["mean"].astype(float)
+
+    street, drawn = {"model": "street-dgm"}, {"model": "demo-dgm", "data": ["CamVid", "LabelMeFacade"]}
+    camvid, facades = (span("region mIoU", **street, data=name, labels="object") for name in drawn["data"])
+    early = span("region mIoU", **drawn, labels="object", level=[2, 3])
+    parts, pure = span("region mIoU", **street, labels="part"), -span("purity", **street)
+    photographs = {"untrained": True, "data": ["CamVid", "LabelMeFacade", "Car-Parts"]}
+    blank = -span("region mIoU", **photographs).drop(
+        span("region mIoU", **photographs | {"data": "LabelMeFacade"}, labels="part").index
+    )
+    for text in (prose("08_grouping_visualization"), (paths.RESULTS / "README.md").read_text()):
+        assert f"by {camvid.min():.2f} to {camvid.max():.2f} on CamVid" in text
+        assert f"{facades.min():.2f} to {facades.max():.2f} on LabelMeFacade" in text
+        assert f"by {early.min():.2f} to {early.max():.2f} at levels 2 and 3" in text
+        assert f"not ahead ({parts.min():+.2f} to {parts.max():+.2f})" in text
+        assert f"{pure.min():.2f} to {pure.max():.2f}" in text
+        assert f"by {blank.min():.2f} to {blank.max():.2f}" in text
+    level_4 = span("region mIoU", **drawn, labels="object", level=4)
+    assert (level_4 < 0).all()  # "no longer at level 4"
+
+
 def test_what_one_click_gets():
     table = result("clicks").query("clicks in (1, '1', '1.0')").astype({"IoU": float})
     best = {

@@ -85,7 +85,7 @@ def table3(table: pd.DataFrame) -> Figure:
 
 
 def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
-    """Draw ``grouping.csv``: purity, region mIoU and VI by number of groups, of a "model" and its controls.
+    """Draw ``grouping.csv``: purity and region mIoU by number of groups, of a "model" and its controls.
 
     There is a column of panels per data and labels, and a point per level, level 1 on the right. Dotted: the number of
     labels in an image, and one single group.
@@ -97,17 +97,16 @@ def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
     what = {"hue": "curve", "style": "curve", "hue_order": CURVES, "style_order": CURVES, "dashes": False}
     what["palette"] = {name: colour for name, (_, _, colour, _) in CURVES.items()}
     what["markers"] = {name: marker for name, (_, _, _, marker) in CURVES.items()}
-    panels = ("purity", "purity"), ("region mIoU", "region mIoU"), ("VI", "VI, bits")
-    figure, axes = plots(len(kinds), width=3.3, height=2.7, rows=3, sharex="col", sharey="row")
+    figure, axes = plots(len(kinds), width=3.3, height=2.7, rows=2, sharex="col", sharey="row")
     for column, ((data, labels), rows) in zip(axes.T, kinds, strict=True):
         means = rows.set_index(["metric", "curve", "level"])["mean"].sort_index()
         rows = rows.join(means["groups"].rename("groups"), on=["curve", "level"])
-        for axis, (metric, title) in zip(column, panels, strict=True):
+        for axis, metric in zip(column, ("purity", "region mIoU"), strict=True):
             style = {"err_style": "bars", "markersize": 7, "linewidth": 1.2}
             lines_with_error(axis, rows[rows["metric"] == metric], "groups", "mean", **what, **style)
             axis.axhline(means[metric, "one group"].iloc[0], color=GREY, linestyle=":", linewidth=1.2)
             axis.axvline(means["segments", "DGM"].iloc[0], color=GREY, linestyle=":", linewidth=1.2)
-            axis.set(xlabel="groups in an image", ylabel=title)
+            axis.set(xlabel="groups in an image", ylabel=metric)
             axis.label_outer()
         column[0].set_title(f"{data}, {labels}s")
         column[-1].set_xscale("log")
