@@ -56,23 +56,11 @@ COMMANDS = {
         "gpu": "dgmlib.measure.gpu:measure",
     },
 }
-#: Names of version 0.1.0, told for one version.
-RENAMED = {
-    "overhead": "measure table3",
-    "bench": "measure",
-    "bench modules": "measure modules",
-    "bench loader": "measure loader",
-    "superpixels benchmark": "measure superpixels",
-    "superpixels kept-aside": "measure kept-aside",
-}
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; what a person can mend is printed as one sentence, without a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    for old in (" ".join(arguments[:2]), *arguments[:1]):
-        if old in RENAMED:
-            sys.exit(f"dgmlib: `dgmlib {old}` is now `dgmlib {RENAMED[old]}`; add --help for its options.")
     try:
         result = call(arguments)
     except KeyboardInterrupt:

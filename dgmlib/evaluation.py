@@ -291,8 +291,4 @@ class _Views(Reader):
         sample = self.dataset[index]
         regions = self.regions(sample["key"], sample["image"])
         views = [view(sample["image"], regions, short_side, self.max_size) for short_side in self.short_sides]
-        return {key: _tensor(value) for key, value in sample.items()}, views
-
-
-def _tensor(value):
-    return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+        return sample, views

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from dgmlib import paths, presets
 from dgmlib.backbones import EfficientNet
-from dgmlib.backbones.weights import load_backbone, load_imagenet
+from dgmlib.backbones.weights import load_backbone
 from dgmlib.checkpoints import load_model
 from dgmlib.data import content, data_name, open_data
 from dgmlib.evaluation import count, fractions, listening
@@ -206,7 +206,7 @@ def startable(preset: presets.Preset, system: str) -> presets.Preset:
         ValueError: if it starts from ImageNet weights that the user has to bring.
     """
     config = replace(preset.model, decoder=SYSTEMS[system].decoder)
-    if config.pretrained != "imagenet" or (config.decoder != "hrnet" and config.stem != "deep"):
+    if config.pretrained != "imagenet":
         return preset
     if config.backbone.startswith("efficientnet"):
         return presets.with_weights(preset, "random") if config.decoder == "hrnet" else preset
@@ -226,8 +226,6 @@ def build(
     network = PerceptualParser.from_config(config, vocabulary, chosen.dgm, tasks)
     if config.pretrained and isinstance(network.backbone, EfficientNet):
         network.backbone.load(config.backbone if config.pretrained == "imagenet" else str(_weights(config)))
-    elif config.pretrained == "imagenet":
-        load_imagenet(network.backbone, _backbone(config))
     elif config.pretrained:
         # The deep stem's published weights are CSAIL's, trained on its BGR images.
         load_backbone(network.backbone, _weights(config), bgr=config.decoder != "hrnet" and config.stem == "deep")

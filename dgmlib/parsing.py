@@ -7,7 +7,7 @@ texture read the whole (the paper does not say what it did for OCNet and APCNet)
 level F^l is F^l + Fhat^l before it is fused or read.
 """
 
-from collections.abc import ItemsView, Iterator, KeysView, Mapping, Sequence, ValuesView
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal, get_args
 
@@ -20,14 +20,13 @@ from dgmlib.decoders import DECODERS, Decoder
 from dgmlib.decoders.layers import conv_bn_relu, initialise, resize
 from dgmlib.grouping import DeepGrouping
 from dgmlib.groups import Grouping
+from dgmlib.pictures import MEAN, STD
 from dgmlib.plus import Plus
 from dgmlib.vocabulary import TASKS, Vocabulary
 
 #: ``dgm`` argument of `PerceptualParser.from_preset`: the two models of Table 1, ours beyond the paper (see
 #: `dgmlib.plus`), or None for the baseline.
 Variant = Literal["full", "no_top_down", "plus"]
-
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB in [0, 1]
 
 
 @dataclass
@@ -52,17 +51,7 @@ class Parsed:
     def __len__(self) -> int:
         return len(self.logits)
 
-    def keys(self) -> KeysView[str]:
-        """The tasks."""
-        return self.logits.keys()
-
-    def values(self) -> ValuesView[Tensor]:
-        """The logits."""
-        return self.logits.values()
-
-    def items(self) -> ItemsView[str, Tensor]:
-        """Tasks and logits."""
-        return self.logits.items()
+    keys, values, items = Mapping.keys, Mapping.values, Mapping.items
 
 
 class Head(nn.Module):

@@ -7,6 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+#: ImageNet's, of RGB in [0, 1]: what networks are fed is less the one, over the other.
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
 #: What `find_pictures` takes for a picture, in any case of letters.
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 

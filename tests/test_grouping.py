@@ -26,11 +26,6 @@ READINGS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 def pooling(iterations: int, reading: Reading = FIXED, em_gradient: str = "last") -> EMGP:
     return EMGP(iterations, iterations, reading, em_gradient)
 

@@ -12,11 +12,6 @@ from dgmlib.losses import part_loss, perceptual_loss
 WEIGHTS = presets.TrainingConfig().loss_weights
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 def new_batch():
     objects = torch.tensor([[[1, 1, 2], [3, 0, 1]], [[3, 3, 3], [1, 0, 2]]])
     return {

@@ -63,25 +63,6 @@ def test_an_interruption_promises_only_what_holds_for_every_command(monkeypatch)
         cli.main(["broden", "check", "ROOT"])
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (["overhead"], "measure table3"),
-        (["bench"], "measure"),
-        (["bench", "modules", "--repeats", "3"], "measure modules"),
-        (["bench", "loader"], "measure loader"),
-        (["superpixels", "benchmark", "--data", "D"], "measure superpixels"),
-        (["superpixels", "kept-aside"], "measure kept-aside"),
-    ],
-)
-def test_names_that_have_changed_are_told(old, new):
-    name = " ".join(old[:2]) if len(old) > 1 else old[0]
-    with pytest.raises(SystemExit, match=f"^dgmlib: `dgmlib {name}` is now `dgmlib {new}`"):
-        cli.main(old)
-    group, *rest = new.split()
-    assert not rest or rest[0] in cli.COMMANDS[group]
-
-
 def test_a_study_s_options_are_a_command_s_own(monkeypatch, capsys):
     monkeypatch.setattr("dgmlib.measure.clicks.measure", measure)
     options = "--folders A B --images 3 --training-images 5 --short-side 64"

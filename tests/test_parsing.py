@@ -13,11 +13,6 @@ from dgmlib.parsing import PerceptualParser
 from dgmlib.reading import Reading
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 def broden_plus_vocabulary() -> Vocabulary:
     """Names do not matter for counting: Broden+'s 336 objects, 427 part channels, 365 scenes, 26 materials."""
     names = [tuple(map(str, range(n))) for n in (336, 153, 365, 26, 47)]

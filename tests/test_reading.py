@@ -19,11 +19,6 @@ from dgmlib.regions import RegionGrid
 CHANNELS = (5, 6, 4)
 
 
-@pytest.fixture(autouse=True)
-def _seed():
-    torch.manual_seed(0)
-
-
 def labels(seed: int = 0) -> torch.Tensor:
     """Two images of 16 and 9 scattered superpixels, the second padded."""
     found = torch.stack([torch.arange(64)[:, None] // 16 * 4 + torch.arange(64) // 16] * 2)

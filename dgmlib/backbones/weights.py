@@ -9,17 +9,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-# torchvision's first ImageNet weights; a file's name ends with the start of its SHA-256, which is checked.
-_IMAGENET_URLS = {
-    "resnet18": "https://download.pytorch.org/models/resnet18-f37072fd.pth",
-    "resnet34": "https://download.pytorch.org/models/resnet34-b627a593.pth",
-    "resnet50": "https://download.pytorch.org/models/resnet50-0676ba61.pth",
-    "resnet101": "https://download.pytorch.org/models/resnet101-63fe2227.pth",
-}
+from dgmlib.pictures import MEAN, STD, brief
+
 # What stands in the files besides the backbone: torchvision's and the HRNet authors' classifiers, heads and losses.
 _NOT_BACKBONE = ("fc.", "classifier.", "incre_modules.", "downsamp_modules.", "final_layer.", "last_layer.", "loss.")
 
-_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # RGB in [0, 1]
 _CSAIL_MEAN = (102.9801, 115.9465, 122.7717)  # BGR in [0, 255]
 
 
@@ -41,7 +35,7 @@ def read_state_dict(path: str | os.PathLike) -> dict[str, Tensor]:
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # every reader raises its own kinds
-        raise ValueError(f"{path} cannot be read as weights ({_first_line(error)}); download it again.") from error
+        raise ValueError(f"{path} cannot be read as weights ({brief(error)}); download it again.") from error
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
     if not isinstance(state, Mapping) or not state or not all(torch.is_tensor(t) for t in state.values()):
@@ -86,31 +80,10 @@ def load_backbone(backbone: nn.Module, path: str | os.PathLike, bgr: bool = Fals
     Raises:
         ValueError: if the file cannot be read or does not fit.
     """
-    _load_backbone(backbone, read_state_dict(path), str(path))
+    state = {name: tensor for name, tensor in read_state_dict(path).items() if not name.startswith(_NOT_BACKBONE)}
+    load_checked(backbone, state, str(path))
     if bgr:
         fold_input(backbone)
-
-
-def load_imagenet(backbone: nn.Module, name: str) -> None:
-    """Download torchvision's ImageNet weights, check their hash and load them into a ``ResNet`` of that name.
-
-    Raises:
-        ValueError: if no such file is published, it does not fit, or can neither be found nor downloaded.
-    """
-    if name not in _IMAGENET_URLS:
-        raise ValueError(f"torchvision has no weights of {name}; download its authors' file and pass its path.")
-    if backbone.stem == "deep":
-        raise ValueError(
-            "ImageNet weights of the deep stem are published without a hash; download "
-            f"http://sceneparsing.csail.mit.edu/model/pretrained_resnet/{name}-imagenet.pth and pass its path."
-        )
-    url = _IMAGENET_URLS[name]
-    file = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-    try:
-        state = torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
-    except Exception as error:  # the network's, the hash's and the reader's kinds
-        raise ValueError(f"{url} cannot be loaded ({_first_line(error)}); put an intact copy at {file}.") from error
-    _load_backbone(backbone, state, url)
 
 
 def load_unified_parser(model: nn.Module, encoder: str | os.PathLike, decoder: str | os.PathLike) -> None:
@@ -145,15 +118,7 @@ def fold_input(backbone: nn.Module) -> None:
     which is less than one grey level away. The network's ``conv1`` and ``bn1`` are changed in place.
     """
     weight = backbone.conv1.weight.flip(1)  # BGR -> RGB
-    mean, std = weight.new_tensor(_IMAGENET_MEAN), weight.new_tensor(_IMAGENET_STD)
+    mean, std = weight.new_tensor(MEAN), weight.new_tensor(STD)
     constant = 255 * mean - weight.new_tensor(_CSAIL_MEAN).flip(0)
     backbone.bn1.running_mean -= torch.einsum("oikl,i->o", weight, constant)
     backbone.conv1.weight.copy_(weight * (255 * std).view(1, 3, 1, 1))
-
-
-def _load_backbone(backbone: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    load_checked(backbone, {n: t for n, t in state.items() if not n.startswith(_NOT_BACKBONE)}, source)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from dgmlib.pictures import MEAN
 from dgmlib.superpixels import RegionMaps
 
 from .files import BrodenError
@@ -18,7 +19,6 @@ from .workers import Reader, ReportingLoader
 
 STRIDE = 4  # of the label maps that the losses see
 MULTIPLE = 32  # of a batch's height and width: the coarsest feature map's stride
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
 
 def scaled_shape(height: int, width: int, short_side: int, max_size: int) -> tuple[int, int]:
@@ -139,7 +139,7 @@ def pad(batch: dict, height: int, width: int) -> dict:
         height: pixels to pad to, a multiple of 32.
         width: likewise.
     """
-    mean, padded = torch.tensor(IMAGENET_MEAN).view(3, 1, 1), dict(batch)
+    mean, padded = torch.tensor(MEAN).view(3, 1, 1), dict(batch)
     for key, fill, stride in (("image", mean, 1), ("regions", -1, 1), *((task, 0, STRIDE) for task in MAP_TASKS)):
         if key in batch:
             h, w = batch[key].shape[-2:]
