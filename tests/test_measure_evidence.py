@@ -107,8 +107,9 @@ def test_the_headline_quotes_the_table():
     def ahead(place, model, number):
         return f"{100 * rows.loc[(*place, model, number), 'value']:.1f}"
 
-    def span(place):
-        low, high = rows.loc[(*place, "DGM", "object/mIoU"), ["low", "high"]]
+    def span(place, over="images"):
+        found = table[table["over"] == over].set_index(["data", "setting", "model", "number"])
+        low, high = found.loc[(*place, "DGM", "object/mIoU"), ["low", "high"]]
         return f"{100 * low:+.1f} to {100 * high:+.1f}"
 
     objects, parts, cut = (
@@ -118,5 +119,9 @@ def test_the_headline_quotes_the_table():
     assert f"ahead by {objects[0]} points of object mIoU in O+P+S and {objects[1]} in O+P+S+M+T" in finding
     assert f"95 % over images: {span(drawn[0])} and {span(drawn[1])}" in finding
     assert f"by {parts[0]} and {parts[1]} in parts" in finding
-    assert f"on photographs by {objects[2]} in objects ({span(real)}) and {parts[2]} in parts" in finding
+    assert f"over five seeds, DGM is ahead by {objects[2]} points of object mIoU" in finding
+    assert f"95 % over seeds {span(real, 'seeds')}, over images {span(real)}" in finding
+    assert f"by {parts[2]} in parts, which is undecided" in finding
+    verdicts = rows.loc[[(*real, "DGM", f"{task}/mIoU") for task in ("object", "part")], "verdict"]
+    assert list(verdicts) == ["ahead", "undecided"]
     assert f"network gains {cut[0]}, {cut[1]} and {cut[2]} in objects" in finding
