@@ -63,7 +63,8 @@ def test_how_far_groups_are_ahead_of_the_superpixels_hierarchy():
         assert f"not ahead ({parts.min():+.2f} to {parts.max():+.2f})" in text
         assert f"{pure.min():.2f} to {pure.max():.2f}" in text
         assert f"by {blank.min():.2f} to {blank.max():.2f}" in text
-    assert f"by {camvid.min():.2f} to {camvid.max():.2f} of region mIoU on CamVid" in (paths.ROOT / "README.md").read_text()
+    front = (paths.ROOT / "README.md").read_text()
+    assert f"by {camvid.min():.2f} to {camvid.max():.2f} of region mIoU on CamVid" in front
     level_4 = span("region mIoU", **drawn, labels="object", level=4)
     assert (level_4 < 0).all()  # "no longer at level 4"
 
