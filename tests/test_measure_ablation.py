@@ -204,6 +204,11 @@ def test_what_notebook_13_says_is_what_the_file_holds():
         "works for UPerNet, too (+{})": ("UPerNet, read on superpixels", "mIoU near boundaries"),
         "UPerNet gains {} points": ("UPerNet, 1.5 times the size", "mIoU"),
         "DGM is {} ahead of it there": ("DGM, 1.5 times the size", "mIoU"),
+        "four times as long, UPerNet gains {} points": ("UPerNet, 4 times as long", "mIoU"),
+        "DGM is still {} ahead of it": ("DGM, 4 times as long", "mIoU"),
+        "with its graph cut {}, which is undecided": ("DGM w/o graph, 4 times as long", "mIoU"),
+        "is {} points ahead. That is a head start": ("DGM plus", "mIoU"),
+        "four times as long, it is {} ahead": ("DGM plus, 4 times as long", "mIoU"),
     }
     for phrase, (candidate, score) in quoted.items():
         assert phrase.format(f"{ahead[candidate, score, 'UPerNet']:.1f}") in text

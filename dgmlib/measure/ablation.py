@@ -202,7 +202,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         table: rows of `Run.rows`.
 
     Returns:
-        columns "data", "question", "candidate", "score" (of `SCORES`), "beside" (UPerNet, of the same size, or DGM),
+        columns "data", "question", "candidate", "score" (of `SCORES`), "beside" (UPerNet, as large and long, or DGM),
         "ahead", the mean over seeds, and "reach", half the 95 % interval (Student's t; nan of one seed).
     """
     rows, scores = [], table[table["name"].str.startswith("object/")]
@@ -234,8 +234,8 @@ def render(table: pd.DataFrame) -> str:
     """Render the rows as markdown: for every data set a table of candidates for every question."""
     text = (
         "What matters in the Deep Grouping Model: one thing changed at a time, percent. Photographs of training\n"
-        "splits, each scored by a network that has not seen it. Ahead: points ahead of UPerNet (of the same size) and\n"
-        "of DGM, of the same seed, ± half the 95 % interval over seeds; **bold** where zero is outside. Groups at\n"
+        "splits, each scored by a network that has not seen it. Ahead: points ahead of UPerNet (as large and as long)\n"
+        "and of DGM, of the same seed, ± half the 95 % interval over seeds; **bold** where zero is outside. Groups at\n"
         "levels 1-4; graph share, mean of levels 2-4; time: training beside UPerNet.\n"
     )
     found = summary(table)
