@@ -125,7 +125,7 @@ def render(table: pd.DataFrame) -> str:
     text = (
         "Does the grouping help? Percent; points ahead of UPerNet, of the same seed, with 95 % intervals [over seeds]\n"
         "and (over images). **Bold** where both exclude zero. *DGM w/o graph* pools superpixels and re-projects them,\n"
-        "its graph is cut; *DGM plus* goes beyond the paper (`dgmlib.plus`).\n"
+        "its graph is cut.\n"
     )
     for (data, setting), rows in table.groupby(["data", "setting"], sort=False):
         seeds = rows["over"][rows["over"].str.startswith("seed ")].nunique()
