@@ -170,4 +170,4 @@ def test_committed_widgets_are_pictures():
                 assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), path.name
                 text = "".join(output.get("data", {}).get("text/plain", ""))
                 shown += bool(re.match(r"(Click|Touch)Widget\(", text)) and "image/jpeg" in output["data"]
-    assert shown == 5
+    assert shown == 6
