@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from dgmlib import presets
+from dgmlib import presets, viz
 from dgmlib.launch import launch
 from dgmlib.measure import speed, turns
 
@@ -49,9 +49,11 @@ def test_the_table_sets_what_is_required_beside_what_is(tmp_path):
     threads = torch.get_num_threads()
     text = speed._measure(smoke, smoke, sizes, 1, tmp_path)
     assert torch.get_num_threads() == threads
-    table = pd.read_csv(tmp_path / "speed.csv").set_index("what")
-    assert (table["value"].drop(table.index[table["unit"] == "slope"]) > 0).all()
-    assert table.loc["RegionGrid, 64 x 96", "required"] == 25
-    assert table.loc["forward, smoke, 64 x 96", "required"] == 1.04
-    assert table.loc["DGM over regions, 16 to 64", "unit"] == "slope"
-    assert "segment over pixels, 0.02 to 0.05" in text
+    table = pd.read_csv(tmp_path / "speed.csv").set_index(["what", "size"])
+    assert (table.loc[table["unit"] != "slope", "value"] > 0).all()
+    assert table.loc[("RegionGrid", "64 x 96"), "required"] == 25
+    assert table.loc[("forward, smoke", "64 x 96"), "required"] == 1.04
+    assert table.loc[("DGM over regions", "16 to 64"), "unit"] == "slope"
+    assert list(table.loc["DGM over the side", "unit"]) == ["slope", "s", "s"]
+    assert "| segment over megapixels | 0.02 to 0.05 |" in text
+    assert len(viz.growth_curves(pd.read_csv(tmp_path / "speed.csv")).axes) == 3

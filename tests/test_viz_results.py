@@ -100,6 +100,16 @@ def test_agreement_curves_have_a_panel_per_data_and_a_point_per_level():
     assert viz.png(figure).startswith(b"\x89PNG")
 
 
+def test_growth_stands_beside_the_slope_that_is_required():
+    rows = [("a over sides", "2 to 8", 1.5, 1.0, "slope"), ("a over sides", "2", 0.1, None, "s")]
+    rows += [("a over sides", "8", 0.8, None, "s"), ("RegionGrid", "2 x 3", 9.0, 25.0, "ms")]
+    (axis,) = viz.growth_curves(pd.DataFrame(rows, columns=["what", "size", "value", "required", "unit"])).axes
+    measured, required = (line.get_xydata() for line in axis.lines)
+    np.testing.assert_allclose(measured, [[2, 0.1], [8, 0.8]])
+    np.testing.assert_allclose(required, [[2, 0.1], [8, 0.4]])  # slope 1
+    assert (axis.get_xscale(), axis.get_yscale(), axis.get_xlabel()) == ("log", "log", "sides")
+
+
 def test_curves_have_a_colour_per_method_and_a_style_per_level():
     methods = {"superpixel only": (1,), "DGM": (2, 3), "DGM, corrected at level 1": (2,), "untrained DGM": (2, 3)}
     rows = [

@@ -66,10 +66,11 @@ def _measure(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: 
         rows = [*_ratios(paper, mini, sizes, rounds), *_growth(paper, sizes, rounds)]
     finally:
         torch.set_num_threads(threads)
-    table = pd.DataFrame(rows, columns=["what", "value", "required", "unit"])
+    table = pd.DataFrame(rows, columns=["what", "size", "value", "required", "unit"])
+    shown = table.round(3).astype(object).fillna("-")
     text = (
         f"One thread, the process's own time, calls in turn, median of {rounds} rounds. A slope is that of time over "
-        f"size, both as logarithms, from the smallest to the largest.\n\n{markdown(table.round(3))}\n"
+        f"size, both as logarithms, from the smallest to the largest.\n\n{markdown(shown)}\n"
     )
     return publish("speed", table, text, out, rounds=rounds, sizes=sizes._asdict())
 
@@ -79,23 +80,22 @@ def _ratios(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: i
     fabric, rows = launch("cpu"), []
     for height, width in sizes.forward:
         grid = partial(RegionGrid, *_regions(height, width, paper.model.max_regions))
-        rows.append((f"RegionGrid, {height} x {width}", 1000 * _seconds(grid, rounds), 25, "ms"))
+        rows.append(("RegionGrid", f"{height} x {width}", 1000 * _seconds(grid, rounds), 25, "ms"))
     for height, width in sizes.forward:
         ratio = ratios(paper, 1, height, width, fabric, rounds, ("forward",))["forward"]
-        rows.append((f"forward, {paper.name}, {height} x {width}", ratio, 1.04, "DGM over UPerNet"))
+        rows.append((f"forward, {paper.name}", f"{height} x {width}", ratio, 1.04, "DGM over UPerNet"))
     wide = replace(paper, model=replace(paper.model, dim=min(paper.model.dim, 256)))
     for name, preset, shape, required in (
         (mini.name, mini, sizes.mini, 1.2),
         (f"{paper.name}, D = {wide.model.dim}", wide, sizes.paper, 1.08),
     ):
         ratio = ratios(preset, *shape, fabric, rounds, ("training step",))["training step"]
-        label = f"training step, {name}, {' x '.join(map(str, shape))}"
-        rows.append((label, ratio, required, "DGM over UPerNet"))
+        rows.append((f"training step, {name}", " x ".join(map(str, shape)), ratio, required, "DGM over UPerNet"))
     return rows
 
 
 def _growth(paper: presets.Preset, sizes: Sizes, rounds: int) -> list[tuple]:
-    """Slopes over the number of superpixels, the image's side and the picture's pixels."""
+    """Times and slopes over the number of superpixels, the image's side and the picture's megapixels."""
     dim = paper.model.dim
     model = DeepGrouping(dim=dim, in_channels=(dim,) * 4).eval()
 
@@ -113,10 +113,10 @@ def _growth(paper: presets.Preset, sizes: Sizes, rounds: int) -> list[tuple]:
     for what, seconds, required, most in (
         ("DGM over regions", by_count, 1.09, 1.9),
         ("DGM over the side", by_side, 2.0, None),
-        ("segment over pixels", by_size, 1.0, 6.0),
+        ("segment over megapixels", by_size, 1.0, 6.0),
     ):
-        rows.append((f"{what}, {min(seconds)} to {max(seconds)}", _slope(seconds), required, "slope"))
-        rows.append((f"{what}, {max(seconds)}", seconds[max(seconds)], most, "s"))
+        rows.append((what, f"{min(seconds)} to {max(seconds)}", _slope(seconds), required, "slope"))
+        rows += [(what, str(n), value, most if n == max(seconds) else None, "s") for n, value in seconds.items()]
     return rows
 
 

@@ -8,7 +8,7 @@
 ``classes``   label maps with legends: `segmentation`, `comparison` (Fig. 4), `parsing`
 ``diagram``   the model as a picture of its own forward pass: `diagram` (Fig. 2 and 3), `tree` (Fig. 1)
 ``overview``  what it does in one picture
-``results``   `table1` - `table3` as bars; `agreement_curves`, `click_curves`, `quality_curves`
+``results``   `table1` - `table3` as bars; `agreement_curves`, `click_curves`, `growth_curves`, `quality_curves`
 ``ahead``     points ahead of UPerNet: `evidence`, `ablation`, `where_ahead`
 ``climb``     EMGP's steps under sliders: `Climb`
 ``curves``    a run's log: `training_curve`, `LiveCurve`, `loss_curves`, `heard`
@@ -36,14 +36,22 @@ from dgmlib.viz.groups import (
 )  # fmt: skip
 from dgmlib.viz.nodes import affinities, centres, click_masks, false_colours, heat_maps, weighted
 from dgmlib.viz.overview import overview
-from dgmlib.viz.results import agreement_curves, click_curves, quality_curves, table1, table2, table3
+from dgmlib.viz.results import (
+    agreement_curves,
+    click_curves,
+    growth_curves,
+    quality_curves,
+    table1,
+    table2,
+    table3,
+)
 from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_colours, save, stored
 
 __all__ = [
     "DPI", "NONE", "PALETTE", "Climb", "LiveCurve", "NotebookFigure", "ablation", "adjacency_graph", "affinities",
     "agreement_curves", "centres", "class_colours", "click_curves", "click_masks", "comparison", "diagram", "evidence",
-    "false_colours", "following_colours", "grouping_levels", "heard", "heard_in_training", "heat_maps", "hierarchy",
-    "levels_in_rows", "loss_curves", "mosaic", "overview", "parsing", "partitions", "png", "quality_curves",
-    "region_colours", "save", "segmentation", "stored", "table1", "table2", "table3", "tinted", "training_curve",
-    "tree", "weighted", "where_ahead",
+    "false_colours", "following_colours", "grouping_levels", "growth_curves", "heard", "heard_in_training",
+    "heat_maps", "hierarchy", "levels_in_rows", "loss_curves", "mosaic", "overview", "parsing", "partitions", "png",
+    "quality_curves", "region_colours", "save", "segmentation", "stored", "table1", "table2", "table3", "tinted",
+    "training_curve", "tree", "weighted", "where_ahead",
 ]  # fmt: skip

@@ -117,6 +117,26 @@ def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
     return figure
 
 
+def growth_curves(table: pd.DataFrame) -> Figure:
+    """Draw ``speed.csv``: seconds of one thread by size, on logarithmic axes, a panel for each kind of growth.
+
+    Dashed: the slope that is required, through the smallest size.
+    """
+    required = table[table["unit"] == "slope"].set_index("what")["required"]
+    kinds = table[table["unit"] == "s"].groupby("what", sort=False)
+    figure, (axes,) = plots(len(kinds), width=3.3, height=2.7)
+    for axis, (what, rows) in zip(axes, kinds, strict=True):
+        size, seconds = rows["size"].astype(float), rows["value"]
+        axis.plot(size, seconds, "o-", color=PALETTE[0], label="measured")
+        bound = seconds.iloc[0] * (size / size.iloc[0]) ** required[what]
+        axis.plot(size, bound, "--", color=GREY, label="required slope")
+        axis.set(title=what, xlabel=what.rpartition(" over ")[2], ylabel="seconds", xscale="log", yscale="log")
+        axis.set_xticks(size, rows["size"])
+        axis.minorticks_off()
+    legend(figure)
+    return figure
+
+
 def click_curves(table: pd.DataFrame) -> Figure:
     """Draw ``clicks.csv``: IoU after some clicks, a panel per data and model, a colour per method, dashes per level.
 
