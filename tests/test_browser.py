@@ -301,7 +301,10 @@ def test_sliders_and_clicks_have_a_picture_drawn_anew(lab, browser, name, key, v
     assert kernel("widget.values") == values
     if kernel("widget.pointer") == "click":
         left, top = int(0.25 * kernel("widget.width")), int(0.8 * kernel("widget.height"))
+        before = widget.data("seq")
         widget.canvas.click(position=widget.at(left, top))
+        answered = "([canvas, before]) => canvas.dataset.seq != before"  # a heat map of another object takes its time
+        page.wait_for_function(answered, arg=[widget.canvas.element_handle(), before])
         assert widget.settled()
         x, y = kernel("tuple(int(place) for place in widget.at)")
         assert abs(x - left) + abs(y - top) <= 2
