@@ -212,5 +212,10 @@ def test_what_notebook_13_says_is_what_the_file_holds():
     }
     for phrase, (candidate, score) in quoted.items():
         assert phrase.format(f"{ahead[candidate, score, 'UPerNet']:.1f}") in text
+    page, spans = (paths.RESULTS / "README.md").read_text(), found.set_index(["candidate", "score", "beside"])
+    for name in ("DGM", "DGM w/o graph", "grid cells", "regions of labels", "regions of labels, w/o graph", "DGM plus"):
+        for candidate in {name, f"{name}, 4 times as long"} & set(found["candidate"]):
+            row = spans.loc[(candidate, "mIoU", "UPerNet")]
+            assert f"{row['ahead']:.1f} ± {row['reach']:.1f}" in page
     within = ablation.QUESTIONS["How are they grouped?"]
     assert all(abs(ahead[candidate, "mIoU", "DGM"]) < 1 for candidate in within)

@@ -125,3 +125,6 @@ def test_the_headline_quotes_the_table():
     verdicts = rows.loc[[(*real, "DGM", f"{task}/mIoU") for task in ("object", "part")], "verdict"]
     assert list(verdicts) == ["ahead", "undecided"]
     assert f"network gains {cut[0]}, {cut[1]} and {cut[2]} in objects" in finding
+    page = (paths.RESULTS / "README.md").read_text()
+    assert f"{cut[0]} and {cut[1]} points of object mIoU on drawings, {cut[2]} on photographs" in page
+    assert f"there {ahead(real, 'DGM w/o graph', 'part/mIoU')} in parts, where DGM gains {parts[2]}" in page

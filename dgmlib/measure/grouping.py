@@ -56,8 +56,9 @@ def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     labelled = labels[labels > 0], groups[labels > 0]
     shared = contingency_table(*labelled, sparse_type="array").tocsr()  # (labels, groups), pixels
     split, merged = variation_of_information(*labelled)
-    union = shared.sum(1)[:, None] + shared.sum(0)[None] - shared.toarray()  # (labels, groups)
-    overlap = (shared.toarray() / np.maximum(union, 1)).max(1)
+    dense = shared.toarray()
+    union = dense.sum(1, keepdims=True) + dense.sum(0) - dense  # (labels, groups)
+    overlap = (dense / np.maximum(union, 1)).max(1)
     return {
         "groups": len(np.unique(groups)),
         "segments": np.count_nonzero(shared.sum(1)),
