@@ -216,8 +216,8 @@ class PerceptualParser(nn.Module):
                 logits[task] = self.heads[task].scene(top, readout)
             else:
                 logits[task] = resize(self.heads[task](levels[0] if task in fine else fused), quarter)
-        named = self.plus.names(grouping) if self.plus is not None and self.training else {}
-        return Parsed(logits, grouping, {task: resize(x, quarter) for task, x in named.items() if task in tasks})
+        named = self.plus.names(grouping, tasks) if self.plus is not None and self.training else {}
+        return Parsed(logits, grouping, {task: resize(x, quarter) for task, x in named.items()})
 
 
 def check_finite(logits: Mapping[str, Tensor], tasks: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 Two additions to the Deep Grouping Model, off by default. What they are worth stands in results/ablation.md.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -47,10 +47,10 @@ class Plus(AtLeastFloat32):
             added = self.reprojection(pooled, grouping.nodes[0], grid.mask)  # (B, N, C)
             return grid.unpool(added, 0).to(fused.dtype)
 
-    def names(self, grouping: Grouping) -> dict[str, Tensor]:
-        """What nodes say by themselves: task -> logits (B, C, h, w) of level 1's size."""
+    def names(self, grouping: Grouping, tasks: Sequence[str]) -> dict[str, Tensor]:
+        """What nodes say by themselves of some tasks: task -> logits (B, C, h, w) of level 1's size."""
         grid, levels = grouping.grid, range(1, len(grouping.nodes) + 1)
         with torch.autocast(grid.mask.device.type, enabled=False):
             said = [unit_vectors(grouping.message(level), grid.mask, centred=True) for level in levels]
             said = torch.cat(said, -1) * grouping.nodes[0].shape[-1] ** 0.5  # (B, N, L D), entries of about 1
-            return {task: grid.unpool(layer(said), 0) for task, layer in self.naming.items()}
+            return {task: grid.unpool(layer(said), 0) for task, layer in self.naming.items() if task in tasks}

@@ -56,7 +56,7 @@ def test_names_read_all_levels_side_by_side():
     for level, expected in enumerate(said, 1):
         torch.testing.assert_close(grouping.message(level), expected)
     said = torch.cat([unit_vectors(m, grouping.masks[0], centred=True) for m in said], -1) * SMOKE.dim**0.5
-    found = model.plus.names(grouping)
+    found = model.plus.names(grouping, ("object", "part", "material", "scene"))
     assert set(found) == {"object", "part", "material"}
     layer = model.plus.naming["object"]
     logits = said @ layer.weight.T + layer.bias  # (B, 16, classes)
