@@ -132,6 +132,7 @@ def growth_curves(table: pd.DataFrame) -> Figure:
         axis.plot(size, bound, "--", color=GREY, label="required slope")
         axis.set(title=what, xlabel=what.rpartition(" over ")[2], ylabel="seconds", xscale="log", yscale="log")
         axis.set_xticks(size, rows["size"])
+        axis.set_yticks(seconds, seconds.map("{:.2g}".format))
         axis.minorticks_off()
     legend(figure)
     return figure
