@@ -139,7 +139,7 @@ def test_check_finds_an_image_in_both_splits(root):
     records(root / JOINT / "broden_os_val.json", [record("os", 1, OS_SHAPE)])
     result = check(root, workers=1, progress=False)
     assert result.problems == {("os", "bad list"): 2}
-    assert "share file_index 1" in str(result)
+    assert f"in {root / 'meta_file'} share file_index 1" in str(result)
 
 
 def test_check_without_metadata(tmp_path):

@@ -207,6 +207,7 @@ def trees(tmp_path_factory):
 
 @EXAMPLES
 @given(number=st.integers(0, 99), edits=EDITS)
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # of the files, where an example fails
 @pytest.mark.parametrize("dataset", [BrodenPlus, FolderDataset, SceneParse150])
 def test_names_and_lists(trees, dataset, number, edits):
     root, whole = trees

@@ -147,8 +147,8 @@ def _open(sources: Sources, source: type[Source], sample: int | None, result: Ch
         repeated = [index for index, count in Counter(record.index for record in listed).items() if count > 1]
         if repeated:
             raise BrodenError(
-                f"the train and val lists of {source.name} share file_index {repeated[0]}; copy both again, or the "
-                "scores would be of images trained on."
+                f"the train and val lists of {source.name} in {sources.meta} share file_index {repeated[0]}; copy both "
+                "again, or the scores would be of images trained on."
             )
     except BrodenError as error:
         result.records[source.name] += len(listed)

@@ -68,7 +68,7 @@ class Sources:
         source = self.of(record)
         if record.index >= len(source.photos):
             raise BrodenError(
-                f"a record list refers to entry {record.index} of {record.source}, which has only "
+                f"a record list in {self.meta} refers to entry {record.index} of {record.source}, which has only "
                 f"{len(source.photos)} entries; restore the missing files from {' and '.join(source.archives)}, or the "
                 "official list."
             )
