@@ -79,6 +79,7 @@ def test_metadata_without_a_column(root, path, column):
         ("pascal/context_labels.txt", "1: boat", "7000000000: boat", "label 7000000000, but label maps hold 65535"),
         ("opensurfaces/label-substance-colors.csv", r"\n[\s\S]+", "\n", "names no label"),
         ("opensurfaces/photos.csv", "15,", "907,", "lists photo_id 907 twice"),
+        ("joint_dataset/label_assignment.csv", ",object,", ",bject,", "labels of 'bject', which is no task"),
         ("joint_dataset/label_assignment.csv", ",2,car", ",-1,car", r"object label outside object\.csv"),
         ("joint_dataset/label_assignment.csv", ",520,car", ",7000000000,car", "label 7000000000, but label maps hold"),
         ("joint_dataset/label_assignment.csv", ",520,car", ",7,car", "raw label 7 of ade20k object twice"),

@@ -62,6 +62,8 @@ class LabelAssignment:
         columns = ("dataset", "category", "raw_label", "raw_name", "broden_label")
         table = read_csv(path, columns, labels=("raw_label", "broden_label"))
         for category, rows in table.groupby("category"):
+            if category not in TASKS:
+                raise BrodenError(f"{path} assigns labels of {category!r}, which is no task; copy it again.")
             known = len(vocabulary.names(category))
             least = -1 if category == "scene" else 0  # -1: unlabelled
             if not rows["broden_label"].between(least, known - 1).all() or rows["raw_label"].min() < 0:
