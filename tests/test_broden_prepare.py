@@ -14,8 +14,8 @@ from dgmlib.broden import BrodenError, BrodenPlus
 from dgmlib.broden.ade20k import Ade20k
 from dgmlib.broden.opensurfaces import OpenSurfaces
 from dgmlib.broden.pascal import Pascal
-from dgmlib.broden.prepare import prepare
-from dgmlib.broden.prepared import resize_linear, resize_nearest, resized_shape
+from dgmlib.broden.prepare import prepare, resize_linear, resize_nearest
+from dgmlib.broden.sources import resized_shape
 
 SEG = "ade20k/ADE20K_2016_07_26/images/validation/m/misc/ADE_val_00000001"
 JOINT = "meta_file/joint_dataset"

@@ -18,7 +18,7 @@ from dgmlib.broden.ade20k import Ade20k, read_index
 from dgmlib.broden.files import image_shape
 from dgmlib.broden.pascal import Pascal, part_name
 from dgmlib.broden.prepare import prepare
-from dgmlib.broden.records import read_records
+from dgmlib.broden.source import read_records
 from dgmlib.broden.sources import SOURCES, grouped
 from dgmlib.broden.vocabulary import LabelAssignment
 

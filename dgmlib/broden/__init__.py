@@ -2,10 +2,9 @@
 
 ==================  ====================================================================
 ``vocabulary``      the classes of the five tasks, and what the raw labels of every source become
-``source``          what a source says of itself: `Source`, and its records
+``source``          what a source says of itself: `Source`, and the records of its lists, which define the splits
 ``ade20k`` ...      one class per source: `pascal`, `opensurfaces`, `dtd`
 ``sources``         their register, and the sources of one data folder behind one door
-``records``         the record lists, which define the splits
 ``dataset``         `BrodenPlus`: records as samples
 ``folder``          plain image/label pairs;  ``mixture``: several such folders as one
 ``sampling``        what a training batch holds;  ``loading``: the batch itself

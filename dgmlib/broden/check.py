@@ -13,8 +13,7 @@ from dgmlib.paths import write_atomic
 from dgmlib.vocabulary import TASKS
 
 from .files import META, BrodenError, WrongSizeError
-from .records import all_records
-from .source import Record, Source
+from .source import Record, Source, all_records
 from .sources import SOURCES, Sources, labelled_for
 from .workers import map_records
 

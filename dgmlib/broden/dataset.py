@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 from dgmlib.vocabulary import TASKS, Vocabulary
 
 from .files import META, BrodenError
-from .records import read_records
+from .source import read_records
 from .sources import SOURCES, Sources, grouped, labelled_for
 
 

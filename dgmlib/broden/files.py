@@ -1,4 +1,4 @@
-"""Reading single files of a data set, with errors that name the file and the remedy."""
+"""Reading single files of a data set, with errors that name the file and the remedy, and writing label maps."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from dgmlib.matlab import load_matlab
+from dgmlib.paths import write_atomic
 from dgmlib.pictures import brief, orientation, to_rgb, upright
 
 META = "copy it from meta_file in https://github.com/CSAILVision/unifiedparsing"
@@ -163,9 +164,18 @@ def read_label_gray(path: str | Path, remedy: str) -> np.ndarray:
     return np.asarray(image).astype(np.int64)
 
 
-def read_label_pair(path: str | Path, remedy: str) -> np.ndarray:
-    """Decode two 16-bit label maps kept in the channels of one RGBA image, to (H, W, 2) uint16."""
-    return np.array(_decode(path, remedy)).view("<u2")
+def write_maps(path: Path, maps: dict[str, np.ndarray]) -> None:
+    """Write at most two label maps of 16 bits, (H, W) each, into the four channels of one PNG."""
+    first, *second = maps.values()
+    pair = np.stack([first, second[0] if second else np.zeros_like(first)], axis=-1).astype("<u2")
+    with write_atomic(path) as temporary:
+        Image.fromarray(pair.view(np.uint8)).save(temporary)  # (H, W, 4)
+
+
+def read_maps(path: Path, tasks: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Read label maps back, (H, W) int64 each, named in the order they were written."""
+    pair = np.array(_decode(path, "delete it and run `dgmlib broden prepare` again")).view("<u2")
+    return {task: pair[..., number].astype(np.int64) for number, task in enumerate(tasks)}
 
 
 def _decode(path: str | Path, remedy: str, deep: bool = False) -> Image.Image:

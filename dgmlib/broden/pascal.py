@@ -15,8 +15,7 @@ from .files import (
     read_lines,
     read_mat,
 )
-from .records import all_records
-from .source import Record, Source
+from .source import Record, Source, all_records
 from .vocabulary import LabelAssignment, translate
 
 VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/VOCtrainval_03-May-2010.tar"

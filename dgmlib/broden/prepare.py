@@ -1,19 +1,20 @@
-"""`dgmlib broden prepare`: make the copies that `prepared` describes, in parallel, continuing where it stopped."""
+"""`dgmlib broden prepare`: resized copies, and label maps that load in milliseconds; originals stay untouched."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import torch
+import torch.nn.functional as F
 from PIL import Image
 
 from dgmlib.paths import write_atomic
 from dgmlib.vocabulary import TASKS
 
-from .files import BrodenError, WrongSizeError, image_shape, read_photo
-from .prepared import resize_linear, resize_nearest, resized_shape, write_maps
-from .records import all_records
-from .source import Record
-from .sources import Sources, labelled_for
+from .files import BrodenError, WrongSizeError, image_shape, read_photo, write_maps
+from .source import Record, all_records
+from .sources import Sources, labelled_for, resized_shape
 from .workers import map_records
 
 
@@ -110,3 +111,16 @@ def prepare_record(sources: Sources, record: Record) -> bool:
                 )
         write_maps(copy, {task: resize_nearest(labels, record.shape) for task, labels in maps.items()})
     return make_photo or make_maps
+
+
+def resize_linear(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W, 3) uint8 bilinearly without smoothing, as OpenCV's INTER_LINEAR does."""
+    pixels = torch.from_numpy(image).permute(2, 0, 1)[None].float()  # (1, 3, H, W)
+    resized = F.interpolate(pixels, size=shape, mode="bilinear", align_corners=False)
+    return resized[0].permute(1, 2, 0).round().to(torch.uint8).numpy()
+
+
+def resize_nearest(labels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Resize (H, W) labels as OpenCV's INTER_NEAREST does, by the corners of pixels."""
+    rows, columns = (np.arange(new) * old // new for old, new in zip(labels.shape, shape, strict=True))
+    return labels[np.ix_(rows, columns)]

@@ -1,5 +1,9 @@
-"""What a source of images says of itself; to add one to Broden+, write such a class and enter it in `sources`."""
+"""What a source of images says of itself, and the records of its lists, which define the splits.
 
+To add one to Broden+, write a class like `Source` and enter it in `sources`.
+"""
+
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +11,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from .files import BrodenError
+from .files import BrodenError, read_lines
 from .vocabulary import LabelAssignment
 
 #: Tasks that are labelled pixel by pixel; the others are labelled image by image.
 MAP_TASKS = ("object", "part", "material")
+SPLITS = ("train", "val")
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Source(Protocol):
         lists: the record lists it stands in. Sources that share lists also share training batches.
         directory: its folder below the data folder.
         archives: where it is published, the photographs first and the label files last.
-        resized: whether Broden+'s size rule applies to its images, see `prepared.resized_shape`.
+        resized: whether Broden+'s size rule applies to its images, see `sources.resized_shape`.
         free_labels: whether its label maps are rendered at a size of their own and take that of their photographs.
         misfit_hint: what it may mean that many photographs have another size than their records.
         folder: where its photographs are.
@@ -118,3 +123,51 @@ class Source(Protocol):
     def label(self, record: Record) -> dict[str, int]:
         """Give the labels of the whole image, "scene" (-1: unlabelled) or "texture"; none by default."""
         return {}
+
+
+def read_records(meta: Path, split: str, sources: Sequence[type[Source]]) -> list[Record]:
+    """Read the official lists of one split.
+
+    Args:
+        meta: unifiedparsing's ``meta_file`` folder.
+        split: "train" or "val".
+        sources: whose records to keep.
+
+    Raises:
+        BrodenError: a list is missing or broken, or names a record twice.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"there is no split {split!r}; choose train or val.")
+    records: dict[tuple[str, int], Record] = {}
+    for lists in dict.fromkeys(source.lists for source in sources):
+        path = meta / getattr(lists, split)
+        for line in read_lines(path):
+            record = _record(line, lists, path)
+            if (record.source, record.index) in records:
+                raise BrodenError(
+                    f"{path} lists {record.source} file_index {record.index} twice; remove one of the lines."
+                )
+            records[record.source, record.index] = record
+    names = {source.name for source in sources}
+    return [record for record in records.values() if record.source in names]
+
+
+def all_records(meta: Path, source: type[Source]) -> list[Record]:
+    """Read a source's records of all splits."""
+    return [record for split in SPLITS for record in read_records(meta, split, (source,))]
+
+
+def _record(line: str, lists: Lists, path: Path) -> Record:
+    """Read one line of a list."""
+    try:
+        fields = json.loads(line)
+        name, *numbers = (fields.get(key) for key in ("dataset", "file_index", "height", "width"))
+    except (json.JSONDecodeError, AttributeError):  # no JSON, or no object
+        name, numbers = None, [None]
+    whole = all(isinstance(number, int) for number in numbers)  # 0.7 would else become record 0
+    if name not in lists.sources or not whole or numbers[0] < 0 or min(numbers[1:]) < 1:
+        raise BrodenError(
+            f"{path}: the record {line} must be a JSON object with {' or '.join(lists.sources)} as its dataset, and as "
+            "whole numbers a file_index of 0 or more, a height and a width; copy the list again."
+        )
+    return Record(name, *numbers, has_parts=bool(fields.get("nr_part", 0)))

@@ -1,5 +1,6 @@
 """The sources of Broden+, registered, and those of one data folder behind one door."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -7,15 +8,15 @@ import numpy as np
 
 from .ade20k import Ade20k
 from .dtd import Dtd
-from .files import BrodenError, NotResizedError, WrongSizeError, image_shape, read_photo
+from .files import BrodenError, NotResizedError, WrongSizeError, image_shape, read_maps, read_photo
 from .opensurfaces import OpenSurfaces
 from .pascal import Pascal
-from .prepared import digest, read_maps, resized_shape, stamp
 from .source import Lists, Record, Source
 from .vocabulary import LabelAssignment, read_vocabulary
 
 #: Every source by its name.
 SOURCES: dict[str, type[Source]] = {source.name: source for source in (Ade20k, Pascal, OpenSurfaces, Dtd)}
+SHORT_SIDE = 512
 
 
 def labelled_for(tasks: Iterable[str]) -> list[type[Source]]:
@@ -32,6 +33,14 @@ def grouped(records: Sequence[Record], tasks: Iterable[str]) -> list[list[int]]:
         if source in carrying:
             groups.setdefault(source.lists, []).append(index)
     return list(groups.values())
+
+
+def resized_shape(height: int, width: int) -> tuple[int, int]:
+    """Apply Broden+'s size rule: where both sides exceed 512 pixels, the short one becomes 512."""
+    short = min(height, width)
+    if short <= SHORT_SIDE:
+        return height, width
+    return tuple(round(side / short * SHORT_SIDE) for side in (height, width))
 
 
 class Sources:
@@ -52,7 +61,7 @@ class Sources:
         self._assignment = LabelAssignment(joint / "label_assignment.csv", self.vocabulary)
         self.prepared = Path(cache or root) / "prepared"
         # What prepared label maps hold depends on the assignment.
-        self._prepared_maps = self.prepared / f"labels-{digest(self._assignment.path.read_bytes())}"
+        self._prepared_maps = self.prepared / f"labels-{_digest(self._assignment.path.read_bytes())}"
         self._opened: dict[str, Source] = {}
 
     def open(self, source: type[Source]) -> None:
@@ -96,7 +105,7 @@ class Sources:
         Their names carry a stamp of the originals they were made from: what has changed is not found, and made again.
         """
         source = self.of(record)
-        key, photo, labels = source.key(record), stamp([source.image(record)]), stamp(source.label_files(record))
+        key, photo, labels = source.key(record), _stamp([source.image(record)]), _stamp(source.label_files(record))
         return self.prepared / "images" / f"{key}-{photo}.jpg", self._prepared_maps / f"{key}-{labels}.png"
 
     def _photo(self, record: Record) -> Path:
@@ -117,3 +126,13 @@ class Sources:
             f"{path} has {shape[0]} x {shape[1]} pixels (height x width) where its record says "
             f"{record.height} x {record.width}; {remedy}."
         )
+
+
+def _stamp(originals: Sequence[Path]) -> str:
+    """Digest the sizes and times of files, as far as they exist."""
+    stats = [path.stat() if path.is_file() else None for path in originals]
+    return _digest(repr([stat and (stat.st_size, stat.st_mtime_ns) for stat in stats]).encode())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=4).hexdigest()
