@@ -83,31 +83,31 @@ Face = namedtuple("Face", "plane u v w h flip", defaults=[1.0])
 def paint_scene(name: str, canvas: Canvas, rng: Rng, subject: str = "") -> None:
     """Paint a scene on an empty canvas, from far to near; a subject, "NAMES x z" as for ``put``, is seen close up."""
     sizes = [number(size, rng) for size in BOOK[name].sizes]
-    scene = Artist(canvas, rng, Frame(0, 0, 0, *(sizes * 3)[:3]), flags=["close"] if subject else [])
-    scene.follow(name)
+    scene = Artist(name, canvas, rng, Frame(0, 0, 0, *(sizes * 3)[:3]), flags=["close"] if subject else [])
+    scene.follow()
     if subject:
         scene._do("put", *subject.split())
-    for _, artist, thing in sorted(scene.later, key=lambda item: -item[0]):
-        artist.follow(thing)
+    for artist in sorted(scene.later, key=lambda artist: -(artist.where.z + artist.where.d)):
+        artist.follow()
 
 
 class Artist:
     """Draws one thing in its frame, or one detail in many cells of a size; knows its parent's paints and lengths."""
 
-    def __init__(self, canvas: Canvas, rng: Rng, where: Frame | list[Face], parent: "Artist | None" = None, flags=()):
-        self.canvas, self.rng, self.where, self.flags = canvas, rng, where, set(flags)
-        self.later: list[tuple[float, Artist, str]] = parent.later if parent else []  # what a scene puts: how far away
+    def __init__(self, name: str, canvas: Canvas, rng: Rng, where: Frame | list[Face], parent=None, flags=()):
+        self.name, self.canvas, self.rng, self.where, self.flags = name, canvas, rng, where, set(flags)
+        self.later: list[Artist] = parent.later if parent else []  # what a scene puts
         self.paints, self.object = (dict(parent.paints), parent.object) if parent else ({}, ("-", 0))
         sizes = where if isinstance(where, Frame) else where[0]
         self.units = (parent.units if parent else {"m": 1.0}) | {"w": sizes.w, "h": sizes.h}
         if isinstance(where, Frame):
             self.units |= {"d": where.d, "z": where.z, "hue": rng.uniform(0, 360)}
 
-    def follow(self, name: str) -> None:
-        """Draw a description."""
-        if BOOK[name].label != "^":
-            self._do("object", BOOK[name].label)
-        self._do("with", name)
+    def follow(self) -> None:
+        """Draw what the description of this name says."""
+        if BOOK[self.name].label != "^":
+            self._do("object", BOOK[self.name].label)
+        self._do("with", self.name)
 
     def _take(self, step: Step) -> None:
         options = ({"ball": ".9"} if step.verb in ("limb", "puff") else {}) | step.options
@@ -144,11 +144,9 @@ class Artist:
             case "mirror":
                 self.where = self.where._replace(flip=self.where.flip * self.rng.choice([-1.0, 1.0]))
             case "draw":
-                name, artist = self._hire(*words, **options)
-                artist.follow(name)
+                self._hire(*words, **options).follow()
             case "put":
-                name, artist = self._hire(*words, **options)
-                self.later.append((artist.where.z + artist.where.d, artist, name))
+                self.later.append(self._hire(*words, **options))
             case "cells" | "box" | "shadow" | "glow" | "camera":
                 getattr(self, f"_{verb}")(*words, **options)
 
@@ -187,7 +185,7 @@ class Artist:
             found = found._replace(colour=np.ones(3), pattern=lambda *at: weave(*at)[..., None] * figure(*at))
         return found._replace(colour=found.colour * options["tone"]) if "tone" in options else found
 
-    def _hire(self, names: str, x: str, z: str, y: str = "0", **options: str) -> tuple[str, "Artist"]:
+    def _hire(self, names: str, x: str, z: str, y: str = "0", **options: str) -> "Artist":
         """Find one of the things its frame; an extent instead of a place decides its size too."""
         name, f, at = str(self.rng.choice(names.split("|"))), self.where, {}
         sizes = [number(size, self.rng) for size in BOOK[name].sizes] * 3
@@ -201,7 +199,7 @@ class Artist:
         flags = self.flags if BOOK[name].label == "^" else self.flags & {"dark"}
         flags = flags | {str(self.rng.choice(flag.split("|"))) for key, flag in options.items() if key == "as"}
         spot = Frame(f.x + f.flip * at["x"], at["y"], max(at["z"], 0.4), *size.values(), f.flip)
-        return name, Artist(self.canvas, self.rng, spot, self, flags)
+        return Artist(name, self.canvas, self.rng, spot, self, flags)
 
     def _cells(self, names: str, x: str = "-.5:.5", y: str = "0:1", size: str = "1,1", **options: str) -> None:
         cells: dict[str, list[Face]] = {name: [] for name in names.split("|")}
@@ -214,7 +212,7 @@ class Artist:
                 cells[str(self.rng.choice(names.split("|")))].append(Face(face.plane, u, v, w, h, face.flip))
         for name, chosen in cells.items():
             if chosen:
-                Artist(self.canvas, self.rng, chosen, self, self.flags).follow(name)
+                Artist(name, self.canvas, self.rng, chosen, self, self.flags).follow()
 
     def _faces(self, options: dict[str, str]) -> list[Face]:
         """Where an outline is drawn: the front of the frame, its ground, its flank, or some of the cells."""

@@ -27,22 +27,25 @@ SUBJECTS = {
 }
 
 
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
+def _made(path: Path) -> Path:
+    """Make the folder of a file, if it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+    return path
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> None:
+    _made(path).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
 
 
 def _write_table(path: Path, columns: str, rows: Iterable[Sequence]) -> None:
-    text = pd.DataFrame(list(rows), columns=columns.split(",")).to_csv(index=False, lineterminator="\n")
-    _write_lines(path, text.splitlines())
+    pd.DataFrame(list(rows), columns=columns.split(",")).to_csv(_made(path), index=False, lineterminator="\n")
 
 
 def write_mat(path: Path, content: dict) -> None:
     """Write a MATLAB file whose bytes depend on its content alone (MATLAB's header holds the time)."""
     buffer = io.BytesIO()
     scipy.io.savemat(buffer, content, do_compression=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"MATLAB 5.0 MAT-file, Broden-mini".ljust(116) + buffer.getvalue()[116:])
+    _made(path).write_bytes(b"MATLAB 5.0 MAT-file, Broden-mini".ljust(116) + buffer.getvalue()[116:])
 
 
 def matlab_array(rows: Sequence, fields: Sequence[str] = ()) -> np.ndarray:
@@ -63,8 +66,7 @@ def _shape(rng: Rng, size: int) -> tuple[int, int]:
 
 def _write(path: Path, pixels: np.ndarray) -> None:
     """Write a photograph (.jpg) or a label picture (.png)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels.astype(np.uint8)).save(path, quality=92)
+    Image.fromarray(pixels.astype(np.uint8)).save(_made(path), quality=92)
 
 
 def ade20k(root: Path, rng: Rng, size: int, split: str, number: int) -> dict:
