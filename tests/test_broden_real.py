@@ -4,9 +4,8 @@ import json
 import os
 import re
 from collections import Counter
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,7 @@ from dgmlib.broden.files import image_shape
 from dgmlib.broden.pascal import Pascal, part_name
 from dgmlib.broden.prepare import prepare
 from dgmlib.broden.source import read_records
-from dgmlib.broden.sources import SOURCES, grouped
+from dgmlib.broden.sources import SOURCES
 from dgmlib.broden.vocabulary import LabelAssignment
 
 REAL = os.environ.get("DGM_REAL_DATA")
@@ -61,7 +60,8 @@ def test_records():
 
 def test_share_of_opensurfaces_in_training():
     records = read_records(META, "train", ALL[:3])
-    lists = SimpleNamespace(records=records, groups=partial(grouped, records))
+    lists = SimpleNamespace(records=records)
+    lists.groups = MethodType(BrodenPlus.groups, lists)
     batches = list(TrainBatches(lists, TASKS, 2, (450,), 4000, 0))
     share = np.mean([records[batch[0].index].source == "os" for batch in batches])
     assert share == pytest.approx(17226 / 46308, abs=0.02)

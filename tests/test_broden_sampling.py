@@ -1,17 +1,15 @@
 """What training batches hold."""
 
 from collections import Counter
-from functools import partial
-from types import SimpleNamespace
+from types import MethodType, SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgmlib.broden import TASKS, TrainBatches
+from dgmlib.broden import TASKS, BrodenPlus, TrainBatches
 from dgmlib.broden.source import Record
-from dgmlib.broden.sources import grouped
 
 
 def pretend(**counts):
@@ -19,7 +17,9 @@ def pretend(**counts):
     records = [
         Record(source, i, *((90, 60) if i % 3 == 0 else (60, 90))) for source, n in counts.items() for i in range(n)
     ]
-    return SimpleNamespace(records=records, groups=partial(grouped, records))
+    dataset = SimpleNamespace(records=records)
+    dataset.groups = MethodType(BrodenPlus.groups, dataset)
+    return dataset
 
 
 def draws(dataset, iterations=300, tasks=TASKS, seed=0, **more):

@@ -9,8 +9,8 @@ from torch.utils.data import Dataset
 from dgmlib.vocabulary import TASKS, Vocabulary
 
 from .files import META, BrodenError
-from .source import read_records
-from .sources import SOURCES, Sources, grouped, labelled_for
+from .source import Lists, read_records
+from .sources import SOURCES, Sources, labelled_for
 
 
 class BrodenPlus(Dataset):
@@ -61,7 +61,13 @@ class BrodenPlus(Dataset):
         A group holds the sources that share record lists ({ADE20K, PASCAL}, {OpenSurfaces}, {DTD}), whose images are
         labelled for nearly the same tasks: a training batch comes from one group.
         """
-        return grouped(self.records, tasks)
+        groups: dict[Lists, list[int]] = {}
+        carrying = labelled_for(tasks)
+        for index, record in enumerate(self.records):
+            source = SOURCES[record.source]
+            if source in carrying:
+                groups.setdefault(source.lists, []).append(index)
+        return list(groups.values())
 
     def __getitem__(self, index: int) -> dict:
         record = self.records[index]
@@ -76,12 +82,7 @@ class BrodenPlus(Dataset):
 
 
 def part_layers(vocabulary: Vocabulary, objects: np.ndarray, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn part ids into positions within each pixel's object, by unifiedparsing's rule of validity.
-
-    Args:
-        vocabulary: says which parts an object may have.
-        objects: (H, W) object ids.
-        parts: (H, W) part ids.
+    """Turn (H, W) part ids into positions within each pixel's object, by unifiedparsing's rule of validity.
 
     Returns:
         (H, W) int64 indices, and (number of objects with parts,) bool validity: at least two of the object's listed ids

@@ -11,7 +11,7 @@ from .dtd import Dtd
 from .files import BrodenError, NotResizedError, WrongSizeError, image_shape, read_maps, read_photo
 from .opensurfaces import OpenSurfaces
 from .pascal import Pascal
-from .source import Lists, Record, Source
+from .source import Record, Source
 from .vocabulary import LabelAssignment, read_vocabulary
 
 #: Every source by its name.
@@ -22,17 +22,6 @@ SHORT_SIDE = 512
 def labelled_for(tasks: Iterable[str]) -> list[type[Source]]:
     """Choose the sources that carry labels for at least one of some tasks."""
     return [source for source in SOURCES.values() if set(source.tasks) & set(tasks)]
-
-
-def grouped(records: Sequence[Record], tasks: Iterable[str]) -> list[list[int]]:
-    """Sort the indices of the records labelled for at least one of some tasks by the lists their sources stand in."""
-    groups: dict[Lists, list[int]] = {}
-    carrying = labelled_for(tasks)
-    for index, record in enumerate(records):
-        source = SOURCES[record.source]
-        if source in carrying:
-            groups.setdefault(source.lists, []).append(index)
-    return list(groups.values())
 
 
 def resized_shape(height: int, width: int) -> tuple[int, int]:
