@@ -30,11 +30,7 @@ NOTEBOOKS = ROOT / "notebooks"
 MODELS = RESULTS / "checkpoints" if ROOT == _CHECKOUT else Path(__file__).parent / "shipped"
 
 ABANDONED = 86_400  # seconds after which a temporary file of another machine is nobody's
-_UNWRITABLE = {
-    getattr(errno, name)
-    for name in ["ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENOTDIR", "EEXIST", "ENAMETOOLONG"]
-    if hasattr(errno, name)
-}
+_UNWRITABLE = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENOTDIR", "EEXIST", "ENAMETOOLONG")
 
 
 class UnwritableError(OSError):
@@ -47,7 +43,7 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _UNWRITABLE:
+        if errno.errorcode.get(error.errno) not in _UNWRITABLE:
             raise
         told = UnwritableError(
             f"{path} cannot be written ({error.strerror}); make room or get permission there, or choose another place, "

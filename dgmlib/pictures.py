@@ -131,11 +131,9 @@ def brief(error: Exception) -> str:
 
 
 def find_pictures(folder: str | os.PathLike, outside: str | os.PathLike | None = None) -> list[Path]:
-    """List the pictures in a folder and its sub-folders by their `SUFFIXES`, sorted; hidden files are left out.
+    """List the pictures in a folder and its sub-folders by their `SUFFIXES`, sorted, without hidden files.
 
-    Args:
-        folder: where to look.
-        outside: a folder whose pictures are left out, such as the one that results of a first run went to.
+    Those in the folder ``outside`` are left out too: results of a first run may have gone there.
     """
     besides = Path(outside).resolve() if outside else None
     return sorted(

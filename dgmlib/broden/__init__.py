@@ -6,7 +6,7 @@
 ``ade20k`` ...      one class per source: `pascal`, `opensurfaces`, `dtd`
 ``sources``         their register, and the sources of one data folder behind one door
 ``dataset``         `BrodenPlus`: records as samples
-``folder``          plain image/label pairs;  ``mixture``: several such folders as one
+``folder``          plain image/label pairs, and several such folders as one
 ``sampling``        what a training batch holds;  ``loading``: the batch itself
 ``workers``         records read in worker processes, with errors that name them
 ``check``           is everything there and sound;  ``prepare``: resize, cache
@@ -17,9 +17,8 @@ from dgmlib.vocabulary import TASKS, Vocabulary
 
 from .dataset import BrodenPlus
 from .files import BrodenError
-from .folder import FolderDataset, SceneParse150
+from .folder import FolderDataset, Mixture, SceneParse150
 from .loading import collate, train_loader
-from .mixture import Mixture
 from .sampling import TrainBatches
 from .vocabulary import read_vocabulary
 

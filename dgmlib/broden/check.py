@@ -56,11 +56,11 @@ class CheckResult:
         self.rows.append(dict(zip(COLUMNS, (source, record, file, error.problem, str(error)), strict=True)))
 
     def __str__(self) -> str:
-        lines = [f"{'source':<8} {'records':>8} {'found':>8}" + "".join(f" {problem:>12}" for problem in PROBLEMS)]
+        layout = "{:<8} {:>8} {:>8}" + " {:>12}" * len(PROBLEMS)
+        lines = [layout.format("source", "records", "found", *PROBLEMS)]
         for source, total in self.records.items():
             counts = [self.problems[source, problem] for problem in PROBLEMS]
-            found = max(total - sum(counts), 0)
-            lines.append(f"{source:<8} {total:>8} {found:>8}" + "".join(f" {count:>12}" for count in counts))
+            lines.append(layout.format(source, total, max(total - sum(counts), 0), *counts))
         for (source, problem), count in self.problems.items():
             told = [row["message"] for row in self.rows if (row["source"], row["problem"]) == (source, problem)]
             lines += ["", f"{source}, {problem} ({count}):", *(f"  {message}" for message in told[:SHOWN])]

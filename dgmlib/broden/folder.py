@@ -1,6 +1,7 @@
-"""Image/label pairs in plain folders, through the same samples and loader as Broden+: objects, perhaps their parts."""
+"""Labelled photographs in plain folders, one folder or several, through the same samples and loader as Broden+."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -161,6 +162,97 @@ class SceneParse150(FolderDataset):
         archive = "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip"
         lines = _text(require(self.root / "objectInfo150.txt", f"unpack {archive}")).splitlines()
         return ["-", *(line.split("\t")[-1].split(",")[0].strip() for line in lines[1:] if line.strip())]
+
+
+class TextureFolder(Dataset):
+    """Photographs sorted by their texture, ``root/<split>/<texture>/*.jpg``; samples as in `BrodenPlus`."""
+
+    tasks = ("texture",)
+
+    def __init__(self, root: Path, split: str, vocabulary: Vocabulary):
+        self.split = split
+        if (root / split / "labels").is_dir():
+            raise BrodenError(f"{root} has label pictures but no names.txt; write one class name per line there.")
+        self.images = sorted(path for path in (root / split).glob("*/*") if path.suffix.lower() in SUFFIXES)
+        if not self.images:
+            raise BrodenError(
+                f"{root / split} holds no image; put those of a texture in a folder named after it there."
+            )
+        self.textures = [vocabulary.textures.index(path.parent.name) for path in self.images]
+        shapes = [image_shape(path, "remove or restore it") for path in self.images]
+        self.records = [Record("folder", index, *shape) for index, shape in enumerate(shapes)]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def key(self, index: int) -> str:
+        """Give an image's unique id."""
+        return f"{self.split}/{self.images[index].parent.name}/{self.images[index].stem}"
+
+    def __getitem__(self, index: int) -> dict:
+        image = read_photo(self.images[index], "restore it")
+        return {"image": image, "key": self.key(index), "source": "folder", "texture": self.textures[index]}
+
+
+class Mixture(Dataset):
+    """A folder of data folders: with ``names.txt`` a `FolderDataset`, without it a `TextureFolder`.
+
+    Classes of one name are one class, whichever folder they come from. Samples are as in `BrodenPlus`, arguments as in
+    `FolderDataset`; folders without labels of any of the ``tasks`` are left out.
+
+    Raises:
+        BrodenError: if no folder carries a label that is asked for, or one of them is broken.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str,
+        tasks: Sequence[str],
+        cache: str | Path | None = None,
+        vocabulary: Vocabulary | None = None,
+    ):
+        self.root, self.split, self.cache = Path(root), split, Path(cache or root)
+        folders = sorted(path for path in self.root.iterdir() if (path / split).is_dir())
+        names = {path: read_names(path) for path in folders if (path / "names.txt").exists()}
+        textures = {t.name for path in folders if path not in names for t in (path / "train").iterdir() if t.is_dir()}
+        classes = vocabulary_of(name for listed in names.values() for name in listed)
+        self.vocabulary = vocabulary or replace(classes, textures=tuple(sorted(textures)))
+        parts = [
+            FolderDataset(path, split, names[path], vocabulary=self.vocabulary)
+            if path in names
+            else TextureFolder(path, split, self.vocabulary)
+            for path in folders
+        ]
+        self.members = {p.name: d for p, d in zip(folders, parts, strict=True) if set(d.tasks) & set(tasks)}
+        if not self.members:
+            raise BrodenError(
+                f"no folder in {root} is labelled for {', '.join(tasks)} in split {split}; see names.txt."
+            )
+        self.records = [replace(r, source=name) for name, member in self.members.items() for r in member.records]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def key(self, index: int) -> str:
+        """Give an image's unique id."""
+        member, record = self._find(index)
+        return f"{record.source}/{member.key(record.index)}"
+
+    def groups(self, tasks: Iterable[str]) -> list[list[int]]:
+        """Give the indices of the records labelled for at least one of some tasks, by folders."""
+        carrying = [name for name, member in self.members.items() if set(member.tasks) & set(tasks)]
+        return [[i for i, record in enumerate(self.records) if record.source == name] for name in carrying]
+
+    def __getitem__(self, index: int) -> dict:
+        member, record = self._find(index)
+        return member[record.index] | {"key": self.key(index), "source": record.source}
+
+    def _find(self, index: int) -> tuple[Dataset, Record]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"the data set has {len(self)} images, none of them number {index}.")
+        record = self.records[index]
+        return self.members[record.source], record
 
 
 def read_names(root: Path) -> list[str]:

@@ -98,24 +98,17 @@ def training_sample(
         "image": torch.from_numpy(np.array(scaled)),
         "regions": torch.from_numpy(renumber(regions[np.ix_(rows, columns)])),
     }
-    for task in tasks:
-        if task in MAP_TASKS and task in sample:
-            result[task] = torch.from_numpy(sample[task][coarse])
-        elif task in sample:
-            result[task] = torch.tensor(sample[task])
+    for task in (task for task in tasks if task in sample):
+        result[task] = torch.as_tensor(sample[task][coarse] if task in MAP_TASKS else sample[task])
     if "part" in result:
         result["object"] = torch.from_numpy(sample["object"][coarse])
-        with_parts = torch.from_numpy(np.unique(sample["object"][coarse][sample["part"][coarse] > 0]))
-        still_there = torch.isin(torch.tensor(part_objects), with_parts)
+        still_there = torch.isin(torch.tensor(part_objects), result["object"][result["part"] > 0].unique())
         result["part_valid"] = torch.from_numpy(sample["part_valid"]) & still_there
     return result
 
 
 def collate(samples: list[dict]) -> dict:
-    """Pad training samples of one group to a batch.
-
-    Args:
-        samples: what `training_sample` gives.
+    """Pad what `training_sample` gives of one group to a batch.
 
     Returns:
         dict with "image" (B, 3, H, W) float32 RGB in [0, 1], padded at the bottom and right to multiples of 32 with

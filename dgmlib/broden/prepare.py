@@ -1,4 +1,4 @@
-"""`dgmlib broden prepare`: resized copies, and label maps that load in milliseconds; originals stay untouched."""
+"""`dgmlib broden prepare`: make resized copies and label maps, in parallel, continuing where it stopped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

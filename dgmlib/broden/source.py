@@ -54,9 +54,7 @@ class Lists(NamedTuple):
 class Source(Protocol):
     """The lists, layout, labels and archives of one source; opened with a data folder, it locates and reads files.
 
-    Args:
-        root: the data folder.
-        assignment: what the source's raw labels become.
+    ``assignment`` says which classes the source's raw labels become.
 
     Attributes:
         name: what the record lists and label_assignment.csv call it.
@@ -126,12 +124,7 @@ class Source(Protocol):
 
 
 def read_records(meta: Path, split: str, sources: Sequence[type[Source]]) -> list[Record]:
-    """Read the official lists of one split.
-
-    Args:
-        meta: unifiedparsing's ``meta_file`` folder.
-        split: "train" or "val".
-        sources: whose records to keep.
+    """Read the official lists of one split, "train" or "val", of some sources, below unifiedparsing's ``meta_file``.
 
     Raises:
         BrodenError: a list is missing or broken, or names a record twice.
@@ -158,7 +151,6 @@ def all_records(meta: Path, source: type[Source]) -> list[Record]:
 
 
 def _record(line: str, lists: Lists, path: Path) -> Record:
-    """Read one line of a list."""
     try:
         fields = json.loads(line)
         name, *numbers = (fields.get(key) for key in ("dataset", "file_index", "height", "width"))

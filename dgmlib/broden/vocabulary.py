@@ -49,10 +49,6 @@ def _hierarchy(path: Path, num_objects: int, num_parts: int) -> dict[int, tuple[
 class LabelAssignment:
     """label_assignment.csv: which class of the vocabulary every raw label of every source becomes.
 
-    Args:
-        path: of the table.
-        vocabulary: the classes it assigns.
-
     Raises:
         BrodenError: the table is missing or broken, or assigns a class that the vocabulary lacks.
     """
