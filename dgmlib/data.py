@@ -11,11 +11,12 @@ from dgmlib.broden.sources import SOURCES
 from dgmlib.presets import Preset
 from dgmlib.vocabulary import Vocabulary
 
-#: Data set -> files whose content counts, and files of which only name and size do: Broden+'s published pictures.
+#: Data set -> files whose content counts, the first of which tells it from those below; files of which only name and
+#: size do: Broden+'s published pictures.
 FILES = {
+    SceneParse150: (("objectInfo150.txt", "images/*/*", "annotations/*/*"), ()),
     FolderDataset: (("names.txt", "*/images/*", "*/labels/*"), ()),
     Mixture: (("*/names.txt", "*/*/images/*", "*/*/labels/*"), ("*/*/*/*",)),
-    SceneParse150: (("objectInfo150.txt", "images/*/*", "annotations/*/*"), ()),
     BrodenPlus: (("meta_file/**/*",), tuple(f"{source.directory}/**/*" for source in SOURCES.values())),
 }
 
@@ -98,8 +99,4 @@ def content(root: Path) -> str:
 
 
 def _layout(root: Path) -> type[Dataset]:
-    if (root / "objectInfo150.txt").exists():
-        return SceneParse150
-    if (root / "names.txt").exists():
-        return FolderDataset
-    return Mixture if any(root.glob("*/names.txt")) else BrodenPlus
+    return next((kind for kind, (read, _) in FILES.items() if any(root.glob(read[0]))), BrodenPlus)

@@ -130,12 +130,8 @@ def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = No
     """Decode a photograph to (H, W, 3) uint8 RGB as `dgmlib.pictures.to_rgb` does, held upright.
 
     A camera that was turned says so in the EXIF orientation tag. Viewers, annotation tools and OpenCV, with which
-    Broden+ was made, turn such a picture upright, and so do we, unless only the picture as stored fits its labels.
-
-    Args:
-        path: the image file.
-        remedy: what to do where it is missing or broken.
-        shape: height and width of its labels, if they are known.
+    Broden+ was made, turn such a picture upright, and so do we, unless only the picture as stored fits ``shape``, the
+    height and width of its labels.
     """
     stored = _decode(path, remedy, deep=True)
     turned = upright(stored)

@@ -1,6 +1,6 @@
 """The names that Broden-mini labels with: a small cut of Broden+'s own vocabulary."""
 
-from dgmlib.broden.vocabulary import Vocabulary
+from dgmlib.vocabulary import Vocabulary
 
 # fmt: off
 OBJECTS = (

@@ -11,13 +11,13 @@ import scipy.io
 from PIL import Image
 from skimage.measure import label as components
 
-from dgmlib.broden.vocabulary import TASKS
 from dgmlib.mini import names
 from dgmlib.mini.canvas import Canvas
 from dgmlib.mini.drawing import paint_scene
 from dgmlib.mini.materials import texture_picture
 from dgmlib.mini.names import MATERIALS, OBJECTS, PARTS, SCENES
 from dgmlib.mini.notation import Rng
+from dgmlib.vocabulary import TASKS
 
 #: What PASCAL's pictures show from near: in which scenes, and what is put where in them.
 SUBJECTS = {
