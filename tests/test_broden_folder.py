@@ -279,3 +279,16 @@ def test_label_pictures_without_names_are_no_textures(mixture):
     (mixture / "cars" / "names.txt").unlink()
     with pytest.raises(BrodenError, match=r"cars has label pictures but no names\.txt; write one class name"):
         open_data(mixture, "val", TASKS)
+
+
+def test_a_texture_that_nobody_trained_is_told(mixture):
+    (mixture / "textures" / "val" / "woven").rename(mixture / "textures" / "val" / "knitted")
+    with pytest.raises(BrodenError, match=r"val/knitted is named after none of the textures dotted, woven; rename or"):
+        open_data(mixture, "val", TASKS)
+
+
+def test_the_value_255_counts_only_where_it_has_a_name(tmp_path):
+    write_pairs(tmp_path, {"a": np.repeat([0, 255], 12)[None].repeat(20, 0)}, "val")
+    assert FolderDataset(tmp_path, "val", ["road", "sky"])[0]["object"][0].tolist() == [1] * 12 + [0] * 12
+    many = FolderDataset(tmp_path, "val", [f"thing {i}" for i in range(256)])
+    assert many[0]["object"][0].tolist() == [1] * 12 + [256] * 12

@@ -24,7 +24,7 @@ from .files import (
 )
 from .source import Record
 
-IGNORED = 255  # a label value that never counts, by common convention
+IGNORED = 255  # a label value that does not count, by common convention, unless it is named
 
 
 def vocabulary_of(names: Iterable[str]) -> Vocabulary:
@@ -51,7 +51,7 @@ class FolderDataset(Dataset):
         root: the data folder.
         split: "train", "val", ...
         names: name of every label value, by value: an object, a part as "object/part", or "-" for what does not count;
-            read from ``names.txt``, one per line, where not given. The value 255 never counts.
+            read from ``names.txt``, one per line, where not given. 255 counts only if the names reach it.
         cache: where superpixel maps are kept, ``root`` by default.
         vocabulary: classes that hold those of ``names``; by default these.
 
@@ -177,6 +177,13 @@ class TextureFolder(Dataset):
         if not self.images:
             raise BrodenError(
                 f"{root / split} holds no image; put those of a texture in a folder named after it there."
+            )
+        unknown = {path.parent.name for path in self.images} - set(vocabulary.textures)
+        if unknown:
+            raise BrodenError(
+                f"{root / split / min(unknown)} is named after none of the textures "
+                f"{', '.join(vocabulary.textures) or '(there are none)'}; rename or remove it, put images of it in "
+                "train, too, or choose another model."
             )
         self.textures = [vocabulary.textures.index(path.parent.name) for path in self.images]
         shapes = [image_shape(path, "remove or restore it") for path in self.images]
