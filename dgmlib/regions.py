@@ -60,7 +60,6 @@ class RegionGrid:
         self._find_runs()
         self.area = self._sum(self._length)
         self.mask = self.area > 0
-        height, width = self.regions.shape[1:]
         overlaps = [self._overlap(h, w) for h, w in self.sizes]  # node, cell and area of every entry
         nodes, cells = self.num_images * self.num_nodes, [self.num_images * h * w for h, w in self.sizes]
         self._pool = [_means(n, c, a.to(dtype), nodes, m) for (n, c, a), m in zip(overlaps, cells, strict=True)]
@@ -190,9 +189,8 @@ def _cut(start: Tensor, length: Tensor, cell: int) -> tuple[Tensor, Tensor, Tens
 def sum_by_key(key: Tensor, value: Tensor, limit: int) -> tuple[Tensor, Tensor]:
     """Sort keys and add the values, from 1 to below ``limit``, of equal ones; both (n,) whole numbers."""
     packed = key * limit + value
-    packed = (
-        packed.sort().values if packed.is_cuda else torch.from_numpy(np.sort(packed.numpy()))
-    )  # several times faster
+    # On the CPU NumPy sorts several times faster.
+    packed = packed.sort().values if packed.is_cuda else torch.from_numpy(np.sort(packed.numpy()))
     key, value = _divmod(packed, limit)
     key, counts = key.unique_consecutive(return_counts=True)
     last = counts.cumsum(0) - 1
