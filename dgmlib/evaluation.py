@@ -124,19 +124,14 @@ def fractions(counts: Iterable[Mapping[str, Tensor]], vocabulary: Vocabulary) ->
             result[f"{task}/accuracy"] = accuracy.item()
             continue
         if task == "part":  # within an object, then over the objects with at least one labelled part pixel
-            named = [slice(group.start + 1, group.stop) for group in vocabulary.part_slices.values()]  # 0: none of them
-            named = [group for group in named if labelled[group].sum() > 0]
-            mean_iou = _mean(iou[group].mean() for group in named)
-            accuracy = _mean(hits[group].sum() / labelled[group].sum() for group in named)
+            named = [slice(g.start + 1, g.stop) for g in vocabulary.part_slices.values()]  # 0: none of them
+            named = [g for g in named if labelled[g].sum() > 0]
+            means = [iou[g].mean() for g in named], [hits[g].sum() / labelled[g].sum() for g in named]
+            mean_iou, accuracy = (torch.tensor(values, dtype=torch.float64).mean() for values in means)  # nan of none
         else:
             mean_iou = iou[1:].mean()
         result |= {f"{task}/mIoU": mean_iou.item(), f"{task}/pixel accuracy": accuracy.item()}
     return result
-
-
-def _mean(values: Iterable[Tensor]) -> Tensor:
-    """Mean of numbers, nan where there are none."""
-    return torch.tensor([*values], dtype=torch.float64).mean()
 
 
 def predict(
@@ -170,12 +165,10 @@ def predict(
             elif logits.ndim == 4:
                 logits = logits.mean((2, 3))  # (1, C)
             total[name] = total.get(name, 0) + logits.softmax(1) / len(images)
-    best = {name: probabilities.argmax(1) for name, probabilities in total.items()}
-    predictions = {
-        name: best[name] if name in ("scene", "texture") else best[name][0] for name in asked if name != "part"
-    }
+    best = {name: p.argmax(1) if name in ("scene", "texture") else p.argmax(1)[0] for name, p in total.items()}
+    predictions = {task: best[task] for task in asked if task != "part"}
     if "part" in wanted:
-        predictions["part"] = {thing: best["part", thing][0] for thing in valid}
+        predictions["part"] = {thing: best["part", thing] for thing in valid}
     return predictions
 
 
@@ -205,16 +198,10 @@ def listening(model: nn.Module) -> Iterator[dict[str, list[float]]]:
 def count_image(
     predictions: Mapping, sample: Mapping, vocabulary: Vocabulary, tasks: Sequence[str]
 ) -> dict[str, Tensor]:
-    """Count one image.
+    """Count an image's predictions, as `predict` gives them, for those of the tasks that it has labels of.
 
-    Parts are counted object by object, on the objects whose parts are annotated. Their prediction is masked by the
-    predicted object, not by the true one, and counts on unlabelled pixels too.
-
-    Args:
-        predictions: as `predict` gives them.
-        sample: the image's labels.
-        vocabulary: the classes.
-        tasks: the tasks to count; those that the image has no labels of are left out.
+    Parts are counted object by object, where an object's parts are annotated: within the predicted object, not the
+    true one, and on unlabelled pixels too.
 
     Returns:
         task -> (3, classes) int64: hits, predicted and labelled pixels or, of scene and texture, images.

@@ -233,11 +233,7 @@ def build(
 
 
 def score(
-    model: PerceptualParser,
-    preset: presets.Preset,
-    data: Path,
-    progress: bool | None = None,
-    images: int | None = None,
+    model: PerceptualParser, preset: presets.Preset, data: Path, progress: bool | None = None, images: int | None = None
 ) -> tuple[dict[str, float], list[dict[str, Tensor]]]:
     """Evaluate a model on the validation split by Broden+'s rules, on a GPU if there is one.
 

@@ -96,13 +96,9 @@ class RegionGrid:
     @cached_property
     def adjacency(self) -> Tensor:
         """E^1: the binary region adjacency graph, (B, N, N); superpixels that share a pixel edge are neighbours."""
-        edges = torch.zeros(
-            self.num_images, self.num_nodes, self.num_nodes, dtype=self.dtype, device=self.regions.device
-        )
-        for first, second in (
-            (self.regions[:, :, :-1], self.regions[:, :, 1:]),
-            (self.regions[:, :-1], self.regions[:, 1:]),
-        ):
+        regions = self.regions
+        edges = torch.zeros(*self.mask.shape, self.num_nodes, dtype=self.dtype, device=regions.device)
+        for first, second in ((regions[:, :, :-1], regions[:, :, 1:]), (regions[:, :-1], regions[:, 1:])):
             image, row, column = ((first != second) & (first >= 0) & (second >= 0)).nonzero(as_tuple=True)
             i, j = first[image, row, column], second[image, row, column]
             edges[image, i, j] = edges[image, j, i] = 1
