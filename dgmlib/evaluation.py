@@ -6,7 +6,7 @@ so that a wrong object costs its parts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain
 
 import numpy as np
@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import Dataset
-from torchmetrics import Metric
-from torchmetrics.classification import MulticlassConfusionMatrix
+from torchmetrics.functional.classification import multiclass_confusion_matrix
 from tqdm import tqdm
 
 from dgmlib.broden.loading import view
 from dgmlib.broden.workers import Reader, ReportingLoader
+from dgmlib.interventions import hooked
 from dgmlib.parsing import check_finite
 from dgmlib.superpixels import RegionMaps
 from dgmlib.vocabulary import Vocabulary
@@ -67,7 +67,7 @@ def count(
         images: how many, spread evenly; all of them if not given.
 
     Returns:
-        `Scores.counts` of every image that is labelled for one of the tasks, in the order of the dataset.
+        `count_image` of every image that is labelled for one of the tasks, in the order of the dataset.
 
     Raises:
         ValueError: if the model names other classes than the dataset, or in another order.
@@ -95,9 +95,9 @@ def count(
         for sample, scaled in tqdm(loader, desc="evaluate", unit="image", disable=hidden):
             sample = {key: value.to(device) if torch.is_tensor(value) else value for key, value in sample.items()}
             scaled = [(image.to(device), regions.to(device)) for image, regions in scaled]
-            scores = Scores(dataset.vocabulary, tasks).to(device)
-            scores.update(predict(model, scaled, sample, dataset.vocabulary, tasks), sample)
-            counts.append({task: counted.cpu() for task, counted in scores.counts().items()})
+            predictions = predict(model, scaled, sample, dataset.vocabulary, tasks)
+            found = count_image(predictions, sample, dataset.vocabulary, tasks)
+            counts.append({task: counted.cpu() for task, counted in found.items()})
     model.train(was_training)
     return counts
 
@@ -106,7 +106,7 @@ def fractions(counts: Iterable[Mapping[str, Tensor]], vocabulary: Vocabulary) ->
     """Add counts up and divide them by Broden+'s rules.
 
     Args:
-        counts: `Scores.counts` of some images.
+        counts: `count_image` of some images.
         vocabulary: the classes.
 
     Returns:
@@ -119,18 +119,18 @@ def fractions(counts: Iterable[Mapping[str, Tensor]], vocabulary: Vocabulary) ->
             total[task] = total.get(task, 0) + counted.double()
     result = {}
     for task, (hits, predicted, labelled) in total.items():
-        iou = hits / (predicted + labelled - hits + EPSILON)
-        if task == "part":  # within an object, then over the objects with at least one labelled part pixel
-            named = [slice(group.start + 1, group.stop) for group in vocabulary.part_slices.values()]  # 0: none of them
-            named = [group for group in named if labelled[group].sum() > 0]
-            means = [iou[group].mean() for group in named], [hits[g].sum() / labelled[g].sum() for g in named]
-            mean = [torch.stack(values).mean().item() if values else float("nan") for values in means]
-        else:
-            mean = [iou[1:].mean().item(), (hits.sum() / labelled.sum()).item()]
-        result |= dict(zip((f"{task}/mIoU", f"{task}/pixel accuracy"), mean, strict=True))
+        accuracy, iou = hits.sum() / labelled.sum(), hits / (predicted + labelled - hits + EPSILON)
         if task in ("scene", "texture"):
-            del result[f"{task}/mIoU"]
-            result[f"{task}/accuracy"] = result.pop(f"{task}/pixel accuracy")
+            result[f"{task}/accuracy"] = accuracy.item()
+            continue
+        if task == "part":  # within an object, then over the objects with at least one labelled part pixel
+            named = [slice(g.start + 1, g.stop) for g in vocabulary.part_slices.values()]  # 0: none of them
+            named = [g for g in named if labelled[g].sum() > 0]
+            means = [iou[g].mean() for g in named], [hits[g].sum() / labelled[g].sum() for g in named]
+            mean_iou, accuracy = (torch.tensor(values, dtype=torch.float64).mean() for values in means)  # nan of none
+        else:
+            mean_iou = iou[1:].mean()
+        result |= {f"{task}/mIoU": mean_iou.item(), f"{task}/pixel accuracy": accuracy.item()}
     return result
 
 
@@ -152,33 +152,24 @@ def predict(
     wanted = [task for task in tasks if task in sample]
     asked = wanted + ["object"] * ("part" in wanted and "object" not in wanted)
     valid = [thing for thing, ok in zip(vocabulary.object_parts, sample.get("part_valid", ()), strict=False) if ok]
-    total: dict = {}
+    size, total = sample["image"].shape[:2], {}  # total: by task, and by ("part", object id)
     for image, regions in images:
         outputs = model(image, regions, tasks=tuple(asked))
         check_finite(outputs, asked)
-        for name, logits in _groups(outputs, asked, valid, vocabulary):
-            size = sample["image"].shape[:2]
-            if name in ("scene", "texture"):
-                logits = logits if logits.ndim == 2 else logits.mean((2, 3))  # (1, C)
-            else:
+        groups = {task: outputs[task] for task in asked if task != "part"}
+        if "part" in asked:
+            groups |= {("part", thing): outputs["part"][:, vocabulary.part_slices[thing]] for thing in valid}
+        for name, logits in groups.items():
+            if name not in ("scene", "texture"):
                 logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)  # (1, C, H, W)
+            elif logits.ndim == 4:
+                logits = logits.mean((2, 3))  # (1, C)
             total[name] = total.get(name, 0) + logits.softmax(1) / len(images)
-    best = {name: probabilities.argmax(1) for name, probabilities in total.items()}
-    predictions = {
-        name: best[name] if name in ("scene", "texture") else best[name][0] for name in asked if name != "part"
-    }
+    best = {name: p.argmax(1) if name in ("scene", "texture") else p.argmax(1)[0] for name, p in total.items()}
+    predictions = {task: best[task] for task in asked if task != "part"}
     if "part" in wanted:
-        predictions["part"] = {thing: best["part", thing][0] for thing in valid}
+        predictions["part"] = {thing: best["part", thing] for thing in valid}
     return predictions
-
-
-def _groups(outputs, asked: Sequence[str], valid: Sequence[int], vocabulary: Vocabulary) -> Iterator[tuple]:
-    """Every softmax group: (name, logits), the part head's being named ("part", object id)."""
-    for task in asked:
-        if task != "part":
-            yield task, outputs[task]
-    for thing in valid if "part" in asked else ():
-        yield ("part", thing), outputs["part"][:, vocabulary.part_slices[thing]]
 
 
 @contextmanager
@@ -198,85 +189,45 @@ def listening(model: nn.Module) -> Iterator[dict[str, list[float]]]:
         found.append(grouping.heard() | {"entropy": entropy, "groups": groups})
 
     heard: dict[str, list[float]] = {}
-    hook = model.dgm.register_forward_hook(note) if getattr(model, "dgm", None) is not None else None
-    try:
+    with hooked(model.dgm, note) if getattr(model, "dgm", None) is not None else nullcontext():
         yield heard
-    finally:
-        if hook is not None:
-            hook.remove()
     for name in found[0] if found else ():
         heard[name] = [round(value, 4) for value in np.mean([one[name] for one in found], 0).tolist()]
 
 
-class Scores(nn.Module):
-    """Accumulates the counts of all tasks over some images.
+def count_image(
+    predictions: Mapping, sample: Mapping, vocabulary: Vocabulary, tasks: Sequence[str]
+) -> dict[str, Tensor]:
+    """Count an image's predictions, as `predict` gives them, for those of the tasks that it has labels of.
 
-    Args:
-        vocabulary: the classes.
-        tasks: the tasks to score.
+    Parts are counted object by object, where an object's parts are annotated: within the predicted object, not the
+    true one, and on unlabelled pixels too.
+
+    Returns:
+        task -> (3, classes) int64: hits, predicted and labelled pixels or, of scene and texture, images.
     """
-
-    def __init__(self, vocabulary: Vocabulary, tasks: Sequence[str]):
-        super().__init__()
-        self.vocabulary, self.metrics = vocabulary, nn.ModuleDict()
-        for task in tasks:
-            if task == "part":
-                self.metrics[task] = PartCounts(vocabulary)
-            else:
-                self.metrics[task] = MulticlassConfusionMatrix(
-                    vocabulary.channels(task), ignore_index=_IGNORED[task], validate_args=False
-                )
-
-    def update(self, predictions: dict, sample: dict) -> None:
-        """Count one image; labels of tasks the image does not carry are left out."""
-        for task, metric in self.metrics.items():
-            if task == "part" and task in sample:
-                metric.update(predictions["object"], predictions["part"], sample["object"], sample["part"])
-            elif task in sample and task in predictions:
-                target = torch.as_tensor(sample[task], device=predictions[task].device)
-                metric.update(predictions[task].flatten(), target.flatten())
-
-    def counts(self) -> dict[str, Tensor]:
-        """Give the counts of the tasks that were seen, (3, classes): hits, predicted and labelled pixels or images."""
-        result = {task: metric.compute() for task, metric in self.metrics.items() if metric.update_called}
-        for task in result.keys() - {"part"}:
-            confusion = result[task]  # rows true, columns predicted
-            result[task] = torch.stack([confusion.diag(), confusion.sum(0), confusion.sum(1)])
-        return result
-
-    def compute(self) -> dict[str, float]:
-        """Divide the counts, see `fractions`."""
-        return fractions([self.counts()], self.vocabulary)
+    counts = {}
+    for task in tasks:
+        if task not in sample or task not in predictions:
+            continue
+        if task == "part":
+            counts[task] = torch.zeros(3, vocabulary.channels(task), dtype=torch.int64, device=sample[task].device)
+            for thing, parts in predictions[task].items():
+                group = vocabulary.part_slices[thing]
+                predicted, true = parts * (predictions["object"] == thing), sample[task] * (sample["object"] == thing)
+                counts[task][:, group] = _count(predicted, true, group.stop - group.start)
+        else:
+            true = torch.as_tensor(sample[task], device=predictions[task].device)
+            counts[task] = _count(predictions[task], true, vocabulary.channels(task), _IGNORED[task])
+    return counts
 
 
-class PartCounts(Metric):
-    """Counts of parts, object by object, on the images where the object's parts are annotated.
-
-    The prediction is masked by the predicted object, not by the true one, and counts on unlabelled pixels too.
-    """
-
-    full_state_update = False
-
-    def __init__(self, vocabulary: Vocabulary):
-        super().__init__()
-        self.slices = vocabulary.part_slices
-        self.add_state("total", torch.zeros(3, vocabulary.channels("part"), dtype=torch.int64), dist_reduce_fx="sum")
-
-    def update(
-        self, predicted_objects: Tensor, predicted_parts: dict[int, Tensor], objects: Tensor, parts: Tensor
-    ) -> None:
-        """Count one image: (H, W) maps of object ids and of part indices; one predicted map per valid object."""
-        for thing, prediction in predicted_parts.items():
-            group = self.slices[thing]
-            predicted = prediction * (predicted_objects == thing)
-            true = parts * (objects == thing)
-            counted = [x.flatten().bincount(minlength=group.stop - group.start) for x in (predicted, true)]
-            hits = true[true == predicted].bincount(minlength=group.stop - group.start)
-            self.total[:, group] += torch.stack([hits, *counted])
-
-    def compute(self) -> Tensor:
-        """(3, part channels): hits, predicted and labelled pixels."""
-        return self.total
+def _count(predicted: Tensor, true: Tensor, classes: int, ignored: int | None = None) -> Tensor:
+    """Hits, predicted and labelled entries of every class, (3, classes)."""
+    confusion = multiclass_confusion_matrix(
+        predicted.flatten(), true.flatten(), classes, ignore_index=ignored, validate_args=False
+    )  # rows true, columns predicted
+    return torch.stack([confusion.diag(), confusion.sum(0), confusion.sum(1)])
 
 
 class _Views(Reader):

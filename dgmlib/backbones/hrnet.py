@@ -5,11 +5,12 @@ authors' names, so that their weights load.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dgmlib.backbones.resnet import BasicBlock, Bottleneck, conv3x3, conv_bn, initialise_backbone, make_stage
+from dgmlib.backbones.resnet import Backbone, BasicBlock, Bottleneck, conv3x3, conv_bn, initialise_backbone, make_stage
 
 
 def _downsample(in_channels: int, out_channels: int) -> nn.Sequential:
@@ -34,10 +35,10 @@ class Exchange(nn.Module):
         self.relu = nn.ReLU(inplace=True)
 
     @staticmethod
-    def _path(widths: Sequence[int], source: int, target: int) -> nn.Module | None:
+    def _path(widths: Sequence[int], source: int, target: int) -> nn.Module:
         """Layers from one branch to another, without the interpolation that follows on the way up."""
         if source == target:
-            return None
+            return nn.Identity()
         if source > target:
             return conv_bn(widths[source], widths[target])
         steps = [_downsample(widths[source], widths[source]) for _ in range(target - source - 1)]
@@ -50,8 +51,7 @@ class Exchange(nn.Module):
         for target, paths in enumerate(self.fuse_layers):
             total = 0
             for source, (path, x) in enumerate(zip(paths, maps, strict=True)):
-                if source != target:
-                    x = path(x)
+                x = path(x)
                 if source > target:
                     x = F.interpolate(x, maps[target].shape[-2:], mode="bilinear", align_corners=False)
                 total = total + x
@@ -59,8 +59,8 @@ class Exchange(nn.Module):
         return fused
 
 
-class HRNet(nn.Module):
-    """HRNetV2 without its head; with the defaults, HRNetV2-W48.
+class HRNet(Backbone):
+    """HRNetV2 without its head; with the defaults, HRNetV2-W48, which is published.
 
     Args:
         width: width of the finest branch; each coarser branch doubles it.
@@ -68,6 +68,12 @@ class HRNet(nn.Module):
         blocks: residual blocks per branch and module.
         stem_width: width of the stem's convolutions; 64 in every published network.
     """
+
+    networks: ClassVar = {
+        "hrnetv2-w48": (),
+        "hrnetv2-mini": (16, (1, 1, 1), 1, 16),  # of the presets of that name
+        "hrnetv2-smoke": (4, (1, 1, 1), 1, 4),
+    }
 
     def __init__(
         self, width: int = 48, modules: tuple[int, int, int] = (1, 4, 3), blocks: int = 4, stem_width: int = 64
@@ -93,17 +99,6 @@ class HRNet(nn.Module):
         )
         initialise_backbone(self)
 
-    @classmethod
-    def from_name(cls, name: str) -> "HRNet":
-        """Build ``"hrnetv2-w48"``, the published network, or one of two small ones for the presets of that name.
-
-        Raises:
-            ValueError: for an unknown name.
-        """
-        if name not in _NETWORKS:
-            raise ValueError(f"Backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
-        return cls(**_NETWORKS[name])
-
     def forward(self, images: Tensor) -> list[Tensor]:
         """Normalised images (B, 3, H, W) -> (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i])) by branch."""
         x = self.relu(self.bn1(self.conv1(images)))
@@ -111,10 +106,3 @@ class HRNet(nn.Module):
         maps = self.stage2([transition(x) for transition in self.transition1])
         maps = self.stage3([*maps, self.transition2[-1](maps[-1])])
         return self.stage4([*maps, self.transition3[-1](maps[-1])])
-
-
-_NETWORKS = {
-    "hrnetv2-w48": {},
-    "hrnetv2-mini": {"width": 16, "modules": (1, 1, 1), "blocks": 1, "stem_width": 16},
-    "hrnetv2-smoke": {"width": 4, "modules": (1, 1, 1), "blocks": 1, "stem_width": 4},
-}

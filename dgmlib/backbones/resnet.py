@@ -1,12 +1,40 @@
-"""Residual networks (He et al., CVPR 2016) that hand over the feature maps of their four stages.
+"""Residual networks (He et al., CVPR 2016), and what all backbones share.
 
 Parameters carry torchvision's names, and the deep stem's those of CSAIL's scene-parsing code, so that
 published ImageNet weights load as they are.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 from torch import Tensor, nn
+
+
+class Backbone(nn.Module):
+    """A network without its classifier: gives four feature maps of an image, finest first.
+
+    Attributes:
+        channels: widths of the maps.
+        strides: pixels per cell of the maps.
+        networks: the class's first arguments, by the name of a network.
+    """
+
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+    networks: ClassVar[Mapping[str, tuple]]
+
+    @classmethod
+    def from_name(cls, name: str, *arguments, **options) -> Self:
+        """Build the network of a name with random weights; published ones are loaded by `dgmlib.backbones.weights`.
+
+        The other arguments are those of the class that follow what the name stands for.
+
+        Raises:
+            ValueError: for an unknown name, or an argument that the class refuses.
+        """
+        if name not in cls.networks:
+            raise ValueError(f"backbone {name!r} is unknown; choose one of {', '.join(cls.networks)}.")
+        return cls(*cls.networks[name], *arguments, **options)
 
 
 def conv_bn(in_channels: int, out_channels: int, kernel: int = 1, stride: int = 1) -> nn.Sequential:
@@ -81,8 +109,8 @@ def make_stage(
     return nn.Sequential(first, *rest)
 
 
-class ResNet(nn.Module):
-    """Residual network without its classifier.
+class ResNet(Backbone):
+    """Residual network.
 
     Args:
         block: ``BasicBlock`` or ``Bottleneck``.
@@ -91,6 +119,13 @@ class ResNet(nn.Module):
         output_stride: of the last map, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
         width: width of the first stage's 3x3 convolutions; 64 in every published network.
     """
+
+    networks: ClassVar = {
+        "resnet18": (BasicBlock, (2, 2, 2, 2)),
+        "resnet34": (BasicBlock, (3, 4, 6, 3)),
+        "resnet50": (Bottleneck, (3, 4, 6, 3)),
+        "resnet101": (Bottleneck, (3, 4, 23, 3)),
+    }
 
     def __init__(
         self,
@@ -124,21 +159,6 @@ class ResNet(nn.Module):
         self.layer4 = make_stage(block, self.channels[2], 8 * width, blocks[3], steps[1], dilations[1])
         initialise_backbone(self)
 
-    @classmethod
-    def from_name(
-        cls, name: str, stem: Literal["7x7", "deep"] = "7x7", output_stride: int = 32, width: int = 64
-    ) -> "ResNet":
-        """Build ``"resnet18"``, ``"resnet34"``, ``"resnet50"`` or ``"resnet101"`` with random weights.
-
-        Published ones are loaded by `dgmlib.backbones.weights`; the other arguments are those of the class.
-
-        Raises:
-            ValueError: for an unknown name, stem or stride.
-        """
-        if name not in _NETWORKS:
-            raise ValueError(f"Backbone {name!r} is unknown; choose one of {', '.join(_NETWORKS)}.")
-        return cls(*_NETWORKS[name], stem=stem, output_stride=output_stride, width=width)
-
     def forward(self, images: Tensor) -> list[Tensor]:
         """Normalised images (B, 3, H, W) -> C2 to C5, (B, channels[i], ceil(H / strides[i]), ceil(W / strides[i]))."""
         x = self.relu(self.bn1(self.conv1(images)))
@@ -167,11 +187,3 @@ def initialise_backbone(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-
-_NETWORKS = {
-    "resnet18": (BasicBlock, (2, 2, 2, 2)),
-    "resnet34": (BasicBlock, (3, 4, 6, 3)),
-    "resnet50": (Bottleneck, (3, 4, 6, 3)),
-    "resnet101": (Bottleneck, (3, 4, 23, 3)),
-}

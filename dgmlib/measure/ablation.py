@@ -20,7 +20,7 @@ from dgmlib import presets
 from dgmlib.broden import FolderDataset
 from dgmlib.broden.loading import view
 from dgmlib.data import content
-from dgmlib.evaluation import Scores, fractions, predict
+from dgmlib.evaluation import count_image, fractions, predict
 from dgmlib.interventions import cut, layer_norms, pooled_otherwise, read_on_superpixels, without_projection
 from dgmlib.measure.baselines import grid, slic_at
 from dgmlib.measure.boundaries import boundary_f, near_boundaries
@@ -181,9 +181,8 @@ def close_scores(
             found = predict(model, [scaled], sample, dataset.vocabulary, tasks)
             truth = sample["object"]
             for name, kept in zip(SCORES, (True, near_boundaries(truth), in_small_segments(truth)), strict=False):
-                scores = Scores(dataset.vocabulary, ("object",))
-                scores.update(found, {"object": torch.from_numpy(np.where(kept, truth, 0))})
-                counts[name].append(scores.counts())
+                labels = {"object": torch.from_numpy(np.where(kept, truth, 0))}
+                counts[name].append(count_image(found, labels, dataset.vocabulary, ("object",)))
             edges.append(boundary_f(found["object"].numpy(), truth))
     result = {f"object/{name}": fractions(c, dataset.vocabulary)["object/mIoU"] for name, c in counts.items()}
     return result | {f"object/{SCORES[3]}": float(np.nanmean(edges))}

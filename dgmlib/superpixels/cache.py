@@ -56,9 +56,8 @@ class RegionMaps:
 
     def facts(self, key: str, image: np.ndarray) -> dict[str, str | int]:
         """Say what an image's map is made of: digests of its pixels and of the method or contour map, and the cap."""
-        method = self.method
-        if self.contours.is_dir() and (path := self._contour(key)).is_file():
-            method = _digest(np.frombuffer(path.read_bytes(), np.uint8))
+        contour = self._contour(key)
+        method = _digest(np.frombuffer(contour.read_bytes(), np.uint8)) if contour.is_file() else self.method
         return {"pixels": _digest(image), "max_regions": self.max_regions, "method": method}
 
     def read(self, key: str, image: np.ndarray) -> np.ndarray | None:
@@ -113,9 +112,8 @@ class RegionMaps:
         return regions
 
     def _note(self, key: str, image: np.ndarray, regions: np.ndarray) -> str:
-        return json.dumps(
-            {**self.facts(key, image), "regions": _digest(regions)}
-        )  # Pillow checks no sums of its pixels
+        # With a digest of the map itself, because Pillow checks no sums of its pixels.
+        return json.dumps({**self.facts(key, image), "regions": _digest(regions)})
 
 
 def _digest(array: np.ndarray) -> str:

@@ -1,7 +1,7 @@
 """Image -> Lab -> the fine partition that merging starts from."""
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.color import rgb2lab
@@ -20,9 +20,7 @@ def lab_image(image: Picture) -> np.ndarray:
 
 def smooth(lab: np.ndarray, sigma: float) -> np.ndarray:
     """Gaussian smoothing over the two image axes, cut at three sigma."""
-    for axis in (0, 1):
-        lab = gaussian_filter1d(lab, sigma, axis=axis, truncate=3)
-    return lab
+    return gaussian_filter(lab, (sigma, sigma, 0), truncate=3)
 
 
 def fine_partition(lab: np.ndarray) -> np.ndarray:
