@@ -7,7 +7,7 @@ share, see the same batches and draw the same random numbers.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
@@ -15,14 +15,23 @@ from pathlib import Path
 from time import process_time
 
 import numpy as np
+import pandas as pd
 import torch
+from joblib import delayed
+from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from dgmlib import presets
+from dgmlib.broden.loading import view
+from dgmlib.data import data_root, open_data
 from dgmlib.evaluation import evaluate, listening
+from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser, Variant
 from dgmlib.paths import write_atomic
+from dgmlib.reading import Reading
+from dgmlib.superpixels import RegionMaps
 from dgmlib.training import train
+from dgmlib.vocabulary import TASKS
 
 #: Photographs: from ImageNet, frozen; the settings of preset mini otherwise, at twice its size.
 PHOTOGRAPHS = replace(
@@ -53,7 +62,8 @@ class Candidate:
 
     Attributes:
         dgm: "full", "no_top_down", "plus", or None for the baseline.
-        model: fields of `ModelConfig` that differ.
+        reading: of the paper, where it is another.
+        model: other fields of `ModelConfig` that differ.
         scale: of all image sides, beside the preset's.
         length: of the training, beside the preset's.
         superpixels: of another kind than ours; who starts the runs keeps their maps in a folder of this name.
@@ -63,6 +73,7 @@ class Candidate:
     """
 
     dgm: Variant | None = "full"
+    reading: Reading | None = None
     model: Mapping = field(default_factory=dict)
     scale: float = 1.0
     length: float = 1.0
@@ -76,7 +87,7 @@ class Candidate:
         training, testing = preset.training, preset.testing
         return replace(
             preset,
-            model=replace(preset.model, **self.model),
+            model=replace(preset.model, reading=self.reading or preset.model.reading, **self.model),
             training=replace(
                 training,
                 iterations=round(self.length * training.iterations),
@@ -121,13 +132,29 @@ def folds(dataset: Dataset, count: int, fold: int, blocks: int = 12) -> tuple[Fo
     return Fold(dataset, kept), Fold(dataset, held_out)
 
 
+def drawings(preset: presets.Preset, workers: int) -> tuple[Dataset, tuple[str, ...]]:
+    """Open a preset's own training split, for all tasks but texture, which is trained apart on what they made."""
+    tasks = tuple(task for task in TASKS if task != "texture")
+    return open_data(data_root(preset, workers=workers), "train", tasks), tasks
+
+
+def views(
+    dataset: Dataset, preset: presets.Preset, indices: Iterable[int]
+) -> Iterator[tuple[dict, tuple[Tensor, Tensor]]]:
+    """Samples, each with its image and superpixels scaled as a preset tests, see `view`."""
+    maps, testing = RegionMaps(dataset.cache, preset.model.max_regions), preset.testing
+    for index in indices:
+        sample = dataset[index]
+        regions = maps(sample["key"], sample["image"])
+        yield sample, view(sample["image"], regions, testing.short_side, testing.max_size)
+
+
 def plain_scores(
     model: PerceptualParser, dataset: Dataset, preset: presets.Preset, tasks: Sequence[str]
 ) -> dict[str, float]:
     """Score by Broden+'s rules, as a preset tests."""
     testing = preset.testing
-    size = testing.short_side, preset.model.max_regions
-    return evaluate(model, dataset, tasks, *size, max_size=testing.max_size)
+    return evaluate(model, dataset, tasks, testing.short_side, preset.model.max_regions, max_size=testing.max_size)
 
 
 @dataclass(frozen=True)
@@ -217,6 +244,12 @@ class Run:
         facts = {"data": self.data, "candidate": self.name, "seed": self.seed}
         columns = "probe", "name", "level", "value"
         return [facts | dict(zip(columns, number, strict=True)) for number in numbers]
+
+
+def measured(jobs: Sequence[Run], workers: int, runs: Path) -> pd.DataFrame:
+    """Measure runs side by side, one thread each; the rows of all, see `Run.rows`."""
+    results = parallel(workers)(delayed(job.measure)(runs) for job in jobs)
+    return pd.DataFrame([row for job, result in zip(jobs, results, strict=True) for row in job.rows(result)])
 
 
 def _said(intervention: Intervention) -> str:
