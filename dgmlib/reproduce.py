@@ -33,18 +33,11 @@ from dgmlib.pictures import read_picture
 
 @dataclass(frozen=True)
 class Session:
-    """Where a notebook reads and writes.
-
-    Attributes:
-        preset: the profile's preset.
-        runs: trained models.
-        results: tables.
-        figures: pictures.
-    """
+    """The preset of a notebook's profile, and where it reads and writes."""
 
     preset: presets.Preset
-    runs: Path
-    results: Path
+    runs: Path  # trained models
+    results: Path  # tables
     figures: Path
 
     def stored(self, name: str) -> Path:

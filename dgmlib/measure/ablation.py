@@ -178,10 +178,7 @@ def in_small_segments(labels: np.ndarray) -> np.ndarray:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """How far every candidate, and every probe of it, is ahead, in percent points, seed by seed.
-
-    Args:
-        table: rows of `Run.rows`.
+    """How far every candidate, and every probe of it, is ahead, in percent points, seed by seed, in rows of `Run.rows`.
 
     Returns:
         columns "data", "question", "candidate", "score" (of `SCORES`), "beside" (UPerNet, as large and long, or DGM),

@@ -58,29 +58,17 @@ Intervention = Callable[[PerceptualParser], AbstractContextManager]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network of a comparison, by what it differs in from a preset's Deep Grouping Model.
+    """A network of a comparison, by what it differs in from a preset's Deep Grouping Model."""
 
-    Attributes:
-        dgm: "full", "no_top_down", "plus", or None for the baseline.
-        reading: of the paper, where it is another.
-        model: other fields of `ModelConfig` that differ.
-        scale: of all image sides, beside the preset's.
-        length: of the training, beside the preset's.
-        superpixels: of another kind than ours; who starts the runs keeps their maps in a folder of this name.
-        base: the candidate that it is compared with.
-        trained: what is done to the network while it trains and is scored.
-        probes: what is done to the trained network before it is scored again, by name.
-    """
-
-    dgm: Variant | None = "full"
-    reading: Reading | None = None
-    model: Mapping = field(default_factory=dict)
-    scale: float = 1.0
-    length: float = 1.0
-    superpixels: str = ""
-    base: str = "UPerNet"
-    trained: Intervention = nullcontext
-    probes: Mapping[str, Intervention] = field(default_factory=dict)
+    dgm: Variant | None = "full"  # None: the baseline
+    reading: Reading | None = None  # of the paper, where it is another
+    model: Mapping = field(default_factory=dict)  # other fields of `ModelConfig` that differ
+    scale: float = 1.0  # of all image sides, beside the preset's
+    length: float = 1.0  # of the training, beside the preset's
+    superpixels: str = ""  # of another kind than ours; who starts the runs keeps their maps in a folder of this name
+    base: str = "UPerNet"  # the candidate that it is compared with
+    trained: Intervention = nullcontext  # what is done to the network while it trains and is scored
+    probes: Mapping[str, Intervention] = field(default_factory=dict)  # what is done before it is scored again, by name
 
     def changed(self, preset: presets.Preset) -> presets.Preset:
         """Give a preset the candidate's settings."""
@@ -159,30 +147,17 @@ def plain_scores(
 
 @dataclass(frozen=True)
 class Run:
-    """One candidate on one fold of one training split.
+    """One candidate on one fold of one training split."""
 
-    Attributes:
-        preset: settings that all candidates share.
-        dataset: the whole split; superpixels are kept in its ``cache``.
-        content: digest of the data, see `dgmlib.data.content`.
-        data: its name.
-        tasks: what is trained and scored.
-        name: of the candidate.
-        candidate: what it is.
-        seed: of weights and batches, and the fold that is held out.
-        folds: how many.
-        scores: how it is scored, see `plain_scores`.
-    """
-
-    preset: presets.Preset
-    dataset: Dataset
-    content: str
-    data: str
-    tasks: tuple[str, ...]
-    name: str
+    preset: presets.Preset  # settings that all candidates share
+    dataset: Dataset  # the whole split; superpixels are kept in its ``cache``
+    content: str  # digest of the data, see `dgmlib.data.content`
+    data: str  # its name
+    tasks: tuple[str, ...]  # what is trained and scored
+    name: str  # of the candidate
     candidate: Candidate
-    seed: int
-    folds: int
+    seed: int  # of weights and batches, and the fold that is held out
+    folds: int  # how many
     scores: Callable[..., dict[str, float]] = plain_scores
 
     @cached_property

@@ -109,12 +109,7 @@ def label_maps(sample: Mapping, vocabulary: Vocabulary) -> dict[str, np.ndarray]
 
 
 def compare(models: Mapping[str, PerceptualParser], sets: Mapping[str, Dataset], study: Study) -> pd.DataFrame:
-    """Measure every level of some models, and the controls, on images of some data sets.
-
-    Args:
-        models: name -> model with a Deep Grouping Model.
-        sets: name of the data -> e.g. `BrodenPlus` or `FolderDataset`.
-        study: how many images, and how large.
+    """Measure every level of models by name, and the controls, on a study's number of images of data sets by name.
 
     Returns:
         one row per data, image, kind of labels that has two or more in the image, model, level and method (of

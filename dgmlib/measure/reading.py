@@ -75,13 +75,9 @@ def measure(
 
 
 def paired(rows: pd.DataFrame, metric: str, by: str, base: str) -> pd.DataFrame:
-    """Mean and deviation over seeds of a metric, and of its difference to the row ``base``, in percent points.
+    """Mean and deviation over seeds of a metric, and of its difference to that of ``base``, in percent points.
 
-    Args:
-        rows: of one data set, see `Run.rows`.
-        metric: such as "object/mIoU".
-        by: "candidate" or "probe".
-        base: the value of ``by`` that the others are compared with, seed by seed.
+    Rows are those of one data set, see `Run.rows`; ``base`` is one of their values in column ``by``.
     """
     wide = 100 * rows[rows["name"] == metric].pivot(index="seed", columns=by, values="value")
     ahead = wide.sub(wide[base], axis=0)
