@@ -125,14 +125,10 @@ def measure(cell: Cell) -> Cost:
     """Train, score and load for a moment; on a CPU, whatever others compute there meanwhile does not count."""
     torch.set_num_threads(1)
     preset, records, busy, whole = cell.preset, [], process_time(), perf_counter()
-    short = replace(
-        preset.training,
-        iterations=SETTLE + STEPS,
-        texture_iterations=SETTLE + SETTLE,
-        checkpoint_every=SETTLE + STEPS,
-    )
+    length, texture = SETTLE + STEPS, SETTLE + SETTLE
+    config = replace(preset.training, iterations=length, texture_iterations=texture, checkpoint_every=length)
     with tempfile.TemporaryDirectory() as runs:
-        brief, began = replace(cell, preset=replace(preset, training=short), runs=Path(runs)), perf_counter()
+        brief, began = replace(cell, preset=replace(preset, training=config), runs=Path(runs)), perf_counter()
         brief.train(progress=False, on_log=records.append)
         start = perf_counter() - began
         model, stored = brief.model(), (brief.folder / "model.safetensors").stat().st_size
@@ -144,7 +140,7 @@ def measure(cell: Cell) -> Cost:
         start -= ended
     began = perf_counter()
     experiments.score(model, preset, cell.data, progress=False, images=IMAGES)
-    score, dataset, config = (perf_counter() - began) / IMAGES, open_data(cell.data, "train", cell.tasks), short
+    score, dataset = (perf_counter() - began) / IMAGES, open_data(cell.data, "train", cell.tasks)
     sizes = config.batch_size, config.short_sides, IMAGES, 0, 0, preset.model.max_regions, config.max_size
     began = perf_counter()
     for _ in train_loader(dataset, [task for task in cell.tasks if task != "texture"], *sizes):

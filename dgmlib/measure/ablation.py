@@ -152,8 +152,7 @@ def close_scores(
 ) -> dict[str, float]:
     """Score objects over all labelled pixels, near boundaries and on small segments, and their boundaries.
 
-    Returns:
-        "object/" and the name of `SCORES` -> fraction in [0, 1].
+    The names are "object/" and one of `SCORES`, the values fractions in [0, 1].
     """
     counts: dict[str, list] = {name: [] for name in SCORES[:3]}
     edges = []

@@ -72,21 +72,18 @@ class Candidate:
 
     def changed(self, preset: presets.Preset) -> presets.Preset:
         """Give a preset the candidate's settings."""
-        training, testing = preset.training, preset.testing
+
+        def scaled(side: int) -> int:
+            return round(self.scale * side)
+
+        model, training, testing = preset.model, preset.training, preset.testing
+        iterations, short_sides = round(self.length * training.iterations), tuple(map(scaled, training.short_sides))
+        size = scaled(training.max_size)
         return replace(
             preset,
-            model=replace(preset.model, reading=self.reading or preset.model.reading, **self.model),
-            training=replace(
-                training,
-                iterations=round(self.length * training.iterations),
-                short_sides=tuple(round(self.scale * side) for side in training.short_sides),
-                max_size=round(self.scale * training.max_size),
-            ),
-            testing=replace(
-                testing,
-                short_side=round(self.scale * testing.short_side),
-                max_size=round(self.scale * testing.max_size),
-            ),
+            model=replace(model, reading=self.reading or model.reading, **self.model),
+            training=replace(training, iterations=iterations, short_sides=short_sides, max_size=size),
+            testing=replace(testing, short_side=scaled(testing.short_side), max_size=scaled(testing.max_size)),
         )
 
 
@@ -168,8 +165,8 @@ class Run:
     def folder(self, runs: Path) -> Path:
         """Where the run's model and numbers stand: of other settings or data, somewhere else."""
         pace = {"checkpoint_every": None, "workers": None}  # they change no weight
-        parts = self.settings.model, self.settings.training, self.settings.testing
-        facts = [asdict(part) | (pace if part is parts[1] else {}) for part in parts]
+        settings = self.settings
+        facts = [asdict(settings.model), asdict(settings.training) | pace, asdict(settings.testing)]
         facts += [self.candidate.dgm, self.candidate.superpixels, self.tasks, self.folds, self.content]
         facts += [_said(self.candidate.trained), {name: _said(probe) for name, probe in self.candidate.probes.items()}]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

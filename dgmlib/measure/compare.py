@@ -48,11 +48,7 @@ def compare(mine: Path, committed: Path) -> pd.DataFrame:
 
 
 def report(mine: Path, committed: Path) -> str:
-    """Write ``report.md`` and ``report.csv`` into ``mine``: all numbers, and what lies outside.
-
-    Returns:
-        a summary in a few lines.
-    """
+    """Write ``report.md`` and ``report.csv`` into ``mine``: all numbers, and what lies outside; return a summary."""
     table = compare(mine, committed)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in table["verdict"].value_counts().items())
     summary = f"{len(table)} numbers beside the committed ones: {counts or 'nothing to compare'}."

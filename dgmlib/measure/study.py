@@ -76,11 +76,7 @@ def provenance() -> dict:
 
 
 def publish(name: str, table: pd.DataFrame, text: str, out: Path = RESULTS, **facts) -> str:
-    """Write a table as ``name.csv``, its provenance and ``facts`` as ``name.json``, its text as ``name.md``.
-
-    Returns:
-        the text.
-    """
+    """Write a table, ``name.csv``, provenance and ``facts``, ``name.json``, and the text it returns, ``name.md``."""
     csv, origin = table.to_csv(index=False, float_format="%.6g"), json.dumps(provenance() | facts, indent=1) + "\n"
     for suffix, content in (("csv", csv), ("json", origin), ("md", text)):
         with write_atomic(Path(out) / f"{name}.{suffix}") as temporary:
