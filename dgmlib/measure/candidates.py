@@ -81,7 +81,7 @@ class Candidate:
         size = scaled(training.max_size)
         return replace(
             preset,
-            model=replace(model, reading=self.reading or model.reading, **self.model),
+            model=replace(model, **{"reading": self.reading or model.reading, **self.model}),
             training=replace(training, iterations=iterations, short_sides=short_sides, max_size=size),
             testing=replace(testing, short_side=scaled(testing.short_side), max_size=scaled(testing.max_size)),
         )

@@ -28,14 +28,14 @@ STRIDES = (4, 8, 16, 32)
 
 
 class Sizes(NamedTuple):
-    """What is measured, by default what the requirements name; sides are height and width."""
+    """What is measured, by default what the requirements name; sides are height and width, in pixels."""
 
     forward: tuple[tuple[int, int], ...] = ((320, 416), (450, 600))  # images for the paper's network
     mini: tuple[int, int, int] = (4, 128, 160)  # images of a batch that preset mini trains on, and their sides
     paper: tuple[int, int, int] = (2, 256, 320)  # the same of preset paper, at D = 256
-    regions: tuple[int, ...] = (512, 1024, 2048, 4096)  # superpixels for the Deep Grouping Model alone, of an image of
-    square: int = 512  # pixels a side
-    sides: tuple[int, ...] = (256, 512, 1024, 2048)  # of square images for it, at 512 superpixels
+    regions: tuple[int, ...] = (512, 1024, 2048, 4096)  # superpixels of a square image, for DGM alone
+    square: int = 512  # side of that image
+    sides: tuple[int, ...] = (256, 512, 1024, 2048)  # of square images of 512 superpixels, for DGM alone
     megapixels: tuple[float, ...] = (0.75, 3.0, 12.0)  # of pictures to cut into superpixels
 
 
