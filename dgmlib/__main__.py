@@ -2,20 +2,25 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import tyro
 
-#: As `dgmlib.broden.TASKS`, whose import takes seconds.
-Task = Literal["scene", "object", "part", "material", "texture"]
-TASKS: tuple[Task, ...] = get_args(Task)
+from dgmlib import TASKS, load_model, mini, paths, presets, superpixels
+from dgmlib.broden.check import check
+from dgmlib.broden.prepare import prepare
+from dgmlib.cluster import serving
+from dgmlib.data import data_name, data_root
+
 #: Arguments that commands on a Broden+ folder share.
 Root = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(help="the folder")]
 Workers = Annotated[int, tyro.conf.arg(help="processes, -1 for one per core")]
 Tasks = Annotated[
-    tuple[Task, ...], tyro.conf.arg(help="what will be trained; sources without any of these labels are left out")
+    tuple[Literal[TASKS], ...],
+    tyro.conf.arg(help="what will be trained; sources without any of these labels are left out"),
 ]
 Scheduler = Annotated[
     str, tyro.conf.arg(help="address of a Dask cluster that does it, see dgmlib.cluster, and shares the folder")
@@ -122,11 +127,7 @@ def train(
             (resnet50.pth, ...); empty: the preset's own, which for paper have to be given; random: none.
         device: auto, cpu, cuda or mps.
     """
-    from dataclasses import replace
-
-    from dgmlib import presets
-    from dgmlib.data import data_root
-    from dgmlib.experiments import Cell
+    from dgmlib.experiments import Cell  # takes seconds, which other commands spare
 
     preset = presets.with_weights(presets.get(profile), pretrained)
     cell = Cell(preset, model, setting or preset.settings[-1], seed, Path())  # a misspelt name is told before data come
@@ -141,8 +142,6 @@ def evaluate(model: Path, /, profile: str = "mini", data: Path | None = None) ->
         profile: preset whose test settings to use; mini-objects for a model of Table 2.
         data: root of the data set, as for `train`; of Broden-mini it is optional.
     """
-    from dgmlib import load_model, presets
-    from dgmlib.data import data_name, data_root
     from dgmlib.experiments import score
 
     preset, network = presets.get(profile), load_model(model)
@@ -162,8 +161,6 @@ def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mi
         size: mini or smoke.
         workers: processes.
     """
-    from dgmlib import mini, paths
-
     return mini.generate(root or paths.DATA / f"broden-{size}", seed, size, workers=workers)
 
 
@@ -181,15 +178,11 @@ def check_broden(
 
     Exits with status 1 if training may not start.
     """
-    from dgmlib.broden.check import check
-
     return check(root.absolute(), sample, workers, tasks, report=report, scheduler=scheduler)
 
 
 def prepare_broden(root: Root, workers: Workers = -1, tasks: Tasks = TASKS, scheduler: Scheduler = "") -> object:
     """Apply Broden+'s size rule and cache label maps; originals stay as they are, a second run continues."""
-    from dgmlib.broden.prepare import prepare
-
     return prepare(root.absolute(), workers, tasks, scheduler=scheduler)
 
 
@@ -205,11 +198,8 @@ def compute_superpixels(
         max_regions: the most regions of a map.
         scheduler: address of a Dask cluster that computes them, see `dgmlib.cluster`, and shares both folders.
     """
-    from dgmlib.cluster import serving
-    from dgmlib.superpixels import precompute
-
     with serving(scheduler):
-        failed = precompute(folder.absolute(), out.absolute(), workers, max_regions)
+        failed = superpixels.precompute(folder.absolute(), out.absolute(), workers, max_regions)
     if failed:
         raise ValueError(f"{len(failed)} images have no map: " + "; ".join(map(": ".join, failed.items())))
 

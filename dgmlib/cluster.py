@@ -51,18 +51,10 @@ def serving(scheduler: str) -> Iterator[None]:
 
 
 def spread(scheduler: str, function: Callable, tasks: Mapping[str, tuple]) -> list:
-    """Call a function on a cluster, ``function(*arguments)`` once for each task.
+    """Call a function that workers can import once for each of the tasks, name -> arguments; the results in order.
 
     The cluster goes on when this process is interrupted. Called again, it is asked for the same tasks by their names,
     and does not begin those anew that it is at; what is finished, the function itself has to know.
-
-    Args:
-        scheduler: the cluster's address.
-        function: one that workers can import.
-        tasks: name -> arguments.
-
-    Returns:
-        the results, in the order of the tasks.
 
     Raises:
         ValueError: if workers died over one task again and again; see also `connect`.

@@ -20,11 +20,8 @@ from dgmlib.presets import TrainingConfig
 def launch(device: str) -> Fabric:
     """Start one process here, or this process's part of what ``torchrun`` started; bfloat16 on a GPU but in EMGP.
 
-    Args:
-        device: "auto", "cpu", "cuda" or "mps".
-
     Raises:
-        ValueError: if there is no such device.
+        ValueError: for a device that is not here; "auto", "cpu", "cuda" and "mps" may be.
     """
     processes, world = (int(os.environ.get(name, 1)) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
     places = {"accelerator": device, "devices": processes, "num_nodes": world // processes}

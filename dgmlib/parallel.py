@@ -10,11 +10,7 @@ from joblib import Parallel
 def parallel(workers: int, **options) -> Parallel:
     """Make a `joblib.Parallel` whose processes end seconds after the one that started them, even where that is killed.
 
-    joblib's own would work on, and be idle for minutes then.
-
-    Args:
-        workers: processes, -1 for one per core; 1 stands for this one.
-        **options: joblib's.
+    joblib's own would work on, and be idle for minutes then. -1 workers stand for one per core, 1 for this process.
     """
     return Parallel(workers, initializer=_end_with, initargs=(os.getpid(),), **options)
 

@@ -22,7 +22,7 @@ from dgmlib.broden.loading import train_loader
 from dgmlib.data import data_root, open_data
 from dgmlib.experiments import Cell
 from dgmlib.measure.study import markdown
-from dgmlib.measure.tables import ROWS
+from dgmlib.measure.tables import ROWS, cells_of
 from dgmlib.parallel import parallel
 from dgmlib.superpixels import segment
 
@@ -32,25 +32,15 @@ IMAGES = 8  # scored, loaded and segmented
 
 @dataclass(frozen=True)
 class Cost:
-    """What was measured of one cell.
+    """What was measured of one cell."""
 
-    Attributes:
-        step: seconds of an iteration of the main phase, its share of loading and logging included.
-        texture_step: the same of the texture phase; 0 where there is none.
-        score: seconds to score an image at all scales.
-        load: seconds that one process needs to load a batch.
-        start: seconds before the first iteration and after the last.
-        stored: bytes of the trained model.
-        memory: bytes that a training holds, on the GPU where it runs on one.
-    """
-
-    step: float
-    texture_step: float
-    score: float
-    load: float
-    start: float
-    stored: int
-    memory: int
+    step: float  # seconds of an iteration of the main phase, its share of loading and logging included
+    texture_step: float  # the same of the texture phase; 0 where there is none
+    score: float  # seconds to score an image at all scales
+    load: float  # seconds that one process needs to load a batch
+    start: float  # seconds before the first iteration and after the last
+    stored: int  # bytes of the trained model
+    memory: int  # bytes that a training holds, on the GPU where it runs on one
 
 
 def plan(
@@ -91,34 +81,21 @@ def plan(
             continue
         root = data_root(preset, ade20k if suffix and ade20k else data)
         folders.setdefault(root, preset)
-        cells = [Cell(preset, system, setting, 0, root) for setting in preset.settings for system in systems]
+        cells = cells_of(preset, systems, 1, root)
         costs = parallel(1 if gpus else workers)(delayed(measure)(cell) for cell in cells)
         images = [len(open_data(root, "val", cell.tasks)) for cell in cells]
         rows.append({"": f"Table {number}"} | forecast(preset, costs, images, seeds, units))
     table = pd.DataFrame(rows).round(2)
     total = sum(row["hours"] for row in rows)
     where = f"{machines} machine{'s' * (machines > 1)} with {f'{gpus} GPUs' if gpus else f'{workers} processes'} each"
-    lines = [
-        f"Profile {profile}, {seeds} seed{'s' * (seeds > 1)}, {where}: {total:.2f} hours.",
-        "",
-        markdown(table),
-        "",
-    ]
-    lines += [_data(preset, root) for root, preset in folders.items()]
-    return "\n".join(lines)
+    work = f"Profile {profile}, {seeds} seed{'s' * (seeds > 1)}, {where}: {total:.2f} hours."
+    return "\n".join([work, "", markdown(table), "", *(_data(preset, root) for root, preset in folders.items())])
 
 
 def forecast(
     preset: presets.Preset, costs: Sequence[Cost], images: Sequence[int], seeds: int, units: int
 ) -> dict[str, float]:
-    """Do the arithmetic of a table.
-
-    Args:
-        preset: how long its cells train.
-        costs: of every cell of a seed.
-        images: to score, of every cell.
-        seeds: how many.
-        units: cells that train at a time.
+    """Do the arithmetic of a table: ``units`` cells train at a time; costs and images to score are those of one seed.
 
     Returns:
         "cells", "hours of work" of one unit, "hours" until all are done, "GB of models", "GB of memory" of a unit, and
@@ -148,14 +125,10 @@ def measure(cell: Cell) -> Cost:
     """Train, score and load for a moment; on a CPU, whatever others compute there meanwhile does not count."""
     torch.set_num_threads(1)
     preset, records, busy, whole = cell.preset, [], process_time(), perf_counter()
-    short = replace(
-        preset.training,
-        iterations=SETTLE + STEPS,
-        texture_iterations=SETTLE + SETTLE,
-        checkpoint_every=SETTLE + STEPS,
-    )
+    length, texture = SETTLE + STEPS, SETTLE + SETTLE
+    config = replace(preset.training, iterations=length, texture_iterations=texture, checkpoint_every=length)
     with tempfile.TemporaryDirectory() as runs:
-        brief, began = replace(cell, preset=replace(preset, training=short), runs=Path(runs)), perf_counter()
+        brief, began = replace(cell, preset=replace(preset, training=config), runs=Path(runs)), perf_counter()
         brief.train(progress=False, on_log=records.append)
         start = perf_counter() - began
         model, stored = brief.model(), (brief.folder / "model.safetensors").stat().st_size
@@ -167,7 +140,7 @@ def measure(cell: Cell) -> Cost:
         start -= ended
     began = perf_counter()
     experiments.score(model, preset, cell.data, progress=False, images=IMAGES)
-    score, dataset, config = (perf_counter() - began) / IMAGES, open_data(cell.data, "train", cell.tasks), short
+    score, dataset = (perf_counter() - began) / IMAGES, open_data(cell.data, "train", cell.tasks)
     sizes = config.batch_size, config.short_sides, IMAGES, 0, 0, preset.model.max_regions, config.max_size
     began = perf_counter()
     for _ in train_loader(dataset, [task for task in cell.tasks if task != "texture"], *sizes):

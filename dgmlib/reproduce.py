@@ -33,18 +33,11 @@ from dgmlib.pictures import read_picture
 
 @dataclass(frozen=True)
 class Session:
-    """Where a notebook reads and writes.
-
-    Attributes:
-        preset: the profile's preset.
-        runs: trained models.
-        results: tables.
-        figures: pictures.
-    """
+    """The preset of a notebook's profile, and where it reads and writes."""
 
     preset: presets.Preset
-    runs: Path
-    results: Path
+    runs: Path  # trained models
+    results: Path  # tables
     figures: Path
 
     def stored(self, name: str) -> Path:
@@ -69,10 +62,8 @@ class Session:
 def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
     """Check a notebook's parameters and choose its folders; to be called as ``begin("05_...", globals())``.
 
-    Args:
-        notebook: the notebook's name.
-        namespace: the notebook's variables, among them ``profile`` and perhaps ``out``, the folder for its results.
-            Where that is empty, profile "smoke" writes to a temporary folder and every other one to results/yours.
+    Among its variables are ``profile`` and perhaps ``out``, the folder for its results. Where that is empty, profile
+    "smoke" writes to a temporary folder and every other one to results/yours.
 
     Raises:
         ValueError: for an injected variable that is none of the notebook's parameters (papermill only warns), or no
@@ -89,19 +80,20 @@ def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
         root = Path(out).expanduser().resolve()
     else:
         root = Path(tempfile.mkdtemp(prefix="dgmlib-")) if preset.name == "smoke" else paths.YOURS
-    return Session(preset, paths.RUNS if root == paths.YOURS else root / paths.RUNS.name, *places(root))
+    return Session(preset, *places(root))
 
 
 def _assigned(source: str) -> list[str]:
     """Names of the variables that a cell assigns."""
-    statements = [s for s in ast.parse(source).body if isinstance(s, ast.Assign | ast.AnnAssign)]
-    targets = [t for s in statements for t in (s.targets if isinstance(s, ast.Assign) else [s.target])]
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+    names = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)]
+    return [name.id for name in names if isinstance(name.ctx, ast.Store)]
 
 
-def places(out: Path) -> tuple[Path, Path]:
-    """Folders of tables and of figures below ``out``; those of the project itself for its root."""
-    return (paths.RESULTS, paths.FIGURES) if out == paths.ROOT else (out, out / paths.FIGURES.name)
+def places(out: Path) -> tuple[Path, Path, Path]:
+    """Folders of trained models, tables and figures below ``out``: the project's for its root, its runs for yours."""
+    if out == paths.ROOT:
+        return paths.RUNS, paths.RESULTS, paths.FIGURES
+    return paths.RUNS if out == paths.YOURS else out / paths.RUNS.name, out, out / paths.FIGURES.name
 
 
 def notebooks() -> list[str]:
@@ -153,15 +145,14 @@ def reproduce(
     scenes = data_root(objects, ade20k, workers) if ade20k else root
     # Meaningless numbers never reach the project's results.
     out = paths.RUNS / "smoke" if preset.name == "smoke" else paths.ROOT if replace else paths.YOURS
-    runs, results = out / paths.RUNS.name if preset.name == "smoke" else paths.RUNS, places(out)[0]
-    written = {"runs": runs, "out": results, "workers": workers, "pretrained": pretrained, "report": True}
-    written["scheduler"] = scheduler
+    runs, results, figures = places(out)
+    options = {"runs": runs, "out": results, "workers": workers, "pretrained": pretrained, "scheduler": scheduler}
     if "05_table1_broden" in chosen:
         _say(began, f"Table 1 on {preset.data}: training and evaluating")
-        tables.table1(profile, seeds, root, **written)
+        tables.table1(profile, seeds, root, report=True, **options)
     if "06_table2_backbones" in chosen:
         _say(began, f"Table 2 on {objects.data}: training and evaluating")
-        tables.table2(profile, seeds, scenes, **written)
+        tables.table2(profile, seeds, scenes, report=True, **options)
     if "07_table3_overhead" in chosen:
         _say(began, "Table 3: counting")
         tables.table3(results)
@@ -175,7 +166,7 @@ def reproduce(
         execute(name, {key: value for key, value in values.items() if key in known}, out, began)
     if out == paths.ROOT and not only:
         tables.refresh_readme()
-    _say(began, f"done: tables and executed notebooks in {results}, figures in {places(out)[1]}")
+    _say(began, f"done: tables and executed notebooks in {results}, figures in {figures}")
     if out == paths.YOURS:
         print(f"\n{compare.report(results, paths.RESULTS)}")
 
@@ -195,16 +186,12 @@ def execute(name: str, parameters: dict, out: Path, began: float) -> None:
     Its inputs are its source, its parameters, the files of results/ and figures/ whose names it quotes, and the version
     of dgmlib. Delete the copy to have it made anew.
 
-    Args:
-        name: the notebook's name.
-        parameters: what to fill in.
-        out: the root that it writes to, see `places`.
-        began: when the driver began, for the time that is printed.
+    It writes below ``out``, see `places`; printed times count from when the driver ``began``.
 
     Raises:
         ValueError: if a cell fails; the last good copy stays.
     """
-    source, copy = paths.NOTEBOOKS / f"{name}.ipynb", places(out)[0] / "notebooks" / f"{name}.ipynb"
+    source, copy = (folder / f"{name}.ipynb" for folder in (paths.NOTEBOOKS, places(out)[1] / "notebooks"))
     stamp = copy.with_suffix(".json")
     if copy.exists() and stamp.exists() and stamp.read_bytes() == _inputs(source, parameters, out).encode():
         _say(began, f"{name}: unchanged")
@@ -230,7 +217,7 @@ def _inputs(notebook: Path, parameters: dict, out: Path) -> str:
     text = "\n".join("".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"])
     quoted = {Path(name).name for name in re.findall(r'"([^"\n]+)"', text)}
     digest = hashlib.sha256(text.encode())
-    for folder in dict.fromkeys((paths.RESULTS, *places(out))):
+    for folder in dict.fromkeys((paths.RESULTS, *places(out)[1:])):
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             place = path.relative_to(folder)
             if quoted & {path.name, path.stem, *place.parent.parts} and place.parts[0] not in ("notebooks", "yours"):

@@ -32,7 +32,7 @@ def test_mistakes_are_one_sentence_without_a_traceback():
     "command", [["train"], ["evaluate", "model"], ["measure", "table1"], ["measure", "clicks"], ["reproduce"]]
 )
 def test_a_mistyped_folder_is_told_and_not_filled_with_broden_mini(command, tmp_path, monkeypatch):
-    monkeypatch.setattr("dgmlib.load_model", lambda path: None)
+    monkeypatch.setattr(cli, "load_model", lambda path: None)
     with pytest.raises(SystemExit, match=r"dgmlib: there is no folder .*brodn; data has to name one that exists"):
         cli.main([*command, "--data", str(tmp_path / "brodn")])
     assert not (tmp_path / "brodn").exists()

@@ -15,7 +15,7 @@ from tiny import PHOTO
 from dgmlib import PerceptualParser, Predictor, save_model
 from dgmlib.broden.folder import FolderDataset
 from dgmlib.measure import clicks
-from dgmlib.measure.clicks import ColourFlood, best_choice, centre, next_click, objects, simulate
+from dgmlib.measure.clicks import best_choice, centre, colour_flood, next_click, objects, simulate
 from dgmlib.measure.study import Study
 
 RNG = np.random.default_rng(0)
@@ -84,11 +84,11 @@ def test_flood_takes_connected_pixels_of_a_similar_colour():
     lab = np.zeros((4, 9, 3))
     lab[:, 3] = 50  # a wall between two equal sides
     lab[0, 0] = 4
-    flood = ColourFlood(lab, tolerance=10)
-    mask = flood.click(1, 2)
+    click = colour_flood(lab, tolerance=10)
+    mask = click(1, 2, True)
     assert mask.sum() == 12
     assert mask[:, :3].all()
-    mask = flood.click(0, 0, positive=False)  # closer in colour only to itself
+    mask = click(0, 0, False)  # closer in colour only to itself
     assert mask.sum() == 11
     assert not mask[0, 0]
 

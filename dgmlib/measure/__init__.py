@@ -20,5 +20,5 @@
 `study`          what they share: images -> rows -> csv, json and md, with their provenance
 ===============  ============================================================================================
 
-Nothing else in dgmlib but the command line and `dgmlib.reproduce` imports this package.
+Nothing else in dgmlib but the command line, `dgmlib.reproduce` and `dgmlib.plan` imports this package.
 """

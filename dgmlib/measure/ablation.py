@@ -18,13 +18,12 @@ from torch.utils.data import Dataset
 
 from dgmlib import presets
 from dgmlib.broden import FolderDataset
-from dgmlib.broden.loading import view
 from dgmlib.data import content
 from dgmlib.evaluation import count_image, fractions, predict
 from dgmlib.interventions import cut, layer_norms, pooled_otherwise, read_on_superpixels, without_projection
 from dgmlib.measure.baselines import grid, slic_at
 from dgmlib.measure.boundaries import boundary_f, near_boundaries
-from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run
+from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run, measured, views
 from dgmlib.measure.study import extend, markdown, reach
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
@@ -60,53 +59,42 @@ PARTITIONS = {
     "grid cells": lambda sample, cap: grid(sample["image"].shape[:2], cap),
     "labels": regions_of_labels,
 }
-
-
-def _model(**changes) -> dict:
-    return {"model": changes}
-
-
-def _reading(**changes) -> dict:
-    return _model(reading=Reading(**changes))
-
-
-#: What stands between a candidate and how it was read.
-READ = ", read on"
-_READ = {"read on superpixels": read_on_superpixels}
+#: What is done to some trained networks before they are scored again.
+READ = {"read on superpixels": read_on_superpixels}
 #: Question -> candidates. All differ in one thing from DGM, which has the defaults of `presets`.
 QUESTIONS = {
     "What is DGM ahead of?": {
-        "UPerNet": Candidate(None, probes=_READ),
+        "UPerNet": Candidate(None, probes=READ),
         "DGM w/o graph": Candidate(trained=cut),
         "DGM w/o top-down": Candidate("no_top_down"),
-        "DGM": Candidate(probes=_READ),
+        "DGM": Candidate(probes=READ),
         "DGM w/o Projection": Candidate(trained=without_projection),
-        "DGM, messages centred": Candidate(**_reading(messages="centred")),
-        "DGM plus": Candidate("plus", probes=_READ),
+        "DGM, messages centred": Candidate(reading=Reading(messages="centred")),
+        "DGM plus": Candidate("plus", probes=READ),
     },
     "Which superpixels?": {
         "SLIC": Candidate(superpixels="SLIC"),
         "grid cells": Candidate(superpixels="grid cells"),
         "regions of labels": Candidate(superpixels="labels"),
         "regions of labels, w/o graph": Candidate(superpixels="labels", trained=cut),
-        "64 superpixels": Candidate(**_model(max_regions=64)),
-        "384 superpixels": Candidate(**_model(max_regions=384)),
+        "64 superpixels": Candidate(model={"max_regions": 64}),
+        "384 superpixels": Candidate(model={"max_regions": 384}),
     },
     "How are they grouped?": {
-        "bandwidth 0.01": Candidate(**_reading(bandwidth=0.01)),
-        "bandwidth 0.1": Candidate(**_reading(bandwidth=0.1)),
-        "bandwidth 0.3": Candidate(**_reading(bandwidth=0.3)),
-        "K = 1": Candidate(**_model(em_iterations=1, em_iterations_testing=1)),
-        "K = 10 in training": Candidate(**_model(em_iterations=10)),
-        "gradient through all K": Candidate(**_model(em_gradient="all")),
+        "bandwidth 0.01": Candidate(reading=Reading(bandwidth=0.01)),
+        "bandwidth 0.1": Candidate(reading=Reading(bandwidth=0.1)),
+        "bandwidth 0.3": Candidate(reading=Reading(bandwidth=0.3)),
+        "K = 1": Candidate(model={"em_iterations": 1, "em_iterations_testing": 1}),
+        "K = 10 in training": Candidate(model={"em_iterations": 10}),
+        "gradient through all K": Candidate(model={"em_gradient": "all"}),
         "starts in order": Candidate(trained=partial(pooled_otherwise, steps=5)),
-        "merging below 0.5": Candidate(**_reading(merge=0.5)),
-        "V^1 with neighbours": Candidate(**_reading(first="neighbours")),
+        "merging below 0.5": Candidate(reading=Reading(merge=0.5)),
+        "V^1 with neighbours": Candidate(reading=Reading(first="neighbours")),
     },
     "How does it enter the maps?": {
         "LayerNorm": Candidate(trained=layer_norms),
-        "start 0": Candidate(**_reading(start=0.0)),
-        "start 1": Candidate(**_reading(start=1.0)),
+        "start 0": Candidate(reading=Reading(start=0.0)),
+        "start 1": Candidate(reading=Reading(start=1.0)),
         "UPerNet, 1.5 times the size": Candidate(None, scale=1.5),
         "DGM, 1.5 times the size": Candidate(scale=1.5, base="UPerNet, 1.5 times the size"),
     },
@@ -140,23 +128,21 @@ def measure(
     for folder in folders:
         sets = {"": FolderDataset(folder, "train")}
         for kind in PARTITIONS:
-            kept = runs / "candidates" / folder.name / kind
-            sets[kind] = FolderDataset(folder, "train", cache=kept)
-            keep = delayed(_keep)
-            parallel(workers)(keep(sets[kind], i, kind, PRESET.model.max_regions) for i in range(len(sets[kind])))
+            sets[kind] = FolderDataset(folder, "train", cache=runs / "candidates" / folder.name / kind)
+            parallel(workers)(delayed(_keep)(sets[kind], kind, index) for index in range(len(sets[kind])))
         digest = content(folder)
         jobs += [
             Run(PRESET, sets[c.superpixels], digest, folder.name, ("object",), name, c, seed, FOLDS, close_scores)
             for seed in range(seeds)  # first, so that what is interrupted has all candidates of some seeds
             for name, c in CANDIDATES.items()
         ]
-    results = parallel(workers)(delayed(job.measure)(runs) for job in jobs)
-    table = pd.DataFrame([row for job, result in zip(jobs, results, strict=True) for row in job.rows(result)])
-    return extend("ablation", table, render, out, {"preset": asdict(PRESET), "seeds": seeds, "folds": FOLDS})
+    facts = {"preset": asdict(PRESET), "seeds": seeds, "folds": FOLDS}
+    return extend("ablation", measured(jobs, workers, runs), render, out, facts)
 
 
-def _keep(dataset: Dataset, index: int, kind: str, cap: int) -> None:
-    sample, maps = dataset[index], RegionMaps(dataset.cache, cap)
+def _keep(dataset: Dataset, kind: str, index: int) -> None:
+    sample, cap = dataset[index], PRESET.model.max_regions
+    maps = RegionMaps(dataset.cache, cap)
     if maps.read(sample["key"], sample["image"]) is None:
         maps.keep(sample["key"], sample["image"], PARTITIONS[kind](sample, cap))
 
@@ -166,18 +152,13 @@ def close_scores(
 ) -> dict[str, float]:
     """Score objects over all labelled pixels, near boundaries and on small segments, and their boundaries.
 
-    Returns:
-        "object/" and the name of `SCORES` -> fraction in [0, 1].
+    The names are "object/" and one of `SCORES`, the values fractions in [0, 1].
     """
-    maps, testing = RegionMaps(dataset.cache, preset.model.max_regions), preset.testing
     counts: dict[str, list] = {name: [] for name in SCORES[:3]}
     edges = []
     model.eval()
     with torch.inference_mode():
-        for index in range(len(dataset)):
-            sample = dataset[index]
-            regions = maps(sample["key"], sample["image"])
-            scaled = view(sample["image"], regions, testing.short_side, testing.max_size)
+        for sample, scaled in views(dataset, preset, range(len(dataset))):
             found = predict(model, [scaled], sample, dataset.vocabulary, tasks)
             truth = sample["object"]
             for name, kept in zip(SCORES, (True, near_boundaries(truth), in_small_segments(truth)), strict=False):
@@ -195,27 +176,26 @@ def in_small_segments(labels: np.ndarray) -> np.ndarray:
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """How far every candidate, and every probe of it, is ahead, in percent points, seed by seed.
-
-    Args:
-        table: rows of `Run.rows`.
+    """How far every candidate, and every probe of it, is ahead, in percent points, seed by seed, in rows of `Run.rows`.
 
     Returns:
         columns "data", "question", "candidate", "score" (of `SCORES`), "beside" (UPerNet, as large and long, or DGM),
         "ahead", the mean over seeds, and "reach", half the 95 % interval (Student's t; nan of one seed).
     """
-    rows, scores = [], table[table["name"].str.startswith("object/")]
-    for (data, score), numbers in _named(scores).groupby(["data", "name"], sort=False):
+    rows, scores = [], _named(table[table["name"].str.startswith("object/")])
+    for (data, score), numbers in scores.groupby(["data", "name"], sort=False):
         by_seed = 100 * numbers.pivot(index="seed", columns="network", values="value")
-        for name in numbers["network"].unique():
-            candidate = CANDIDATES[name.split(READ)[0]]
-            for beside in ("UPerNet", "DGM"):
-                base = candidate.base if beside == "UPerNet" else beside
-                if base not in by_seed or (beside == "DGM" and (candidate.scale, candidate.length) != (1, 1)):
-                    continue
-                apart = (by_seed[name] - by_seed[base]).dropna()
-                where = {"data": data, "question": _question(name), "candidate": name, "score": score[len("object/") :]}
-                rows.append(where | {"beside": beside, "ahead": apart.mean(), "reach": reach(apart)})
+        for name, trained in numbers.drop_duplicates("network").set_index("network")["candidate"].items():
+            candidate = CANDIDATES[trained]
+            question = next(question for question, group in QUESTIONS.items() if trained in group)
+            bases = {"UPerNet": candidate.base}
+            if (candidate.scale, candidate.length) == (1, 1):
+                bases["DGM"] = "DGM"
+            where = {"data": data, "question": question, "candidate": name, "score": score.removeprefix("object/")}
+            for beside, base in bases.items():
+                if base in by_seed:
+                    apart = (by_seed[name] - by_seed[base]).dropna()
+                    rows.append(where | {"beside": beside, "ahead": apart.mean(), "reach": reach(apart)})
     return pd.DataFrame(rows)
 
 
@@ -223,10 +203,6 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
     """Add a column "network": the candidate, and what was done to it before this score."""
     probe = table["probe"].fillna("").astype(str)
     return table.assign(network=table["candidate"] + (", " + probe).where(probe != "", ""))
-
-
-def _question(name: str) -> str:
-    return next(question for question, group in QUESTIONS.items() if name.split(READ)[0] in group)
 
 
 def render(table: pd.DataFrame) -> str:

@@ -7,7 +7,7 @@ share, see the same batches and draw the same random numbers.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
@@ -15,14 +15,23 @@ from pathlib import Path
 from time import process_time
 
 import numpy as np
+import pandas as pd
 import torch
+from joblib import delayed
+from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from dgmlib import presets
+from dgmlib.broden.loading import view
+from dgmlib.data import data_root, open_data
 from dgmlib.evaluation import evaluate, listening
+from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser, Variant
 from dgmlib.paths import write_atomic
+from dgmlib.reading import Reading
+from dgmlib.superpixels import RegionMaps
 from dgmlib.training import train
+from dgmlib.vocabulary import TASKS
 
 #: Photographs: from ImageNet, frozen; the settings of preset mini otherwise, at twice its size.
 PHOTOGRAPHS = replace(
@@ -49,45 +58,32 @@ Intervention = Callable[[PerceptualParser], AbstractContextManager]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network of a comparison, by what it differs in from a preset's Deep Grouping Model.
+    """A network of a comparison, by what it differs in from a preset's Deep Grouping Model."""
 
-    Attributes:
-        dgm: "full", "no_top_down", "plus", or None for the baseline.
-        model: fields of `ModelConfig` that differ.
-        scale: of all image sides, beside the preset's.
-        length: of the training, beside the preset's.
-        superpixels: of another kind than ours; who starts the runs keeps their maps in a folder of this name.
-        base: the candidate that it is compared with.
-        trained: what is done to the network while it trains and is scored.
-        probes: what is done to the trained network before it is scored again, by name.
-    """
-
-    dgm: Variant | None = "full"
-    model: Mapping = field(default_factory=dict)
-    scale: float = 1.0
-    length: float = 1.0
-    superpixels: str = ""
-    base: str = "UPerNet"
-    trained: Intervention = nullcontext
-    probes: Mapping[str, Intervention] = field(default_factory=dict)
+    dgm: Variant | None = "full"  # None: the baseline
+    reading: Reading | None = None  # of the paper, where it is another
+    model: Mapping = field(default_factory=dict)  # other fields of `ModelConfig` that differ
+    scale: float = 1.0  # of all image sides, beside the preset's
+    length: float = 1.0  # of the training, beside the preset's
+    superpixels: str = ""  # of another kind than ours; who starts the runs keeps their maps in a folder of this name
+    base: str = "UPerNet"  # the candidate that it is compared with
+    trained: Intervention = nullcontext  # what is done to the network while it trains and is scored
+    probes: Mapping[str, Intervention] = field(default_factory=dict)  # what is done before it is scored again, by name
 
     def changed(self, preset: presets.Preset) -> presets.Preset:
         """Give a preset the candidate's settings."""
-        training, testing = preset.training, preset.testing
+
+        def scaled(side: int) -> int:
+            return round(self.scale * side)
+
+        model, training, testing = preset.model, preset.training, preset.testing
+        iterations, short_sides = round(self.length * training.iterations), tuple(map(scaled, training.short_sides))
+        size = scaled(training.max_size)
         return replace(
             preset,
-            model=replace(preset.model, **self.model),
-            training=replace(
-                training,
-                iterations=round(self.length * training.iterations),
-                short_sides=tuple(round(self.scale * side) for side in training.short_sides),
-                max_size=round(self.scale * training.max_size),
-            ),
-            testing=replace(
-                testing,
-                short_side=round(self.scale * testing.short_side),
-                max_size=round(self.scale * testing.max_size),
-            ),
+            model=replace(model, **{"reading": self.reading or model.reading, **self.model}),
+            training=replace(training, iterations=iterations, short_sides=short_sides, max_size=size),
+            testing=replace(testing, short_side=scaled(testing.short_side), max_size=scaled(testing.max_size)),
         )
 
 
@@ -121,41 +117,44 @@ def folds(dataset: Dataset, count: int, fold: int, blocks: int = 12) -> tuple[Fo
     return Fold(dataset, kept), Fold(dataset, held_out)
 
 
+def drawings(preset: presets.Preset, workers: int) -> tuple[Dataset, tuple[str, ...]]:
+    """Open a preset's own training split, for all tasks but texture, which is trained apart on what they made."""
+    tasks = tuple(task for task in TASKS if task != "texture")
+    return open_data(data_root(preset, workers=workers), "train", tasks), tasks
+
+
+def views(
+    dataset: Dataset, preset: presets.Preset, indices: Iterable[int]
+) -> Iterator[tuple[dict, tuple[Tensor, Tensor]]]:
+    """Samples, each with its image and superpixels scaled as a preset tests, see `view`."""
+    maps, testing = RegionMaps(dataset.cache, preset.model.max_regions), preset.testing
+    for index in indices:
+        sample = dataset[index]
+        regions = maps(sample["key"], sample["image"])
+        yield sample, view(sample["image"], regions, testing.short_side, testing.max_size)
+
+
 def plain_scores(
     model: PerceptualParser, dataset: Dataset, preset: presets.Preset, tasks: Sequence[str]
 ) -> dict[str, float]:
     """Score by Broden+'s rules, as a preset tests."""
     testing = preset.testing
-    size = testing.short_side, preset.model.max_regions
-    return evaluate(model, dataset, tasks, *size, max_size=testing.max_size)
+    return evaluate(model, dataset, tasks, testing.short_side, preset.model.max_regions, max_size=testing.max_size)
 
 
 @dataclass(frozen=True)
 class Run:
-    """One candidate on one fold of one training split.
+    """One candidate on one fold of one training split."""
 
-    Attributes:
-        preset: settings that all candidates share.
-        dataset: the whole split; superpixels are kept in its ``cache``.
-        content: digest of the data, see `dgmlib.data.content`.
-        data: its name.
-        tasks: what is trained and scored.
-        name: of the candidate.
-        candidate: what it is.
-        seed: of weights and batches, and the fold that is held out.
-        folds: how many.
-        scores: how it is scored, see `plain_scores`.
-    """
-
-    preset: presets.Preset
-    dataset: Dataset
-    content: str
-    data: str
-    tasks: tuple[str, ...]
-    name: str
+    preset: presets.Preset  # settings that all candidates share
+    dataset: Dataset  # the whole split; superpixels are kept in its ``cache``
+    content: str  # digest of the data, see `dgmlib.data.content`
+    data: str  # its name
+    tasks: tuple[str, ...]  # what is trained and scored
+    name: str  # of the candidate
     candidate: Candidate
-    seed: int
-    folds: int
+    seed: int  # of weights and batches, and the fold that is held out
+    folds: int  # how many
     scores: Callable[..., dict[str, float]] = plain_scores
 
     @cached_property
@@ -166,8 +165,8 @@ class Run:
     def folder(self, runs: Path) -> Path:
         """Where the run's model and numbers stand: of other settings or data, somewhere else."""
         pace = {"checkpoint_every": None, "workers": None}  # they change no weight
-        parts = self.settings.model, self.settings.training, self.settings.testing
-        facts = [asdict(part) | (pace if part is parts[1] else {}) for part in parts]
+        settings = self.settings
+        facts = [asdict(settings.model), asdict(settings.training) | pace, asdict(settings.testing)]
         facts += [self.candidate.dgm, self.candidate.superpixels, self.tasks, self.folds, self.content]
         facts += [_said(self.candidate.trained), {name: _said(probe) for name, probe in self.candidate.probes.items()}]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -217,6 +216,12 @@ class Run:
         facts = {"data": self.data, "candidate": self.name, "seed": self.seed}
         columns = "probe", "name", "level", "value"
         return [facts | dict(zip(columns, number, strict=True)) for number in numbers]
+
+
+def measured(jobs: Sequence[Run], workers: int, runs: Path) -> pd.DataFrame:
+    """Measure runs side by side, one thread each; the rows of all, see `Run.rows`."""
+    results = parallel(workers)(delayed(job.measure)(runs) for job in jobs)
+    return pd.DataFrame([row for job, result in zip(jobs, results, strict=True) for row in job.rows(result)])
 
 
 def _said(intervention: Intervention) -> str:

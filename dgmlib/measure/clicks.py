@@ -95,24 +95,22 @@ def best_choice(regions: np.ndarray, target: np.ndarray) -> float:
     return float((hits / (chosen + target.sum() - hits)).max())
 
 
-class ColourFlood:
+def colour_flood(lab: np.ndarray, tolerance: float) -> Callable[[int, int, bool], np.ndarray]:
     """Clicks without groups: each floods the connected pixels whose colour is within a tolerance of the clicked one.
 
     Colours are (H, W, 3) CIE Lab, the tolerance a distance there. Where positive and negative floods meet, the click
-    whose colour is closer wins.
+    whose colour is closer wins. Returns what `simulate` takes.
     """
+    strongest = {True: np.zeros(lab.shape[:2]), False: np.zeros(lab.shape[:2])}
 
-    def __init__(self, lab: np.ndarray, tolerance: float):
-        self.lab, self.tolerance = lab, tolerance
-        self.strongest = {True: np.zeros(lab.shape[:2]), False: np.zeros(lab.shape[:2])}
+    def click(x: int, y: int, positive: bool) -> np.ndarray:
+        distance = np.linalg.norm(lab - lab[y, x], axis=2)
+        inside = flood(distance, (y, x), tolerance=tolerance)
+        weight = np.where(inside, 1 - distance / (2 * tolerance), 0)
+        strongest[positive] = np.maximum(strongest[positive], weight)
+        return strongest[True] > strongest[False]
 
-    def click(self, x: int, y: int, positive: bool = True) -> np.ndarray:
-        """Add a click and return the mask, (H, W) bool."""
-        distance = np.linalg.norm(self.lab - self.lab[y, x], axis=2)
-        inside = flood(distance, (y, x), tolerance=self.tolerance)
-        weight = np.where(inside, 1 - distance / (2 * self.tolerance), 0)
-        self.strongest[positive] = np.maximum(self.strongest[positive], weight)
-        return self.strongest[True] > self.strongest[False]
+    return click
 
 
 def measure(study: Study = Study(images=40), training_images: int = 20) -> str:
@@ -174,7 +172,7 @@ def _image(models, settings, short_side, dataset, index) -> list[dict]:
             if method == BOUND:
                 rows.append(facts | {"clicks": np.nan, "IoU": best_choice(sessions[method].regions, target)})
                 continue
-            click = ColourFlood(lab, value).click if method == FLOOD else _clicker(sessions[method], *facts.values())
+            click = colour_flood(lab, value) if method == FLOOD else _clicker(sessions[method], *facts.values())
             scores = simulate(click, target, max(CLICKS))
             rows += [facts | {"clicks": count, "IoU": scores[count - 1]} for count in CLICKS]
     return rows

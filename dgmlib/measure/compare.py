@@ -9,6 +9,7 @@ from scipy import stats
 from dgmlib.measure.study import markdown
 from dgmlib.paths import write_atomic
 
+TABLES = ("table1", "table2", "table3")
 #: What tells one number of a table from another.
 KEYS = ["table", "data", "profile", "setting", "model", "task", "metric"]
 #: What to look at where numbers lie outside.
@@ -18,51 +19,36 @@ REMEDY = (
 )
 
 
-def compare(mine: Path, committed: Path, tables: tuple[str, ...] = ("table1", "table2", "table3")) -> pd.DataFrame:
-    """Set the tables of two folders side by side.
+def compare(mine: Path, committed: Path) -> pd.DataFrame:
+    """Set the tables of two folders side by side, as far as both have them.
 
     A mean over n new seeds belongs to the committed one over m seeds, 19 times of 20, if it differs by at most
     t s sqrt(1/m + 1/n), s being the committed deviation over seeds and t Student's quantile for m - 1 degrees of
     freedom. What is counted, not trained, has to be equal.
 
-    Args:
-        mine: folder of the new csv files; a missing one is left out.
-        committed: folder of those to compare with.
-        tables: their names.
-
     Returns:
-        one row for each number: `KEYS`, "committed", "deviation", "allowed", "seeds" (of the new one), "yours",
-        "verdict": "same digits", "inside", "outside", or "not committed".
+        one row for each number of ``mine``: `KEYS`, "committed", "deviation", "allowed", "seeds" (of the new one),
+        "yours", "verdict": "same digits", "inside", "outside", or "not committed".
     """
-    found = []
-    for name in tables:
-        if (mine / f"{name}.csv").exists() and (committed / f"{name}.csv").exists():
-            new, old = (_summary(folder / f"{name}.csv") for folder in (mine, committed))
-            found.append(new.add_suffix(" new").join(old))
-    if not found:
+    names = [name for name in TABLES if all((folder / f"{name}.csv").exists() for folder in (mine, committed))]
+    if not names:
         return pd.DataFrame(columns=[*KEYS, "committed", "deviation", "allowed", "seeds", "yours", "verdict"])
-    table = pd.concat(found)
+    new, old = (pd.concat([_read(folder / f"{name}.csv") for name in names]) for folder in (mine, committed))
+    paired = new.merge(old, "left", [*KEYS, "seed"], suffixes=(" new", ""))
+    same = paired.assign(same=paired["value new"] == paired["value"]).groupby(KEYS)["same"].all()
+    table = _over_seeds(new).add_suffix(" new").join(_over_seeds(old)).join(same)
     seeds, runs = table["count"], table["count new"]
     quantile = stats.t.ppf(0.975, np.maximum(seeds - 1, 1))
     allowed = np.where(seeds > 1, quantile * table["std"] * np.sqrt(1 / seeds + 1 / runs), 0.0)
-    difference = (table["mean new"] - table["mean"]).abs()
-    same = [
-        all(theirs.get(s) == v for s, v in ours.items()) if isinstance(theirs, dict) else False
-        for ours, theirs in zip(table["by seed new"], table["by seed"], strict=True)
-    ]
-    verdict = np.select(
-        [table["mean"].isna(), same, difference <= allowed], ["not committed", "same digits", "inside"], "outside"
-    )
+    inside = (table["mean new"] - table["mean"]).abs() <= allowed
+    verdicts = {"not committed": table["mean"].isna(), "same digits": table["same"], "inside": inside}
+    verdict = np.select(list(verdicts.values()), list(verdicts), "outside")
     columns = {"committed": table["mean"], "deviation": table["std"], "allowed": allowed, "seeds": runs}
     return pd.DataFrame(columns | {"yours": table["mean new"], "verdict": verdict}, index=table.index).reset_index()
 
 
 def report(mine: Path, committed: Path) -> str:
-    """Write ``report.md`` and ``report.csv`` into ``mine``: all numbers, and what lies outside.
-
-    Returns:
-        a summary in a few lines.
-    """
+    """Write ``report.md`` and ``report.csv`` into ``mine``: all numbers, and what lies outside; return a summary."""
     table = compare(mine, committed)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in table["verdict"].value_counts().items())
     summary = f"{len(table)} numbers beside the committed ones: {counts or 'nothing to compare'}."
@@ -76,14 +62,14 @@ def report(mine: Path, committed: Path) -> str:
     return summary
 
 
-def _summary(path: Path) -> pd.DataFrame:
-    """Mean, deviation and count over seeds of every number in a table, and its value by seed."""
+def _read(path: Path) -> pd.DataFrame:
     table = pd.read_csv(path)
     table[KEYS] = table[KEYS].fillna("").astype(str)
-    groups = table.assign(seed=table["seed"].fillna(0)).groupby(KEYS, sort=False)
-    numbers = groups["value"].agg(["mean", "std", "count"])
-    seeds = {key: dict(zip(group["seed"], group["value"], strict=True)) for key, group in groups}
-    return numbers.assign(**{"by seed": [seeds[key] for key in numbers.index]})
+    return table[[*KEYS, "seed", "value"]].fillna({"seed": 0})  # what is counted has no seed
+
+
+def _over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    return table.groupby(KEYS, sort=False)["value"].agg(["mean", "std", "count"])
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:

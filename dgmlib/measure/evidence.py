@@ -19,7 +19,7 @@ from dgmlib.data import data_name, data_root, open_data
 from dgmlib.evaluation import fractions
 from dgmlib.experiments import CONTROL, Cell
 from dgmlib.measure.study import extend, markdown, plus_minus, reach
-from dgmlib.measure.tables import side_by_side
+from dgmlib.measure.tables import cells_of, side_by_side
 from dgmlib.paths import RESULTS, RUNS
 from dgmlib.vocabulary import Vocabulary
 
@@ -57,27 +57,20 @@ def measure(
     """
     preset = presets.get(profile)
     root = data_root(preset, data, workers)
-    cells = [
-        Cell(preset, system, setting, seed, root, runs)
-        for seed in range(seeds)
-        for setting in preset.settings
-        for system in SYSTEMS
-    ]
-    lengths = [round(length * preset.training.iterations) for length in LENGTHS]
-    presets_of = [replace(preset, training=replace(preset.training, iterations=length)) for length in lengths]
-    cells += [Cell(shorter, BASE, preset.settings[-1], 0, root, runs) for shorter in presets_of]
-    scores = side_by_side(cells, workers, True, device)
+    cells, shorter = cells_of(preset, SYSTEMS, seeds, root, runs), []
+    for length in LENGTHS:
+        training = replace(preset.training, iterations=round(length * preset.training.iterations))
+        shorter.append(Cell(replace(preset, training=training), BASE, preset.settings[-1], 0, root, runs))
     rows = []
-    for cell, metrics in zip(cells, scores, strict=True):
-        whole = cell.preset == cells[0].preset
-        over = f"seed {cell.seed}" if whole else f"{cell.preset.training.iterations} iterations"
-        numbers = [(name, over, value) for name, value in metrics.items()]
+    for cell, metrics in zip(cells + shorter, side_by_side(cells + shorter, workers, True, device), strict=True):
+        over = f"{cell.preset.training.iterations} iterations" if cell in shorter else f"seed {cell.seed}"
+        numbers = {(name, over): value for name, value in metrics.items()}
         for share in ("residual share", "graph share"):
-            numbers += [(share, f"level {i}, {over}", v) for i, v in enumerate(cell.heard().get(share, ()), 1)]
+            numbers |= {(share, f"level {i}, {over}"): v for i, v in enumerate(cell.heard().get(share, ()), 1)}
         place = {"setting": cell.setting, "model": cell.system}
-        rows += [place | dict(zip(("number", "over", "value"), number, strict=True)) for number in numbers]
+        rows += [place | {"number": name, "over": over, "value": v} for (name, over), v in numbers.items()]
     for setting in preset.settings:
-        group = [cell for cell in cells if cell.setting == setting and cell.preset == cells[0].preset]
+        group = [cell for cell in cells if cell.setting == setting]
         vocabulary = open_data(root, "val", group[0].tasks).vocabulary
         rows += [{"setting": setting} | row for row in intervals(group, vocabulary)]
     table = pd.DataFrame(rows)

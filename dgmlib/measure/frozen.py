@@ -13,16 +13,13 @@ from joblib import delayed
 from torch.utils.data import Dataset
 
 from dgmlib import presets
-from dgmlib.broden.loading import view
 from dgmlib.checkpoints import load_model
-from dgmlib.data import content, data_root, open_data
-from dgmlib.measure.candidates import Candidate, Run, folds
+from dgmlib.data import content
+from dgmlib.measure.candidates import Candidate, Run, drawings, folds, views
 from dgmlib.measure.study import markdown, plus_minus, publish
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, RUNS
-from dgmlib.superpixels import RegionMaps
-from dgmlib.vocabulary import TASKS
 
 #: The backbone's rates, relative to that of the rest; below 1 its BatchNorm keeps its statistics.
 RATES = {"frozen": 0.0, "tuned, a tenth of the rate": 0.1}
@@ -40,37 +37,35 @@ def measure(profile: str = "mini", seeds: int = 3, workers: int = 2, out: Path =
         runs: where the trained models go.
     """
     preset = presets.get(profile)
-    tasks = tuple(task for task in TASKS if task != "texture")  # trained apart, on what the others made
-    dataset = open_data(data_root(preset, workers=workers), "train", tasks)
-    jobs = [(name, seed) for name in RATES for seed in range(seeds)]
-    run = delayed(_measured)
-    parts = parallel(workers)(run(preset, dataset, tasks, name, seed, seeds, runs) for name, seed in jobs)
-    table = pd.DataFrame([row for part in parts for row in part])
-    table.insert(0, "data", preset.data)
+    dataset, tasks = drawings(preset, workers)
+    facts = dataset, content(dataset.root), preset.data, tasks
+    jobs = {}
+    for name, rate in RATES.items():
+        tuned = replace(preset, training=replace(preset.training, backbone_rate=rate))
+        for seed in range(seeds):
+            jobs[name, seed] = Run(tuned, *facts, f"UPerNet, {name}", Candidate(None), seed, seeds)
+    found = parallel(workers)(delayed(_numbers)(job, runs) for job in jobs.values())
+    rows = [
+        (preset.data, *job, number, value)
+        for job, numbers in zip(jobs, found, strict=True)
+        for number, value in numbers.items()
+    ]
+    table = pd.DataFrame(rows, columns=["data", "backbone", "seed", "number", "value"])
     return publish("frozen", table, render(table), out, preset=asdict(preset), rates=RATES)
 
 
-def _measured(preset, dataset, tasks, name, seed, seeds, runs) -> list[dict]:
-    trained = replace(preset, training=replace(preset.training, backbone_rate=RATES[name]))
-    data = content(dataset.root), preset.data
-    run = Run(trained, dataset, *data, tasks, f"UPerNet, {name}", Candidate(None), seed, seeds)
-    result = run.measure(runs)
-    model = load_model(run.folder(runs) / "model")
-    numbers = result["scores"][""] | {
-        DEVIATION: deviation(model, folds(dataset, seeds, seed)[1], preset),
-        "seconds": result["seconds"],
-    }
-    return [{"backbone": name, "seed": seed, "number": number, "value": value} for number, value in numbers.items()]
+def _numbers(job: Run, runs: Path) -> dict[str, float]:
+    result = job.measure(runs)
+    _, held_out = folds(job.dataset, job.folds, job.seed)
+    spread = deviation(load_model(job.folder(runs) / "model"), held_out, job.preset)
+    return result["scores"][""] | {DEVIATION: spread, "seconds": result["seconds"]}
 
 
 def deviation(model: PerceptualParser, dataset: Dataset, preset: presets.Preset, images: int = 40) -> float:
     """Deviation between images of C5, pooled over each image: the mean over its channels."""
-    maps, pooled = RegionMaps(dataset.cache, preset.model.max_regions), []
+    spread, pooled = range(0, len(dataset), max(len(dataset) // images, 1)), []
     with torch.inference_mode():
-        for index in range(0, len(dataset), max(len(dataset) // images, 1)):
-            sample = dataset[index]
-            side = preset.testing.short_side, preset.testing.max_size
-            image, _ = view(sample["image"], maps(sample["key"], sample["image"]), *side)
+        for _, (image, _) in views(dataset, preset, spread):
             pooled.append(model.backbone((image - model.mean) / model.std)[-1].mean((2, 3))[0])
     return torch.stack(pooled).std(0).mean().item()
 

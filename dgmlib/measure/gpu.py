@@ -16,7 +16,7 @@ from dgmlib.experiments import Cell
 from dgmlib.launch import launch
 from dgmlib.measure.modules import SIDE, table3_modules, timings
 from dgmlib.measure.study import markdown, publish
-from dgmlib.measure.turns import batch, in_turn, network, ratios, training
+from dgmlib.measure.turns import batch, forward, in_turn, network, ratio, training
 
 
 def measure(data: Path | None = None, rounds: int = 10, iterations: int = 100, out: Path = paths.RESULTS) -> str:
@@ -36,8 +36,9 @@ def measure(data: Path | None = None, rounds: int = 10, iterations: int = 100, o
     fabric, rows = launch("cuda" if large else "cpu"), []
     paper, shape = presets.get("paper" if large else "smoke"), (480, 608) if large else (64, 96)
     for size in (2, 8):
-        for kind, ratio in ratios(paper, size, *shape, fabric, rounds).items():
-            rows.append((f"UPerNet + DGM over UPerNet, {kind}, batch {size}", ratio, "ratio"))
+        for kind, work in (("forward", forward), ("training step", training)):
+            over = ratio(work, paper, (size, *shape), fabric, rounds)
+            rows.append((f"UPerNet + DGM over UPerNet, {kind}, batch {size}", over, "ratio"))
     for row in timings(table3_modules(SIDE if large else 64), rounds, fabric.device).itertuples():
         rows.append((f"{row.module}, forward", 1000 * row.seconds, "ms"))
         rows.append((f"{row.module}, memory", row.megabytes, "MB"))

@@ -54,11 +54,10 @@ def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         be some; "segments" counts the labels that occur.
     """
     labelled = labels[labels > 0], groups[labels > 0]
-    shared = contingency_table(*labelled, sparse_type="array").tocsr()  # (labels, groups), pixels
+    shared = contingency_table(*labelled, sparse_type="array").toarray()  # (labels, groups), pixels
     split, merged = variation_of_information(*labelled)
-    dense = shared.toarray()
-    union = dense.sum(1, keepdims=True) + dense.sum(0) - dense  # (labels, groups)
-    overlap = (dense / np.maximum(union, 1)).max(1)
+    union = shared.sum(1, keepdims=True) + shared.sum(0) - shared
+    overlap = (shared / np.maximum(union, 1)).max(1)
     return {
         "groups": len(np.unique(groups)),
         "segments": np.count_nonzero(shared.sum(1)),
@@ -74,13 +73,8 @@ def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 def merge_by_colour(image: np.ndarray, regions: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
     """Merge superpixels by their mean colour alone (Ward's criterion in CIE Lab), wherever they lie, as a DGM may.
 
-    Args:
-        image: (H, W, 3) RGB, bytes or floats in [0, 1].
-        regions: (H, W) superpixels 0..n-1.
-        counts: the groups wanted, each 1 ... n.
-
-    Returns:
-        (H, W) groups for every count.
+    ``image`` is (H, W, 3) RGB, bytes or floats in [0, 1], ``regions`` its superpixels, (H, W), 0..n-1, and ``counts``
+    the numbers of groups wanted, each 1 ... n. Returns (H, W) groups for every count.
     """
     numbers = np.arange(regions.max() + 1)
     colours = np.stack([ndimage.mean(channel, regions, numbers) for channel in np.moveaxis(rgb2lab(image), 2, 0)], 1)
@@ -109,12 +103,7 @@ def label_maps(sample: Mapping, vocabulary: Vocabulary) -> dict[str, np.ndarray]
 
 
 def compare(models: Mapping[str, PerceptualParser], sets: Mapping[str, Dataset], study: Study) -> pd.DataFrame:
-    """Measure every level of some models, and the controls, on images of some data sets.
-
-    Args:
-        models: name -> model with a Deep Grouping Model.
-        sets: name of the data -> e.g. `BrodenPlus` or `FolderDataset`.
-        study: how many images, and how large.
+    """Measure every level of models, by name, and the controls on images of data sets, by name, as the study says.
 
     Returns:
         one row per data, image, kind of labels that has two or more in the image, model, level and method (of

@@ -177,15 +177,12 @@ class LiteralSamples(Dataset):
         return np.sum(quarters, axis=0), valid
 
 
-def _resize(
-    picture: np.ndarray, shape: tuple[int, int], method: Image.Resampling = Image.Resampling.NEAREST
-) -> np.ndarray:
+def _resize(picture: np.ndarray, shape: Sequence[int], method: int = Image.Resampling.NEAREST) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize(shape[::-1], method))
 
 
 def _quarter(picture: np.ndarray) -> np.ndarray:
     """Pad to a multiple of 32 and resize to a quarter."""
-    sides = [-(-side // MULTIPLE) * MULTIPLE for side in picture.shape[:2]]
-    padded = np.zeros((*sides, *picture.shape[2:]), dtype=np.uint8)
-    padded[: picture.shape[0], : picture.shape[1]] = picture
-    return _resize(padded, (sides[0] // STRIDE, sides[1] // STRIDE))
+    beyond = [(0, -side % MULTIPLE) for side in picture.shape[:2]] + [(0, 0)] * (picture.ndim - 2)
+    padded = np.pad(picture, beyond)
+    return _resize(padded, [side // STRIDE for side in padded.shape[:2]])

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import torch
+from lightning_fabric.utilities import move_data_to_device
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
@@ -22,7 +23,7 @@ from dgmlib import paths
 from dgmlib.decoders import CCNet, OCNet
 from dgmlib.grouping import DeepGrouping
 from dgmlib.measure.study import markdown, publish
-from dgmlib.measure.turns import in_turn
+from dgmlib.measure.turns import in_turn, one_thread
 
 SIDE = 769  # of Table 3's square input
 RESNET = (256, 512, 1024, 2048)  # widths of the stages of ResNet-50 and ResNet-101
@@ -85,7 +86,7 @@ def timings(
     """
     device = torch.device(device)
     calls = {
-        name: partial(copy.deepcopy(module).eval().to(device), *(_to(x, device) for x in inputs))
+        name: partial(copy.deepcopy(module).eval().to(device), *move_data_to_device(inputs, device))
         for name, (module, inputs) in modules.items()
     }
     with torch.no_grad():
@@ -95,6 +96,7 @@ def timings(
     return pd.DataFrame(rows, columns=["module", "seconds", "megabytes"])
 
 
+@one_thread()
 def measure(repeats: int = 3, side: int = SIDE, out: Path = paths.RESULTS) -> str:
     """Time the modules of Table 3 and take their peak memory, in turn in one thread; write ``modules.{csv,json,md}``.
 
@@ -105,25 +107,17 @@ def measure(repeats: int = 3, side: int = SIDE, out: Path = paths.RESULTS) -> st
         side: of the square input, in pixels.
         out: where the table goes.
     """
-    threads, tables = torch.get_num_threads(), []
-    torch.set_num_threads(1)
-    try:
-        for device in ["cpu", *["cuda"] * torch.cuda.is_available()]:
-            table = timings(table3_modules(side), repeats, device)
-            dgm = table.set_index("module").loc["DGM", "seconds"]
-            tables.append(table.assign(device=device, **{"time, DGM = 1": table["seconds"] / dgm}))
-    finally:
-        torch.set_num_threads(threads)
+    tables = []
+    for device in ["cpu", *["cuda"] * torch.cuda.is_available()]:
+        table = timings(table3_modules(side), repeats, device)
+        dgm = table.set_index("module").loc["DGM", "seconds"]
+        tables.append(table.assign(device=device, **{"time, DGM = 1": table["seconds"] / dgm}))
     table = pd.concat(tables, ignore_index=True)
     text = (
         f"One forward pass at {side} x {side}, one thread, median of {repeats} rounds in turn.\n\n"
         f"{markdown(table.round(3))}\n"
     )
     return publish("modules", table, text, out, side=side, repeats=repeats, threads=1, load=os.getloadavg())
-
-
-def _to(x: Any, device: torch.device) -> Any:
-    return [_to(item, device) for item in x] if isinstance(x, list) else x.to(device)
 
 
 def _peak_memory(call: Callable[[], Any], device: torch.device) -> int:

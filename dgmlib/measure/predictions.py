@@ -33,23 +33,14 @@ ENOUGH = 0.1  # of the image's pixels have to be labelled for it to be shown
 
 @dataclass(frozen=True)
 class Comparison:
-    """One task of one image.
+    """One task of one image."""
 
-    Attributes:
-        task: one of `TASKS`.
-        key: the image's id.
-        image: (H, W, 3) uint8.
-        truth: (H, W) class ids, 0 where nothing is labelled.
-        predictions: model -> (H, W) class ids.
-        names: class names by id, parts together with their object: "car: wheel".
-    """
-
-    task: str
-    key: str
-    image: np.ndarray
-    truth: np.ndarray
-    predictions: dict[str, np.ndarray]
-    names: tuple[str, ...]
+    task: str  # one of `TASKS`
+    key: str  # the image's id
+    image: np.ndarray  # (H, W, 3) uint8
+    truth: np.ndarray  # (H, W) class ids, 0 where nothing is labelled
+    predictions: dict[str, np.ndarray]  # model -> (H, W) class ids
+    names: tuple[str, ...]  # class names by id, parts together with their object: "car: wheel"
 
     def right(self, model: str) -> float:
         """Share of the labelled pixels that a model names rightly; who draws no part earns nothing by "no part"."""

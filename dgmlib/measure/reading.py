@@ -8,18 +8,15 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from joblib import delayed
 
 from dgmlib import presets
 from dgmlib.broden import FolderDataset
-from dgmlib.data import content, data_root, open_data
+from dgmlib.data import content
 from dgmlib.interventions import cut, foreign_groups, pooled_otherwise, without_top_down
-from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run
+from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run, drawings, measured
 from dgmlib.measure.study import extend, markdown, plus_minus
-from dgmlib.parallel import parallel
 from dgmlib.paths import RESULTS, RUNS
 from dgmlib.reading import AS_PRINTED, Reading
-from dgmlib.vocabulary import TASKS
 
 #: What is done to a trained candidate's graph at test time.
 DISABLED = {
@@ -30,22 +27,16 @@ DISABLED = {
     "K = 20": partial(pooled_otherwise, steps=20),
     "random starts": partial(pooled_otherwise, random=True),
 }
-
-
-def _read(*arguments, **changes) -> dict:
-    return {"reading": Reading(*arguments, **changes)}
-
-
 CANDIDATES = {
     "UPerNet": Candidate(None),
     "DGM w/o graph": Candidate(trained=cut),
-    "as printed, start 0": Candidate(model={"reading": AS_PRINTED}),
+    "as printed, start 0": Candidate(reading=AS_PRINTED),
     "DGM": Candidate(probes=DISABLED),
-    "DGM, messages centred": Candidate(model=_read(messages="centred"), probes=DISABLED),
-    "Eq. 8, U unit, sum": Candidate(model=_read("updated", "unit", combine="sum", bandwidth=0.05)),
-    "Ptilde from Eq. 1, U unit, sum": Candidate(model=_read(pooled="unit", combine="sum", bandwidth=0.05)),
-    "Ptilde from Eq. 1, U centred, sum": Candidate(model=_read(combine="sum")),
-    "Ptilde from Eq. 1, U centred, concat, bandwidth 0.1": Candidate(model=_read(bandwidth=0.1)),
+    "DGM, messages centred": Candidate(reading=Reading(messages="centred"), probes=DISABLED),
+    "Eq. 8, U unit, sum": Candidate(reading=Reading("updated", "unit", combine="sum", bandwidth=0.05)),
+    "Ptilde from Eq. 1, U unit, sum": Candidate(reading=Reading(pooled="unit", combine="sum", bandwidth=0.05)),
+    "Ptilde from Eq. 1, U centred, sum": Candidate(reading=Reading(combine="sum")),
+    "Ptilde from Eq. 1, U centred, concat, bandwidth 0.1": Candidate(reading=Reading(bandwidth=0.1)),
 }
 
 
@@ -67,32 +58,26 @@ def measure(
     sets = {folder.name: FolderDataset(folder, "train") for folder in folders}
     if not sets:
         preset = presets.get("mini")
-        tasks = tuple(task for task in TASKS if task != "texture")  # trained apart, it reads what the others made
-        sets = {preset.data: open_data(data_root(preset, workers=workers), "train", tasks)}
+        sets[preset.data], tasks = drawings(preset, workers)
     jobs = [
         Run(preset, dataset, content(dataset.root), data, tasks, name, candidate, seed, seeds)
         for data, dataset in sets.items()
         for name, candidate in CANDIDATES.items()
         for seed in range(seeds)
     ]
-    results = parallel(workers)(delayed(job.measure)(runs) for job in jobs)
-    table = pd.DataFrame([row for job, result in zip(jobs, results, strict=True) for row in job.rows(result)])
     readings = {
         name: asdict(one.changed(preset).model.reading) | {"cut": one.trained is cut}
         for name, one in CANDIDATES.items()
         if one.dgm
     }
+    table = measured(jobs, workers, runs)
     return extend("reading", table, render, out, {"preset": asdict(preset)}, candidates=readings)
 
 
 def paired(rows: pd.DataFrame, metric: str, by: str, base: str) -> pd.DataFrame:
-    """Mean and deviation over seeds of a metric, and of its difference to the row ``base``, in percent points.
+    """Mean and deviation over seeds of a metric, and of its difference to that of ``base``, in percent points.
 
-    Args:
-        rows: of one data set, see `Run.rows`.
-        metric: such as "object/mIoU".
-        by: "candidate" or "probe".
-        base: the value of ``by`` that the others are compared with, seed by seed.
+    Rows are those of one data set, see `Run.rows`; ``base`` is one of their values in column ``by``.
     """
     wide = 100 * rows[rows["name"] == metric].pivot(index="seed", columns=by, values="value")
     ahead = wide.sub(wide[base], axis=0)

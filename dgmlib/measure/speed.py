@@ -20,7 +20,7 @@ from dgmlib import paths, presets
 from dgmlib.grouping import DeepGrouping
 from dgmlib.launch import launch
 from dgmlib.measure.study import markdown, publish
-from dgmlib.measure.turns import in_turn, picture, ratios
+from dgmlib.measure.turns import forward, in_turn, one_thread, picture, ratio, superpixels, training
 from dgmlib.regions import RegionGrid
 from dgmlib.superpixels import segment
 
@@ -28,25 +28,15 @@ STRIDES = (4, 8, 16, 32)
 
 
 class Sizes(NamedTuple):
-    """What is measured, by default what the requirements name.
+    """What is measured, by default what the requirements name; sides are height and width, in pixels."""
 
-    Attributes:
-        forward: sides of images for the forward pass of the paper's network.
-        mini: images, height and width of a batch that preset mini trains on.
-        paper: the same of preset paper, at D = 256.
-        regions: numbers of superpixels for the Deep Grouping Model alone, of an image of ``square`` pixels a side.
-        square: see there.
-        sides: of square images for it, at 512 superpixels.
-        megapixels: of pictures to cut into superpixels.
-    """
-
-    forward: tuple[tuple[int, int], ...] = ((320, 416), (450, 600))
-    mini: tuple[int, int, int] = (4, 128, 160)
-    paper: tuple[int, int, int] = (2, 256, 320)
-    regions: tuple[int, ...] = (512, 1024, 2048, 4096)
-    square: int = 512
-    sides: tuple[int, ...] = (256, 512, 1024, 2048)
-    megapixels: tuple[float, ...] = (0.75, 3.0, 12.0)
+    forward: tuple[tuple[int, int], ...] = ((320, 416), (450, 600))  # images for the paper's network
+    mini: tuple[int, int, int] = (4, 128, 160)  # images of a batch that preset mini trains on, and their sides
+    paper: tuple[int, int, int] = (2, 256, 320)  # the same of preset paper, at D = 256
+    regions: tuple[int, ...] = (512, 1024, 2048, 4096)  # superpixels of a square image, for DGM alone
+    square: int = 512  # side of that image
+    sides: tuple[int, ...] = (256, 512, 1024, 2048)  # of square images of 512 superpixels, for DGM alone
+    megapixels: tuple[float, ...] = (0.75, 3.0, 12.0)  # of pictures to cut into superpixels
 
 
 def measure(rounds: int = 3, out: Path = paths.RESULTS) -> str:
@@ -59,13 +49,9 @@ def measure(rounds: int = 3, out: Path = paths.RESULTS) -> str:
     return _measure(presets.get("paper"), presets.get("mini"), Sizes(), rounds, out)
 
 
+@one_thread()
 def _measure(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: int, out: Path) -> str:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        rows = [*_ratios(paper, mini, sizes, rounds), *_growth(paper, sizes, rounds)]
-    finally:
-        torch.set_num_threads(threads)
+    rows = [*_ratios(paper, mini, sizes, rounds), *_growth(paper, sizes, rounds)]
     table = pd.DataFrame(rows, columns=["what", "size", "value", "required", "unit"])
     shown = table.round(3).astype(object).fillna("-")
     text = (
@@ -82,15 +68,15 @@ def _ratios(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: i
         grid = partial(RegionGrid, *_regions(height, width, paper.model.max_regions))
         rows.append(("RegionGrid", f"{height} x {width}", 1000 * _seconds(grid, rounds), 25, "ms"))
     for height, width in sizes.forward:
-        ratio = ratios(paper, 1, height, width, fabric, rounds, ("forward",))["forward"]
-        rows.append((f"forward, {paper.name}", f"{height} x {width}", ratio, 1.04, "DGM over UPerNet"))
+        over = ratio(forward, paper, (1, height, width), fabric, rounds)
+        rows.append((f"forward, {paper.name}", f"{height} x {width}", over, 1.04, "DGM over UPerNet"))
     wide = replace(paper, model=replace(paper.model, dim=min(paper.model.dim, 256)))
     for name, preset, shape, required in (
         (mini.name, mini, sizes.mini, 1.2),
         (f"{paper.name}, D = {wide.model.dim}", wide, sizes.paper, 1.08),
     ):
-        ratio = ratios(preset, *shape, fabric, rounds, ("training step",))["training step"]
-        rows.append((f"training step, {name}", " x ".join(map(str, shape)), ratio, required, "DGM over UPerNet"))
+        over = ratio(training, preset, shape, fabric, rounds)
+        rows.append((f"training step, {name}", " x ".join(map(str, shape)), over, required, "DGM over UPerNet"))
     return rows
 
 
@@ -131,14 +117,14 @@ def _slope(seconds: Mapping[float, float]) -> float:
 
 def _regions(height: int, width: int, count: int) -> tuple[torch.Tensor, list[tuple[int, int]]]:
     """Superpixels of a made-up picture, (1, height, width), and the sizes of its four feature maps."""
-    regions = segment((255 * picture(height, width)).byte().permute(1, 2, 0).numpy(), count)
-    return torch.from_numpy(regions)[None], [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
+    regions = superpixels(picture(height, width), count)
+    return regions[None], [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
 
 
 def _photograph(megapixels: float) -> np.ndarray:
     """A picture that is as grainy as a photograph, whatever its size, (H, W, 3) uint8, 3 by 4."""
     height = round((megapixels * 0.75e6) ** 0.5)
-    small = (255 * picture(450, 600)).byte().permute(1, 2, 0).numpy()
-    large = np.asarray(Image.fromarray(small).resize((height * 4 // 3, height), Image.Resampling.BICUBIC), np.float32)
+    small = Image.fromarray((255 * picture(450, 600)).byte().permute(1, 2, 0).numpy())
+    large = np.asarray(small.resize((height * 4 // 3, height), Image.Resampling.BICUBIC), np.float32)
     grain = np.random.default_rng(0).normal(0, 4, large.shape)
     return (large + grain).clip(0, 255).astype(np.uint8)

@@ -76,11 +76,7 @@ def provenance() -> dict:
 
 
 def publish(name: str, table: pd.DataFrame, text: str, out: Path = RESULTS, **facts) -> str:
-    """Write a table as ``name.csv``, its provenance and ``facts`` as ``name.json``, its text as ``name.md``.
-
-    Returns:
-        the text.
-    """
+    """Write a table, ``name.csv``, provenance and ``facts``, ``name.json``, and the text it returns, ``name.md``."""
     csv, origin = table.to_csv(index=False, float_format="%.6g"), json.dumps(provenance() | facts, indent=1) + "\n"
     for suffix, content in (("csv", csv), ("json", origin), ("md", text)):
         with write_atomic(Path(out) / f"{name}.{suffix}") as temporary:
@@ -91,15 +87,9 @@ def publish(name: str, table: pd.DataFrame, text: str, out: Path = RESULTS, **fa
 def extend(
     name: str, table: pd.DataFrame, render: Callable[[pd.DataFrame], str], out: Path, measured: dict, **facts
 ) -> str:
-    """Add rows to a table, in place of older ones of the same data and, where it has such a column, model.
+    """Add rows to a table, see `publish`, in place of older ones of the same "data" and, where they have it, "model".
 
-    Args:
-        name: of the table, see `publish`.
-        table: with a column "data".
-        render: makes the text of all rows.
-        out: where the table goes.
-        measured: settings of these rows, to stand with their provenance.
-        **facts: about all rows.
+    ``render`` makes the text of all rows; ``measured`` are settings of these rows, ``facts`` those of all.
     """
 
     def subject(rows: pd.DataFrame) -> pd.Series:
@@ -128,11 +118,7 @@ def markdown(table: pd.DataFrame) -> str:
 def plus_minus(mean: pd.Series, deviation: pd.Series, digits: int, sign: str = "") -> pd.Series:
     """Render numbers as text, "0.123 ± 0.004": without deviation where that is not known, "-" where nothing is.
 
-    Args:
-        mean: the numbers.
-        deviation: of each.
-        digits: after the point.
-        sign: "+" shows the sign of positive numbers, too.
+    ``sign="+"`` shows the sign of positive numbers, too.
     """
     spread = deviation.map(f" ± {{:.{digits}f}}".format).where(deviation.notna(), "")
     return (mean.map(f"{{:{sign}.{digits}f}}".format) + spread).where(mean.notna(), "-")

@@ -6,9 +6,10 @@ have it, the number that the paper prints for Broden+ or ADE20K. The two are nev
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -78,12 +79,7 @@ def scored(
         pretrained = str(Path(pretrained).absolute())
     preset = presets.with_weights(presets.get(profile + suffix), pretrained)
     root = data_root(preset, data, workers)
-    cells = [
-        experiments.Cell(preset, system, setting, seed, root.absolute(), runs.absolute())
-        for seed in range(seeds)
-        for setting in preset.settings
-        for system in systems or known
-    ]
+    cells = cells_of(preset, systems or known, seeds, root.absolute(), runs.absolute())
     if scheduler:
         tasks = {f"{cell.folder} on {device}": (None, report, cell, device) for cell in cells}
         measured = cluster.spread(scheduler, _run_cell, tasks)
@@ -103,6 +99,14 @@ def scored(
 
 
 table1, table2 = partial(scored, "1"), partial(scored, "2")
+
+
+def cells_of(
+    preset: presets.Preset, systems: Iterable[str], seeds: int, data: Path, runs: Path = paths.RUNS
+) -> list[experiments.Cell]:
+    """Cells of some systems in all settings of a preset, seed by seed."""
+    rows = product(range(seeds), preset.settings, systems)
+    return [experiments.Cell(preset, system, setting, seed, data, runs) for seed, setting, system in rows]
 
 
 def side_by_side(cells: Sequence[experiments.Cell], workers: int, report: bool, device: str) -> list[dict[str, float]]:
@@ -155,9 +159,7 @@ def _wide(table: pd.DataFrame, column: str) -> str:
     """One row per model and setting, one column per metric, of the fractions in a column, as percent."""
     shown = table.assign(metric=table["task"] + " " + table["metric"], percent=100 * table[column])
     cells = shown.groupby(["setting", "model", "metric"], sort=False)["percent"]
-    wide = plus_minus(cells.mean(), cells.std(), 2).unstack().reindex(columns=shown["metric"].unique())
-    order = [(setting, model) for setting in shown["setting"].unique() for model in shown["model"].unique()]
-    wide = wide.reindex([row for row in order if row in wide.index]).fillna("-").reset_index()
+    wide = plus_minus(cells.mean(), cells.std(), 2).unstack(sort=False).fillna("-").reset_index()
     return markdown(wide.drop(columns=["setting"] * (wide["setting"].nunique() == 1)))
 
 

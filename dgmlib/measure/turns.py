@@ -3,8 +3,8 @@
 Seconds belong to one machine. What stands in a table are ratios of medians, of calls that take turns in one process.
 """
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from statistics import median
 from time import perf_counter, process_time
 
@@ -23,10 +23,21 @@ from dgmlib.superpixels import segment
 TASKS = ("scene", "object", "part")
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let PyTorch compute in one thread, as CPU time is to be measured."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def in_turn(calls: Mapping[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, float]:
     """Median seconds of calls that take turns, after one round that does not count.
 
-    On a CPU the process's own, in which nothing counts that others compute there; to be asked of one thread.
+    On a CPU the process's own, in which nothing counts that others compute there; see `one_thread`.
     """
     clock, seconds = perf_counter if device.type == "cuda" else process_time, {name: [] for name in calls}
     for _ in range(rounds + 1):
@@ -47,15 +58,19 @@ def picture(height: int, width: int, seed: int = 0) -> Tensor:
     return (smooth + 0.05 * torch.randn(3, height, width, generator=generator)).clamp(0, 1)
 
 
+def superpixels(image: Tensor, max_regions: int) -> Tensor:
+    """Superpixels (height, width) of a `picture`."""
+    return torch.from_numpy(segment((255 * image).byte().permute(1, 2, 0).numpy(), max_regions))
+
+
 def batch(size: int, height: int, width: int, max_regions: int, device: torch.device) -> dict[str, Tensor]:
     """Made-up images (size, 3, height, width) with their superpixels, and labels of `TASKS` of Broden-mini."""
     images = torch.stack([picture(height, width, seed) for seed in range(size)])
-    regions = [segment((255 * image).byte().permute(1, 2, 0).numpy(), max_regions) for image in images]
     vocabulary, generator = mini.vocabulary(), torch.Generator().manual_seed(0)
     shape = size, -(-height // 4), -(-width // 4)
     labels = {
         "image": images,
-        "regions": torch.stack([torch.from_numpy(one) for one in regions]),
+        "regions": torch.stack([superpixels(image, max_regions) for image in images]),
         "object": torch.randint(len(vocabulary.objects), shape, generator=generator),
         "part": torch.zeros(shape, dtype=torch.int64),
         "part_valid": torch.ones(size, len(vocabulary.object_parts), dtype=torch.bool),
@@ -68,17 +83,6 @@ def network(preset: Preset, system: str, fabric: Fabric) -> PerceptualParser:
     """Build a system of Table 1 or 2 from random weights, for `TASKS` of Broden-mini, on a device."""
     model = experiments.build(with_weights(preset, "random"), system, mini.vocabulary(), TASKS, 0)
     return model.to(fabric.device)
-
-
-def forward(model: PerceptualParser, batch: Mapping[str, Tensor], fabric: Fabric) -> Callable[[], object]:
-    """A forward pass in evaluation."""
-
-    def call() -> object:
-        model.eval()
-        with torch.inference_mode(), fabric.autocast():
-            return model(batch["image"], batch["regions"])
-
-    return call
 
 
 def training(
@@ -97,22 +101,25 @@ def training(
     return call
 
 
-def ratios(
-    preset: Preset,
-    size: int,
-    height: int,
-    width: int,
-    fabric: Fabric,
-    rounds: int,
-    kinds: tuple[str, ...] = ("forward", "training step"),
-) -> dict[str, float]:
-    """Seconds of UPerNet with the Deep Grouping Model over seconds without, in turn, of some made-up images."""
-    images = batch(size, height, width, preset.model.max_regions, fabric.device)
-    models = {system: network(preset, system, fabric) for system in ("UPerNet", "DGM")}
-    make = {"forward": forward, "training step": partial(training, preset=preset)}
-    found = {}
-    for kind in kinds:
-        calls = {name: make[kind](model=model, batch=images, fabric=fabric) for name, model in models.items()}
-        seconds = in_turn(calls, rounds, fabric.device)
-        found[kind] = seconds["DGM"] / seconds["UPerNet"]
-    return found
+def forward(
+    model: PerceptualParser, batch: Mapping[str, Tensor], fabric: Fabric, preset: Preset
+) -> Callable[[], object]:
+    """A forward pass in evaluation."""
+
+    def call() -> object:
+        model.eval()
+        with torch.inference_mode(), fabric.autocast():
+            return model(batch["image"], batch["regions"])
+
+    return call
+
+
+def ratio(work: Callable, preset: Preset, shape: tuple[int, int, int], fabric: Fabric, rounds: int) -> float:
+    """Seconds of UPerNet with the Deep Grouping Model over those without, in turn.
+
+    ``work`` is `forward` or `training`; ``shape`` is how many made-up images there are, their height and width.
+    """
+    images = batch(*shape, preset.model.max_regions, fabric.device)
+    calls = {system: work(network(preset, system, fabric), images, fabric, preset) for system in ("UPerNet", "DGM")}
+    seconds = in_turn(calls, rounds, fabric.device)
+    return seconds["DGM"] / seconds["UPerNet"]
