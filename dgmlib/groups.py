@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
 import torch
@@ -40,11 +40,6 @@ class Grouping:
     grid: RegionGrid
     shares: Callable[[], tuple[Tensor, Tensor]]
 
-    @property
-    def rag(self) -> Tensor:
-        """E^1, (B, N, N) binary region adjacency."""
-        return self.grid.adjacency
-
     @cached_property
     def residual_share(self) -> Tensor:
         """Share of Fhat^l in the variance of F^l and Fhat^l over the cells of the image, (B, L) in [0, 1].
@@ -62,37 +57,34 @@ class Grouping:
         return self.shares()[1]
 
     def adjacency(self, level: int) -> Tensor:
-        """E^l of Eq. 4, (B, N_l, N_l): E^{l+1} = (P^l)^T E^l P^l, formed only when somebody asks for it."""
-        edges = self.rag
+        """E^l of Eq. 4, (B, N_l, N_l): E^{l+1} = (P^l)^T E^l P^l, from E^1 on, the binary region adjacency."""
+        edges = self.grid.adjacency
         for affinity in self.assignments[: self._index(level)]:
             edges = affinity.mT @ edges @ affinity
         return edges
 
     def membership(self, level: int) -> Tensor:
         """P^1 ... P^{l-1}, (B, N, N_l): weight of every superpixel in every node of the level; columns sum to one."""
-        product = torch.diag_embed(self.masks[0].to(self.nodes[0].dtype))  # the identity on real nodes
-        for affinity in self.assignments[: self._index(level)]:
-            product = product @ affinity
-        return product
+        identity = torch.diag_embed(self.masks[0].to(self.nodes[0].dtype))  # on real nodes
+        return reduce(torch.matmul, self.assignments[: self._index(level)], identity)
+
+    def groups(self, level: int) -> Tensor:
+        """Group of every superpixel at a level (1 ... L), (B, N): the node in which it weighs most, see `owners`."""
+        return owners(self.membership(level).masked_fill(~self.masks[level - 1][:, None], -1))
 
     def label_map(self, level: int) -> Tensor:
-        """Group of every pixel at a level (1 ... L), (B, H, W) integers, -1 in padding.
-
-        A superpixel belongs to the node in which it weighs most, see `owners`.
-        """
-        membership = self.membership(level).masked_fill(~self.masks[level - 1][:, None], -1)
-        group = owners(membership)  # (B, N)
-        image = torch.arange(len(group), device=group.device)[:, None, None]
-        return torch.where(self.regions >= 0, group[image, self.regions.long().clamp(min=0)], -1)
+        """Group of every pixel at a level (1 ... L), (B, H, W) integers, -1 in padding."""
+        return to_pixels(self.groups(level), self.regions, padding=-1)
 
     def counts(self, level: int) -> Tensor:
         """Number of groups that own a superpixel, (B,)."""
-        return torch.tensor([len(groups[groups >= 0].unique()) for groups in self.label_map(level)])
+        owning = zip(self.groups(level), self.masks[0], strict=True)
+        return torch.tensor([len(groups[real].unique()) for groups, real in owning])
 
     def __repr__(self) -> str:
         """Name the groups of every level, and the levels that collapsed to one although halving leaves more."""
         counts = {level: self.counts(level) for level in range(1, len(self.nodes) + 1)}
-        text = ", ".join(f"{'-'.join(map(str, sorted({int(n.min()), int(n.max())})))}" for n in counts.values())
+        text = ", ".join("-".join(map(str, sorted({int(n.min()), int(n.max())}))) for n in counts.values())
         alone = {n: (count == 1) & (counts[1] > 2 ** (n - 1)) for n, count in counts.items()}
         collapsed = ", ".join(str(n) for n, images in alone.items() if images.any())
         warning = f"; level {collapsed} collapsed to one group: choose a smaller bandwidth" if collapsed else ""
@@ -141,29 +133,28 @@ class Grouping:
         masks = [mask[image] for mask in self.masks]
         for level, (nodes, mask) in enumerate(zip(self.nodes, masks, strict=True), 1):
             data[f"level{level}"].x = nodes[image][mask]
-            edges = self.adjacency(level)[image][mask][:, mask]
-            edge_index, weight = dense_to_sparse(edges)
-            data[f"level{level}", "adjacent", f"level{level}"].edge_index = edge_index
-            data[f"level{level}", "adjacent", f"level{level}"].edge_weight = weight
+            edge = data[f"level{level}", "adjacent", f"level{level}"]
+            edge.edge_index, edge.edge_weight = dense_to_sparse(self.adjacency(level)[image][mask][:, mask])
         for level, (up, down) in enumerate(zip(self.assignments, self.top_down, strict=True), 1):
-            lower, upper = masks[level - 1], masks[level]
             edge = data[f"level{level}", "grouped", f"level{level + 1}"]
-            ends = (torch.arange(int(mask.sum()), device=mask.device) for mask in (lower, upper))
-            edge.edge_index = torch.cartesian_prod(*ends).T
-            edge.p, edge.p_down = (p[image][lower][:, upper].flatten() for p in (up, down))
+            up, down = (p[image][masks[level - 1]][:, masks[level]] for p in (up, down))
+            edge.edge_index = torch.ones_like(up).nonzero().T  # all pairs
+            edge.p, edge.p_down = up.flatten(), down.flatten()
         return data
 
     def _way_down(self, level: int) -> Tensor:
-        """Ptilde^1 ... Ptilde^{l-1}, (B, N, N_l)."""
-        product = self.top_down[0]
-        for affinity in self.top_down[1 : self._index(level)]:
-            product = product @ affinity
-        return product
+        """Ptilde^1 ... Ptilde^{l-1} of a level (2 ... L), (B, N, N_l)."""
+        return reduce(torch.matmul, self.top_down[: self._index(level)])
 
     def _index(self, level: int) -> int:
-        if not 1 <= level <= len(self.nodes):
-            raise ValueError(f"level must be 1 (superpixels) to {len(self.nodes)}, not {level}.")
+        check_level(level, len(self.nodes))
         return level - 1
+
+
+def check_level(level: int, levels: int) -> None:
+    """Raise a ValueError for a level that a model of so many does not have."""
+    if not 1 <= level <= levels:
+        raise ValueError(f"level must be 1 (superpixels) to {levels}, not {level}.")
 
 
 def owners(weights: Tensor) -> Tensor:
@@ -173,6 +164,12 @@ def owners(weights: Tensor) -> Tensor:
     wins.
     """
     return (weights >= 0.999 * weights.amax(-1, keepdim=True)).int().argmax(-1)
+
+
+def to_pixels(values: Tensor, regions: Tensor, padding: int = 0) -> Tensor:
+    """Copy the values of superpixels to their pixels, and some value to padding: (B, N), (B, H, W) -> (B, H, W)."""
+    image = torch.arange(len(regions), device=regions.device)[:, None, None]
+    return torch.where(regions >= 0, values[image, regions.long().clamp(min=0)], padding)
 
 
 def masked_mean(nodes: Tensor, mask: Tensor) -> Tensor:
@@ -204,17 +201,9 @@ def audible_shares(
     messages: Sequence[Tensor],
     grid: RegionGrid,
 ) -> tuple[Tensor, Tensor]:
-    """Shares of the residual in every map and of the graph in what Re-projection reads.
+    """`Grouping.residual_share` and `Grouping.graph_share`, (B, L) each.
 
-    Args:
-        maps: F^l, (B, C_l, h_l, w_l).
-        residuals: Fhat^l, likewise.
-        pooled: U^l, (B, N, D).
-        messages: (Ptilde^1 ... Ptilde^{l-1}) V^l, (B, N, D).
-        grid: of the superpixels.
-
-    Returns:
-        (B, L) each, see `Grouping`.
+    Of F^l and Fhat^l, (B, C_l, h_l, w_l), and of U^l and (Ptilde^1 ... Ptilde^{l-1}) V^l, (B, N, D).
     """
     cells = [(r.flatten(2).mT, f.flatten(2).mT) for r, f in zip(residuals, maps, strict=True)]  # (B, h w, C)
     residual = [share_of_spread(r, f, grid.inside(level)) for level, (r, f) in enumerate(cells)]

@@ -1,10 +1,10 @@
 """Interventions: parts of a Deep Grouping Model disabled or replaced for a while, to see what they are worth.
 
 ``with cut(model): ...`` and the others work on any `PerceptualParser` with DGM, in training and in evaluation;
-`read_on_superpixels` on any.
+`evaluating` and `read_on_superpixels` on any.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 
@@ -19,21 +19,22 @@ from dgmlib.regions import RegionGrid
 
 
 @contextmanager
-def hooked(module: nn.Module, hook: Callable) -> Iterator[None]:
-    """Replace a module's output by what ``hook(module, arguments, output)`` returns, for a while."""
-    handle = module.register_forward_hook(hook)
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode; afterwards the model has the mode it had."""
+    was_training = model.training
+    model.eval()
     try:
         yield
     finally:
-        handle.remove()
+        model.train(was_training)
 
 
 @contextmanager
-def all_hooked(modules: Iterable[nn.Module], hook: Callable) -> Iterator[None]:
-    """Replace the output of several modules, see `hooked`."""
+def hooked(hook: Callable, *modules: nn.Module) -> Iterator[None]:
+    """Hand the output of modules to ``hook(module, arguments, output)`` and replace it by what that returns, if any."""
     with ExitStack() as hooks:
         for module in modules:
-            hooks.enter_context(hooked(module, hook))
+            hooks.enter_context(module.register_forward_hook(hook))
         yield
 
 
@@ -45,13 +46,13 @@ def cut(model: PerceptualParser) -> Iterator[None]:
         nodes, edges = output
         return [masked_mean(v, m)[:, None].expand_as(v) for v, m in zip(nodes, arguments[2], strict=True)], edges
 
-    with hooked(model.dgm.tdmp, to_means), hooked(model.dgm.scene, lambda module, arguments, output: 0 * output):
+    with hooked(to_means, model.dgm.tdmp), hooked(lambda module, arguments, output: 0 * output, model.dgm.scene):
         yield
 
 
 def without_top_down(model: PerceptualParser) -> AbstractContextManager[None]:
     """No message is passed down: nodes stay as they came up."""
-    return hooked(model.dgm.tdmp, lambda module, arguments, output: (arguments[0], output[1]))
+    return hooked(lambda module, arguments, output: (arguments[0], output[1]), model.dgm.tdmp)
 
 
 def foreign_groups(model: PerceptualParser) -> AbstractContextManager[None]:
@@ -67,7 +68,7 @@ def foreign_groups(model: PerceptualParser) -> AbstractContextManager[None]:
             given = affinity[:, rows], shares[:, rows]
         return given[0].mT @ nodes, *given, mask
 
-    return hooked(model.dgm.emgp, exchange)
+    return hooked(exchange, model.dgm.emgp)
 
 
 @contextmanager
@@ -80,17 +81,16 @@ def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: 
         emgp.train(random)
 
     emgp.iterations = emgp.testing_iterations = steps or emgp.testing_iterations
-    handle = model.dgm.register_forward_pre_hook(start)
     try:
-        yield
+        with model.dgm.register_forward_pre_hook(start):
+            yield
     finally:
-        handle.remove()
         emgp.iterations, emgp.testing_iterations = before
 
 
 def without_projection(model: PerceptualParser) -> AbstractContextManager[None]:
     """No level hears the CNN's features of its own: V^{l+1} is Vbar^{l+1}."""
-    return all_hooked(model.dgm.projections, lambda module, arguments, output: arguments[0])
+    return hooked(lambda module, arguments, output: arguments[0], *model.dgm.projections)
 
 
 def layer_norms(model: PerceptualParser) -> AbstractContextManager[None]:
@@ -99,7 +99,7 @@ def layer_norms(model: PerceptualParser) -> AbstractContextManager[None]:
     def normalise(norm: nn.BatchNorm1d, arguments: tuple, output: Tensor) -> Tensor:
         return F.layer_norm(arguments[0], output.shape[-1:], norm.weight, norm.bias, norm.eps)
 
-    return all_hooked([layer.residual.norm for layer in model.dgm.reprojections], normalise)
+    return hooked(normalise, *(layer.residual.norm for layer in model.dgm.reprojections))
 
 
 def read_on_superpixels(model: PerceptualParser) -> AbstractContextManager[None]:
@@ -112,4 +112,4 @@ def read_on_superpixels(model: PerceptualParser) -> AbstractContextManager[None]
         fine = {task: grid.unpool(grid.pool(resize(x, regions.shape[1:]), 0), 0) for task, x in maps.items()}
         return replace(output, logits=output.logits | fine)  # (B, C, H, W)
 
-    return hooked(model, read)
+    return hooked(read, model)

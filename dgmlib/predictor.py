@@ -13,7 +13,6 @@ all that comes back has the photograph's size again.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,9 +27,10 @@ from torch import Tensor
 from dgmlib import paths, superpixels
 from dgmlib.broden.loading import nearest, renumber, view
 from dgmlib.checkpoints import load_model
-from dgmlib.explain.clicks import ClickSession, check_level
+from dgmlib.explain.clicks import ClickSession
 from dgmlib.explain.gradcam import gradcam
-from dgmlib.groups import Grouping
+from dgmlib.groups import Grouping, check_level
+from dgmlib.interventions import evaluating
 from dgmlib.labels import LabelMap, class_names, class_target, part_ids
 from dgmlib.parsing import Parsed, PerceptualParser, check_finite
 from dgmlib.pictures import Picture, read_picture
@@ -111,14 +111,9 @@ class Predictor:
             )
         image, seen = view(photograph, regions, self.short_side, self.max_size)
         image, seen = image.to(self.model.mean), seen.to(self.model.mean.device)
-        was_training = self.model.training
-        self.model.eval()
-        try:
-            with torch.inference_mode():
-                parsed = self.model(image, seen, tasks=self.tasks)
-                check_finite(parsed, self.tasks)
-        finally:
-            self.model.train(was_training)
+        with evaluating(self.model), torch.inference_mode():
+            parsed = self.model(image, seen, tasks=self.tasks)
+        check_finite(parsed, self.tasks)
         return Scene(self.model, photograph, _surviving(regions, seen.shape[1:]), (image, seen), parsed)
 
 
@@ -206,13 +201,12 @@ class Scene:
         return self._parsed.grouping
 
     def groups(self, level: int) -> np.ndarray:
-        """Groups of a level, 1 (superpixels) to `levels`, as `Grouping.label_map` has them; (H, W) integers from 0.
+        """Groups of a level, 1 (superpixels) to `levels`, as `Grouping.groups` has them; (H, W) integers from 0.
 
         Raises:
             ValueError: for a level that the model does not have.
         """
-        regions = torch.from_numpy(self.regions)[None].to(self.grouping.regions.device)
-        return replace(self.grouping, regions=regions).label_map(level)[0].cpu().numpy()
+        return self.grouping.groups(level)[0].cpu().numpy()[self.regions]
 
     def middles(self, level: int, count: int = 3) -> list[tuple[int, int]]:
         """Where to look or to click: (x, y) deepest inside of groups of a level, of the deepest groups first.

@@ -14,11 +14,9 @@ from dgmlib.groups import masked_mean
 class Reading:
     """How sentences of the paper are read that can be read in more than one way.
 
-    The default is the reading in which the graph is heard: what its nodes hold reaches the pixels. `AS_PRINTED` takes
-    Eq. 8 and U^l by the letter (its sigma^2, start and V^1 are not the paper's), and the graph is mute in it
-    (results/reading.md, notebook 03).
-    What single choices are worth on photographs of cars stands in results/ablation.md: all lie within a point of object
-    mIoU of each other, but for a start at 0, which gains nothing over UPerNet.
+    The default is the reading in which the graph is heard: what its nodes hold reaches the pixels; in `AS_PRINTED` it
+    is mute. What single choices are worth on photographs of cars stands in results/ablation.md: all lie within a point
+    of object mIoU of each other, but for a start at 0, which gains nothing over UPerNet.
 
     Attributes:
         edges: Ptilde. "grouping": the kernel of Eq. 1 normalised over the upper nodes, "by reusing the grouping results

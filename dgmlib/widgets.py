@@ -26,7 +26,8 @@ from skimage.segmentation import find_boundaries
 from skimage.util import img_as_ubyte
 
 from dgmlib import viz
-from dgmlib.explain.clicks import Click, ClickSession, check_level
+from dgmlib.explain.clicks import Click, ClickSession
+from dgmlib.groups import check_level
 from dgmlib.viz.style import encoded
 
 SHOWN = 1000  # longest side of the masks on their way to the page, in pixels: a click is answered in time
@@ -67,11 +68,7 @@ class TouchWidget(anywidget.AnyWidget):
     frame = traitlets.Dict().tag(sync=True)
 
     def __init__(
-        self,
-        draw: Callable,
-        sliders: Mapping[str, Sequence],
-        at: tuple[int, int] | None = None,
-        **start: object,
+        self, draw: Callable, sliders: Mapping[str, Sequence], at: tuple[int, int] | None = None, **start: object
     ):
         self._draw, self.at, self._steps = draw, at, {name: list(values) for name, values in sliders.items()}
         self.values = {name: start.get(name, values[0]) for name, values in self._steps.items()}
@@ -107,14 +104,11 @@ class TouchWidget(anywidget.AnyWidget):
 
     def _receive(self, _widget, message: dict, _buffers) -> None:
         """Do what the page says; it sends one message per click, because changes of a trait may be merged."""
-        self._slid(message)
-        if message["kind"] == "click":
-            self.at = message["x"], message["y"]
-        self._show(message["seq"])
-
-    def _slid(self, message: dict) -> None:
         if message["kind"] == "slide":
             self.values[message["name"]] = self._steps[message["name"]][message["index"]]
+        elif message["kind"] == "click":
+            self.at = message["x"], message["y"]
+        self._show(message["seq"])
 
     def _drawn(self) -> tuple[np.ndarray, str]:
         picture = self._draw(*(self.at or ()), **self.values)
@@ -157,7 +151,7 @@ class ClickWidget(TouchWidget):
         return f"ClickWidget({self.width} x {self.height} pixels, {count} click{'s' * (count != 1)})"
 
     def _still(self) -> tuple[bytes, dict]:
-        self._show(self.frame["seq"])  # with the clicks made from Python
+        self.redraw()  # with the clicks made from Python
         picture = Image.fromarray(self.session.photograph).convert("RGBA")
         cover = Image.open(io.BytesIO(self.frame["picture"])).convert("RGBA")
         picture.alpha_composite(cover.resize(picture.size, Image.Resampling.NEAREST))
@@ -167,24 +161,23 @@ class ClickWidget(TouchWidget):
         data, metadata = viz.stored(figure, "jpeg")
         return data, metadata | {"alt": self.frame["text"]}
 
-    def _receive(self, _widget, message: dict, _buffers) -> None:
+    def _receive(self, widget, message: dict, buffers) -> None:
         kind, session = message["kind"], self.session
         if kind == "Save mask":  # done by the browser, which is handed the file
             return self.send({"name": "mask.png", "type": "image/png"}, [session.mask_png()])
         if kind == "Save clicks":
             return self.send({"name": "clicks.json", "type": "application/json"}, [session.clicks_json().encode()])
-        self._slid(message)
-        place, level = (message.get("x"), message.get("y")), self.values["level"]
+        place = message.get("x"), message.get("y")
         self._hover = place if kind == "hover" and place[0] is not None else None
         if kind == "click":
-            session.click(*place, message["positive"], level)
+            session.click(*place, message["positive"], self.values["level"])
         elif kind == "slide":
-            session.relevel(level)
+            session.relevel(self._steps["level"][message["index"]])
         elif kind == "Undo":
             session.undo()
         elif kind == "Reset":
             session.reset()
-        return self._show(message["seq"])
+        return super()._receive(widget, message, buffers)
 
     def _show(self, seq: int) -> None:
         session, level = self.session, self.values["level"]

@@ -10,7 +10,8 @@ from torch import nn
 
 from dgmlib import presets
 from dgmlib.explain import gradcam
-from dgmlib.explain.gradcam import class_score, node_cam, predicted_as, to_pixels, to_superpixels
+from dgmlib.explain.gradcam import class_score, node_cam, predicted_as, to_superpixels
+from dgmlib.groups import to_pixels
 from dgmlib.parsing import PerceptualParser
 from dgmlib.reading import Reading
 from dgmlib.regions import RegionGrid

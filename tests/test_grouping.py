@@ -246,7 +246,7 @@ class TestGConv:
         maps = [torch.randn(1, D, 3, 3, dtype=torch.float64)]
         _, grouping = dgm(maps, regions)
         x = maps[0][0].flatten(1).T
-        edges = grouping.rag[0].nonzero().T
+        edges = grouping.adjacency(1)[0].nonzero().T
         edges = torch.cat([edges, torch.arange(9).expand(2, 9)], 1)
         weight = 1 / torch.bincount(edges[1]).double()[edges[1]]
         first = sparse_gconv(dgm.first, x, edges, weight)
@@ -406,7 +406,7 @@ class TestDeepGrouping:
             return x if reading.pooled == "raw" else x / x.norm(dim=1, keepdim=True)
 
         U = [in_graph(embed(pool(f))) for embed, f in zip(model.embeddings, maps, strict=True)]
-        A = grouping.rag[0] + torch.eye(16, dtype=torch.float64)
+        A = grouping.adjacency(1)[0] + torch.eye(16, dtype=torch.float64)
         neighbours = reading.first == "neighbours"
         V, P, below = [model.first(A @ U[0] / A.sum(1, keepdim=True)) if neighbours else U[0]], [], []
         order = _z_order(4, 16)
@@ -585,9 +585,9 @@ class TestGrouping:
 
     def test_adjacency_of_level_3_is_eq_4_twice(self):
         P1, P2 = self.grouping.assignments
-        expected = P2.mT @ (P1.mT @ self.grouping.rag @ P1) @ P2
+        expected = P2.mT @ (P1.mT @ self.grouping.grid.adjacency @ P1) @ P2
         torch.testing.assert_close(self.grouping.adjacency(3), expected)
-        assert torch.equal(self.grouping.adjacency(1), self.grouping.rag)
+        assert torch.equal(self.grouping.adjacency(1), self.grouping.grid.adjacency)
 
     def test_membership_is_a_distribution_over_superpixels(self):
         for level in (1, 2, 3):
@@ -619,7 +619,7 @@ class TestGrouping:
         dense[edge.edge_index[0], edge.edge_index[1]] = edge.p
         torch.testing.assert_close(dense, self.grouping.assignments[0][1, :4, :2])
         edges = data["level1", "adjacent", "level1"].edge_index
-        assert torch.equal(edges.T, self.grouping.rag[1].nonzero())
+        assert torch.equal(edges.T, self.grouping.adjacency(1)[1].nonzero())
 
 
 def _z_order(side: int, size: int) -> list[int]:

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dgmlib.groups import Grouping, owners
+from dgmlib.groups import Grouping, check_level, owners
 from dgmlib.paths import write_atomic
 
 if TYPE_CHECKING:
@@ -44,11 +44,6 @@ class Click:
 
 class ClickSession:
     """The clicks on a photograph that has been encoded, `dgmlib.predictor.Scene.clicks`.
-
-    >>> session = Predictor.load()(photo).clicks
-    >>> session.click(120, 80)
-    >>> session.click(30, 200, positive=False)
-    >>> session.mask  # (H, W) bool
 
     Args:
         scene: of a model with a Deep Grouping Model.
@@ -112,7 +107,7 @@ class ClickSession:
         return weights
 
     def groups(self, level: int) -> np.ndarray:
-        """Group of every superpixel at a level, (N,) integers, as `Grouping.label_map` has them."""
+        """Group of every superpixel at a level, (N,) integers, as `Grouping.groups` has them."""
         return owners(torch.from_numpy(self._memberships[level - 1])).numpy()
 
     @property
@@ -167,17 +162,11 @@ class ClickSession:
         return np.where(positive > negative, positive, 0)
 
 
-def check_level(level: int, levels: int) -> None:
-    """Raise a ValueError for a level that a model of so many does not have."""
-    if not 1 <= level <= levels:
-        raise ValueError(f"level must be 1 (superpixels) to {levels}, not {level}.")
-
-
-def unit_memberships(grouping: Grouping, level: int, image: int = 0) -> np.ndarray:
-    """Rows of M = P^1 ... P^{l-1} scaled to length one, (N, N_l): their products are the weights of clicks.
+def unit_memberships(grouping: Grouping, level: int) -> np.ndarray:
+    """Rows of M = P^1 ... P^{l-1} of one image scaled to length one, (N, N_l): their products are clicks' weights.
 
     A row of zeros, a superpixel that belongs to no node of the level, stays zero.
     """
-    rows = grouping.membership(level)[image][grouping.masks[0][image]].double().cpu().numpy()  # (N, N_l)
+    rows = grouping.membership(level)[0][grouping.masks[0][0]].double().cpu().numpy()  # (N, N_l)
     rows /= np.maximum(rows.max(1, keepdims=True), np.finfo(float).tiny)  # first, so that no square underflows
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(float).tiny)

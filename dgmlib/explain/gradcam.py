@@ -32,7 +32,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgmlib.groups import Grouping
+from dgmlib.groups import Grouping, to_pixels
+from dgmlib.interventions import evaluating, hooked
 from dgmlib.parsing import Parsed, PerceptualParser
 from dgmlib.vocabulary import Vocabulary
 
@@ -89,18 +90,13 @@ def gradcam(
             "model has no Deep Grouping Model, so there is no graph to explain with; "
             'build or load one with dgm="full" or "no_top_down".'
         )
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.enable_grad(), _record(model, task) as (levels, maps):
-            tasks = ("object", "part") if task == "part" else (task,)  # a part is looked for in its predicted object
-            # Gradients are wanted also of a network whose parameters are frozen.
-            parsed = model(images.detach().requires_grad_(), regions, tasks=tasks)
-            logit = class_score(parsed, model.vocabulary, task, target, mask)
-            features = [*levels, maps[-1]]
-            gradients = torch.autograd.grad(logit.sum(), features, allow_unused=True, materialize_grads=True)
-    finally:
-        model.train(was_training)
+    with evaluating(model), torch.enable_grad(), _record(model, task) as (levels, maps):
+        tasks = ("object", "part") if task == "part" else (task,)  # a part is looked for in its predicted object
+        # Gradients are wanted also of a network whose parameters are frozen.
+        parsed = model(images.detach().requires_grad_(), regions, tasks=tasks)
+        logit = class_score(parsed, model.vocabulary, task, target, mask)
+        features = [*levels, maps[-1]]
+        gradients = torch.autograd.grad(logit.sum(), features, allow_unused=True, materialize_grads=True)
     with torch.no_grad():
         grouping, grid = parsed.grouping, maps[-1]
         of_scene = task == "scene"  # else there is a node for every superpixel
@@ -130,12 +126,6 @@ def to_superpixels(cam: Tensor, grouping: Grouping, level: int) -> Tensor:
     membership = grouping.membership(level)  # (B, N, N_l)
     total = membership.sum(2)  # (B, N)
     return (membership @ cam[..., None]).squeeze(-1) / total.clamp(min=torch.finfo(total.dtype).tiny)
-
-
-def to_pixels(values: Tensor, regions: Tensor) -> Tensor:
-    """Copy the values of superpixels to their pixels: (B, N), (B, H, W) -> (B, H, W), zero in padding, where -1 is."""
-    image = torch.arange(len(regions), device=regions.device)[:, None, None]
-    return torch.where(regions >= 0, values[image, regions.long().clamp(min=0)], 0)
 
 
 def class_score(
@@ -201,15 +191,10 @@ def _record(model: PerceptualParser, task: str) -> Iterator[tuple[list[Tensor], 
     The nodes are V^1 ... V^L of the way up for a scene, Uhat^1 ... Uhat^L else; the maps are F^1 ... F^L.
     """
     dgm, nodes, maps = model.dgm, [], []
-    if task == "scene":  # EMGP takes V^1 ... V^{L-1}, and V^L is the last that Projection gives
-        hooks = [dgm.emgp.register_forward_pre_hook(lambda _, inputs: nodes.append(inputs[0]))]
-        layers = [dgm.projections[-1]]
+    if task == "scene":
+        speaking = hooked(lambda _, inputs, output: nodes.extend(inputs[0]), dgm.tdmp)
     else:
-        hooks, layers = [], [step.gconv for step in dgm.reprojections]
-    hooks += [layer.register_forward_hook(lambda _, inputs, output: nodes.append(output)) for layer in layers]
-    hooks.append(dgm.register_forward_pre_hook(lambda _, inputs: maps.extend(inputs[0])))
-    try:
+        layers = [step.gconv for step in dgm.reprojections]
+        speaking = hooked(lambda _, inputs, output: nodes.append(output), *layers)
+    with speaking, hooked(lambda _, inputs, output: maps.extend(inputs[0]), dgm):
         yield nodes, maps
-    finally:
-        for hook in hooks:
-            hook.remove()

@@ -23,7 +23,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from dgmlib.broden.loading import nearest
-from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_pixels, to_superpixels
+from dgmlib.explain.gradcam import class_score, gradcam, predicted_as, to_superpixels
+from dgmlib.groups import to_pixels
 from dgmlib.measure.study import Study, markdown, plus_minus
 from dgmlib.parsing import PerceptualParser
 from dgmlib.predictor import Predictor

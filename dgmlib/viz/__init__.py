@@ -33,18 +33,10 @@ from dgmlib.viz.groups import (
     mosaic,
     partitions,
     tinted,
-)  # fmt: skip
+)
 from dgmlib.viz.nodes import affinities, centres, click_masks, false_colours, heat_maps, weighted
 from dgmlib.viz.overview import overview
-from dgmlib.viz.results import (
-    agreement_curves,
-    click_curves,
-    growth_curves,
-    quality_curves,
-    table1,
-    table2,
-    table3,
-)
+from dgmlib.viz.results import agreement_curves, click_curves, growth_curves, quality_curves, table1, table2, table3
 from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_colours, save, stored
 
 __all__ = [

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dgmlib.viz.style import GREY, NONE, PALETTE, colours_of, legend, plots
@@ -25,7 +26,7 @@ def evidence(table: pd.DataFrame) -> Figure:
     size = {"width": 3.8, "height": 0.9 + 0.42 * len(numbers)}
     figure, (axes,) = plots(len(groups), **size, sharex=True, sharey=True)
     for axis, ((data, setting), rows) in zip(axes, groups, strict=True):
-        axis.axvline(0, color="black", linewidth=0.8)
+        _rows_beside_zero(axis, f"{data}, {setting}", [number.replace("/", " ") for number in numbers])
         for (number, model), both in rows.groupby(["number", "model"]):
             shift, marker = SHIFTS[model]
             place, colour = numbers.index(number) + shift, VERDICTS[both["verdict"].iloc[0]]
@@ -35,10 +36,7 @@ def evidence(table: pd.DataFrame) -> Figure:
                 axis.plot([100 * row.low, 100 * row.high], [place] * 2, **line)
             style = {"color": colour, "markersize": 6, "markeredgecolor": "white"}
             axis.plot(100 * both["value"].iloc[0], place, marker, **style)
-        axis.set(title=f"{data}, {setting}", xlabel="points ahead of UPerNet", ylim=(len(numbers) - 0.5, -0.5))
         axis.set_xlim(-WIDEST, WIDEST)
-        axis.set_yticks(range(len(numbers)), [number.replace("/", " ") for number in numbers])
-        axis.grid(axis="y", color=NONE, linewidth=0.8)
     for model, (_, marker) in SHIFTS.items():
         axes[0].plot([], [], marker, color="black", label=model)
     for name, colour in VERDICTS.items():
@@ -75,14 +73,19 @@ def _spans(summary: pd.DataFrame, by: str, hue: str, height: float) -> Figure:
     several = rows.duplicated(["data", by]).any()  # colours in one row stand apart
     figure, (axes,) = plots(len(data), width=max(4.4, 7.5 / len(data)), height=1.0 + height * len(places), sharey=True)
     for axis, (title, each) in zip(axes, data, strict=True):
-        axis.axvline(0, color="black", linewidth=0.8)
+        _rows_beside_zero(axis, title, places)
         for i, (name, colour) in enumerate(colours.items()):
             group = each[each[hue] == name]
             where = [places.index(place) + several * 0.12 * (i - (len(colours) - 1) / 2) for place in group[by]]
             style = {"color": colour, "markersize": 6, "linewidth": 1.5, "label": name}
             axis.errorbar(group["ahead"], where, xerr=group["reach"].fillna(0), fmt="o", **style)
-        axis.set(title=title, xlabel="points ahead of UPerNet", ylim=(len(places) - 0.5, -0.5))
-        axis.set_yticks(range(len(places)), places)
-        axis.grid(axis="y", color=NONE, linewidth=0.8)
     legend(figure, columns=2)
     return figure
+
+
+def _rows_beside_zero(axis: Axes, title: str, names: Sequence[str]) -> None:
+    """A row of points for every name, the first on top, and a line at zero: UPerNet."""
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.set(title=title, xlabel="points ahead of UPerNet", ylim=(len(names) - 0.5, -0.5))
+    axis.set_yticks(range(len(names)), names)
+    axis.grid(axis="y", color=NONE, linewidth=0.8)

@@ -138,13 +138,10 @@ def _draw_beside(
 
 def paint(axis: Axes, ids: np.ndarray, colours: Mapping[int, str], shape: Sequence[int]) -> None:
     """Draw a map of class ids over the extent of the photograph, with outlines: some colours are near each other."""
-    present, inverse = np.unique(ids, return_inverse=True)
-    picture = np.array([to_rgb(colours[i]) for i in present.tolist()])[inverse.reshape(ids.shape)]
-    axis.imshow(
-        outlined(picture, inverse.reshape(ids.shape), 0.6, width=480),
-        extent=(0, shape[1], shape[0], 0),
-        interpolation="nearest",
-    )
+    present, index = np.unique(ids, return_inverse=True)
+    index = index.reshape(ids.shape)  # NumPy 1 gives it flat
+    picture = outlined(np.array([to_rgb(colours[i]) for i in present.tolist()])[index], index, 0.6, width=480)
+    axis.imshow(picture, extent=(0, shape[1], shape[0], 0), interpolation="nearest")
 
 
 def _handles(colours: Mapping[int, str], names: Sequence[str]) -> list[Patch]:

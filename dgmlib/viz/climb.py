@@ -27,14 +27,13 @@ class Climb:
         self, photo: ArrayLike, labels: ArrayLike, nodes: ArrayLike, affinities: Mapping[tuple[int, float], ArrayLike]
     ):
         self.labels, self.affinities = np.asarray(labels), {key: np.asarray(p) for key, p in affinities.items()}
-        self.colours, plane = region_colours(photo, labels), principal_components(np.asarray(nodes), 2)
-        self.plane = plane
+        self.colours, self.plane = region_colours(photo, labels), principal_components(np.asarray(nodes), 2)
         self.figure, ((axis, beside),) = plots(2, width=4.6, height=3.5)
         self.canvas = FigureCanvasAgg(self.figure)
         self.figure.set_dpi(1.25 * SCREEN)
-        axis.scatter(*plane.T, c=self.colours, s=22, linewidths=0.3, edgecolors="#00000055")
+        axis.scatter(*self.plane.T, c=self.colours, s=22, linewidths=0.3, edgecolors="#00000055")
         self.trails = axis.add_collection(LineCollection([], colors=PALETTE[0], linewidths=0.8, alpha=0.5))
-        self.centres = axis.scatter(*plane[:1].T, s=40, facecolors="none", edgecolors=PALETTE[0], zorder=3)
+        self.centres = axis.scatter(*self.plane[:1].T, s=40, facecolors="none", edgecolors=PALETTE[0], zorder=3)
         axis.set(xticks=[], yticks=[], xlabel="first component", ylabel="second component")
         self.picture = beside.imshow(outlined(self.colours[self.labels], self.labels))
         beside.set_axis_off()

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from scipy import ndimage
 
+from dgmlib.interventions import evaluating, hooked
 from dgmlib.viz.classes import class_colours, largest, paint
 from dgmlib.viz.groups import following_colours, parents_of, tinted
 from dgmlib.viz.nodes import component_colours
@@ -80,12 +81,9 @@ def diagram(scene: "Scene") -> Figure:
         "that Re-projection gives the maps; the objects, parts and place that the heads read."
     )
     middle = [top + tall / 2 for top in y]
-    names = ("CNN", "bottom-up", "top-down", "to the grid")
-    for name, color, at, top in zip(
-        names, (STEPS["CNN"], BLUE, ORANGE, STEPS["Re-projection"]), middle, y, strict=True
-    ):
-        band = {"facecolor": color, "alpha": 0.07, "linewidth": 0}
-        sheet.paper.axhspan(top - 0.27, top + tall + 0.08, **band)
+    bands = {"CNN": STEPS["CNN"], "bottom-up": BLUE, "top-down": ORANGE, "to the grid": STEPS["Re-projection"]}
+    for (name, color), at, top in zip(bands.items(), middle, y, strict=True):
+        sheet.paper.axhspan(top - 0.27, top + tall + 0.08, facecolor=color, alpha=0.07, linewidth=0)
         sheet.write(0.14, at, name, rotation=90, color=color, weight="bold")
 
     def show(column: int, row: int, title: str, picture: np.ndarray) -> None:
@@ -125,7 +123,9 @@ def diagram(scene: "Scene") -> Figure:
             across(level, 1, "EMGP", "EMGP\nEq. 1–3", "edges\nEq. 4")
         if told:
             across(level, 2, "TDMP", "TDMP\nEq. 8–10", back=True)
-    _readout(sheet, grouping.readout[0].cpu().numpy(), x[-1], (y[1], y[2] + tall))
+    column = sheet.axes(x[-1] + 0.12, y[1], 0.36, y[2] + tall - y[1])
+    column.imshow(grouping.readout[0].cpu().numpy()[:, None], aspect="auto", cmap="viridis")
+    sheet.write(x[-1] + 0.3, y[1] - 0.12, "$R$")
     across(scene.levels, 1, "EMGP", "readout\nEq. 7")
     _heads(sheet, scene, x, y, wide, tall)
     return sheet.figure
@@ -149,19 +149,20 @@ def tree(scene: "Scene", points: Sequence[tuple[int, int]] = ()) -> Figure:
     parents = parents_of(maps[::-1])[::-1]  # of the groups of maps[1:]
     placed = []  # row, group, its own column and those of its parts
 
+    def parts_of(row: int, group: int) -> Sequence[int]:
+        if row == 0:
+            return list(dict.fromkeys(maps[1][y, x] for x, y in points or scene.middles(scene.levels)))
+        area = np.bincount(maps[row + 1].ravel())
+        parts = np.flatnonzero((parents[row] == group) & (area > 0))
+        return parts[np.argsort(-area[parts], kind="stable")][:2]
+
     def grow(row: int, group: int, first: float) -> tuple[float, float]:
         """Place a group over its parts, from a column on; returns the next free column and the group's."""
-        parts, free, columns = [], first, []
-        if row < scene.levels:
-            parts = np.flatnonzero((parents[row] == group) & (np.bincount(maps[row + 1].ravel()) > 0))
-            area = np.bincount(maps[row + 1].ravel())[parts]
-            parts = parts[np.argsort(-area, kind="stable")][:2]
-            if row == 0:
-                parts = list(dict.fromkeys(maps[1][y, x] for x, y in points or scene.middles(scene.levels)))
-        for part in parts:
+        free, columns = first, []
+        for part in parts_of(row, group) if row < scene.levels else ():
             free, column = grow(row + 1, part, free)
             columns.append(column)
-        own = np.mean(columns[:: max(len(columns) - 1, 1)]) if columns else first + 0.5
+        own = (columns[0] + columns[-1]) / 2 if columns else first + 0.5
         placed.append((row, group, own, columns))
         return (free if columns else first + 1), own
 
@@ -201,12 +202,6 @@ def _cut_out(photo: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return picture
 
 
-def _readout(sheet: Sheet, vector: np.ndarray, x: float, y: tuple[float, float]) -> None:
-    """R as a column of its values."""
-    sheet.write(x + 0.3, y[0] - 0.12, "$R$")
-    sheet.axes(x + 0.12, y[0], 0.36, y[1] - y[0]).imshow(vector[:, None], aspect="auto", cmap="viridis")
-
-
 def _heads(sheet: Sheet, scene: "Scene", x: list[float], y: list[float], wide: float, tall: float) -> None:
     """The labels, and how F^l + Fhat^l and R come to them."""
     dark, bus, edge = STEPS["CNN"], y[3] + tall + 0.3, x[0] + wide
@@ -238,15 +233,9 @@ def _heads(sheet: Sheet, scene: "Scene", x: list[float], y: list[float], wide: f
 def _maps(scene: "Scene") -> tuple[list[torch.Tensor], ...]:
     """F^l and Fhat^l, (C_l, h_l, w_l) each, from one more forward pass."""
     seen, model = [], scene.model
-    was_training = model.training
-    hook = model.dgm.register_forward_hook(lambda _, given, made: seen.extend((given[0], made[0])))
-    model.eval()
-    try:
-        with torch.inference_mode():
-            model(*scene.seen, tasks=())
-    finally:
-        hook.remove()
-        model.train(was_training)
+    note = hooked(lambda _, given, made: seen.extend((given[0], made[0])), model.dgm)
+    with note, evaluating(model), torch.inference_mode():
+        model(*scene.seen, tasks=())
     return tuple([each[0] for each in maps] for maps in seen)
 
 
