@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from dgmlib.broden.loading import view
 from dgmlib.broden.workers import Reader, ReportingLoader
-from dgmlib.interventions import hooked
+from dgmlib.interventions import evaluating, hooked
 from dgmlib.parsing import check_finite
 from dgmlib.superpixels import RegionMaps
 from dgmlib.vocabulary import Vocabulary
@@ -70,7 +70,7 @@ def count(
         `count_image` of every image that is labelled for one of the tasks, in the order of the dataset.
 
     Raises:
-        ValueError: if the model names other classes than the dataset, or in another order.
+        ValueError: if the model names other classes than the dataset, or in another order, or nothing is labelled.
         FloatingPointError: if its scores are not finite.
     """
     theirs, known = dataset.vocabulary, getattr(model, "vocabulary", dataset.vocabulary)
@@ -84,21 +84,22 @@ def count(
         )
     short_sides = [round(short_side * scale) for scale in scales]
     labelled = [(index,) for index in sorted(chain.from_iterable(dataset.groups(tasks)))]
+    if not labelled:
+        raise ValueError(
+            f"no image of the data is labelled for {' or '.join(tasks)}; score tasks that it has labels of."
+        )
     labelled = labelled[:: max(len(labelled) // (images or len(labelled)), 1)][:images]
     views = _Views(dataset, workers, RegionMaps(dataset.cache, max_regions), short_sides, max_size)
     loader = ReportingLoader(views, sampler=labelled, batch_size=None, num_workers=workers, generator=torch.Generator())
     hidden = None if progress is None else not progress
-    was_training = model.training
-    model.eval()
     counts = []
-    with torch.inference_mode():
+    with evaluating(model), torch.inference_mode():
         for sample, scaled in tqdm(loader, desc="evaluate", unit="image", disable=hidden):
             sample = {key: value.to(device) if torch.is_tensor(value) else value for key, value in sample.items()}
             scaled = [(image.to(device), regions.to(device)) for image, regions in scaled]
             predictions = predict(model, scaled, sample, dataset.vocabulary, tasks)
             found = count_image(predictions, sample, dataset.vocabulary, tasks)
             counts.append({task: counted.cpu() for task, counted in found.items()})
-    model.train(was_training)
     return counts
 
 
@@ -189,7 +190,7 @@ def listening(model: nn.Module) -> Iterator[dict[str, list[float]]]:
         found.append(grouping.heard() | {"entropy": entropy, "groups": groups})
 
     heard: dict[str, list[float]] = {}
-    with hooked(model.dgm, note) if getattr(model, "dgm", None) is not None else nullcontext():
+    with hooked(note, model.dgm) if getattr(model, "dgm", None) is not None else nullcontext():
         yield heard
     for name in found[0] if found else ():
         heard[name] = [round(value, 4) for value in np.mean([one[name] for one in found], 0).tolist()]

@@ -114,7 +114,7 @@ class Cell:
     def identity(self) -> str:
         """Digest of all that decides the result: settings, what the data holds, and the weights to start from."""
         settings = {key: asdict(getattr(self.preset, key)) for key in ("model", "training", "testing")}
-        settings["training"] |= {"checkpoint_every": None, "workers": None}  # they change no weight
+        settings["training"] |= presets.PACE
         file = _weights(replace(self.preset.model, decoder=SYSTEMS[self.system].decoder))
         if file is not None and file.is_file():
             settings["model"]["pretrained"] = hashlib.sha256(file.read_bytes()).hexdigest()

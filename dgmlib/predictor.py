@@ -38,8 +38,9 @@ from dgmlib.pictures import Picture, read_picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: The DGM that comes with the project, trained on thousands of drawn scenes (preset demo).
-CHECKPOINT = paths.MODELS / "demo-dgm"
+#: The DGMs that come with the project: trained on drawn scenes (preset demo), on photographs (preset real).
+SHIPPED = ("demo-dgm", "street-dgm")
+CHECKPOINT = paths.MODELS / SHIPPED[0]
 SHOWN = 1000  # longest side of what `Scene.plot` draws, in pixels
 AT_ONCE = 2**26  # class scores that are held at the photograph's size, to spare memory
 
@@ -78,7 +79,7 @@ class Predictor:
 
     @classmethod
     def load(cls, model: str | Path | PerceptualParser = CHECKPOINT, device: str = "cpu", **settings) -> "Predictor":
-        """Make a predictor, with settings as for the class, of a model or of its path without suffix.
+        """Make a predictor, with settings as for the class, of a model, its path without suffix, or one of `SHIPPED`.
 
         What is loaded goes to the ``device``; a model that is given stays where it is.
 
@@ -86,7 +87,9 @@ class Predictor:
             FileNotFoundError: if a file is missing.
             ValueError: if a file is damaged.
         """
-        return cls(model if isinstance(model, torch.nn.Module) else load_model(model, device), **settings)
+        if not isinstance(model, torch.nn.Module):
+            model = load_model(paths.MODELS / model if model in SHIPPED else model, device)
+        return cls(model, **settings)
 
     def __call__(self, photograph: Picture, regions: ArrayLike | None = None) -> "Scene":
         """Encode a photograph.

@@ -73,6 +73,10 @@ class ModelConfig:
                 raise ValueError(f"{name} must be a whole number from 1 to {LARGEST}, not {value!r}.")
 
 
+#: Settings of saving and loading, which change no weight: left out where a run is told by its settings.
+PACE = {"checkpoint_every": None, "workers": None}
+
+
 @dataclass(frozen=True)
 class TrainingConfig:
     """Optimisation, Sec. 5.2 and unifiedparsing's train.py."""

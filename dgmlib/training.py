@@ -24,7 +24,7 @@ from dgmlib.launch import draw, launch, set_up, share_shape, total
 from dgmlib.losses import perceptual_loss
 from dgmlib.parsing import PerceptualParser
 from dgmlib.plus import NAMING
-from dgmlib.presets import TrainingConfig
+from dgmlib.presets import PACE, TrainingConfig
 
 LOG_EVERY = 10
 
@@ -67,8 +67,7 @@ def train(
         UnwritableError: if ``out`` cannot be written; with room made, the same call goes on.
     """
     out, fabric = Path(out), launch(device)
-    pace = {"checkpoint_every": None, "workers": None}  # of saving and loading: it changes no weight
-    run = {"seed": seed, "max_regions": max_regions, "identity": identity, "training": asdict(config) | pace}
+    run = {"seed": seed, "max_regions": max_regions, "identity": identity, "training": asdict(config) | PACE}
     if not checkpoints.load_finished(model, out / "model", run):
         with checkpoints.sole_trainer(out) if fabric.is_global_zero else nullcontext():
             fabric.barrier()

@@ -194,19 +194,19 @@ def test_what_notebook_13_says_is_what_the_file_holds():
     ahead = found.set_index(["candidate", "score", "beside"])["ahead"]
     quoted = {
         "DGM is {} points ahead": ("DGM", "mIoU"),
-        "graph cut still {};": ("DGM w/o graph", "mIoU"),
+        "without its graph still {};": ("DGM w/o graph", "mIoU"),
         "nothing of the image, {},": ("grid cells", "mIoU"),
         "SLIC's superpixels {}.": ("SLIC", "mIoU"),
         "same network is {} points ahead": ("regions of labels", "mIoU"),
-        "graph cut {}:": ("regions of labels, w/o graph", "mIoU"),
+        "without its graph {}:": ("regions of labels, w/o graph", "mIoU"),
         "larger than elsewhere (+{})": ("DGM", "mIoU near boundaries"),
         "*read on superpixels* (+{})": ("DGM, read on superpixels", "mIoU near boundaries"),
-        "works for UPerNet, too (+{})": ("UPerNet, read on superpixels", "mIoU near boundaries"),
+        "of UPerNet it makes +{} ±": ("UPerNet, read on superpixels", "mIoU near boundaries"),
         "UPerNet gains {} points": ("UPerNet, 1.5 times the size", "mIoU"),
         "DGM is {} ahead of it there": ("DGM, 1.5 times the size", "mIoU"),
         "four times as long, UPerNet gains {} points": ("UPerNet, 4 times as long", "mIoU"),
         "DGM is still {} ahead of it": ("DGM, 4 times as long", "mIoU"),
-        "with its graph cut {}, which is undecided": ("DGM w/o graph, 4 times as long", "mIoU"),
+        "without its graph {}, which is undecided": ("DGM w/o graph, 4 times as long", "mIoU"),
         "is {} points ahead. That is a head start": ("DGM plus", "mIoU"),
         "four times as long, it is {} ahead": ("DGM plus, 4 times as long", "mIoU"),
     }
@@ -217,5 +217,15 @@ def test_what_notebook_13_says_is_what_the_file_holds():
         for candidate in {name, f"{name}, 4 times as long"} & set(found["candidate"]):
             row = spans.loc[(candidate, "mIoU", "UPerNet")]
             assert f"{row['ahead']:.1f} ± {row['reach']:.1f}" in page
+
+    def with_reach(candidate, score, beside, sign=1):
+        row = spans.loc[(candidate, score, beside)]
+        return f"{sign * row['ahead']:.1f} ± {row['reach']:.1f}"
+
+    read, small = "UPerNet, read on superpixels", "mIoU of small segments"
+    assert f"it makes +{with_reach(read, 'mIoU near boundaries', 'UPerNet')} there" in text
+    assert f"and costs it {with_reach(read, small, 'UPerNet', -1)} on small segments" in text
+    assert f"`plus` is, by {with_reach('DGM plus', 'mIoU', 'DGM')}," in text
+    assert f"SLIC's are {-ahead['SLIC', 'mIoU', 'DGM']:.1f} points behind ours" in text
     within = ablation.QUESTIONS["How are they grouped?"]
     assert all(abs(ahead[candidate, "mIoU", "DGM"]) < 1 for candidate in within)

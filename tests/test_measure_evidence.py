@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dgmlib import paths
 from dgmlib.measure.evidence import SYSTEMS, intervals, redrawn, render, verdict
 from dgmlib.vocabulary import Vocabulary
 
@@ -96,35 +95,20 @@ def test_the_text_marks_a_graph_that_is_not_heard():
         assert ("does not test DGM" in text) == (share < 0.01)
 
 
-def test_the_headline_quotes_the_table():
-    """Every number of the README's finding stands in results/evidence.csv."""
-    text = (paths.ROOT / "README.md").read_text()
-    finding = text[text.index("**What came out.**") : text.index("[All results]")]
-    table = pd.read_csv(paths.RESULTS / "evidence.csv")
-    rows = table[table["over"] == "images"].set_index(["data", "setting", "model", "number"])
-    drawn, real = [("Broden-mini", "O+P+S"), ("Broden-mini", "O+P+S+M+T")], ("real-mixture", "O+P+T")
-
-    def ahead(place, model, number):
-        return f"{100 * rows.loc[(*place, model, number), 'value']:.1f}"
-
-    def span(place, over="images"):
-        found = table[table["over"] == over].set_index(["data", "setting", "model", "number"])
-        low, high = found.loc[(*place, "DGM", "object/mIoU"), ["low", "high"]]
-        return f"{100 * low:+.1f} to {100 * high:+.1f}"
-
-    objects, parts, cut = (
-        [ahead(place, model, number) for place in (*drawn, real)]
-        for model, number in (("DGM", "object/mIoU"), ("DGM", "part/mIoU"), ("DGM w/o graph", "object/mIoU"))
-    )
-    assert f"ahead by {objects[0]} points of object mIoU in O+P+S and {objects[1]} in O+P+S+M+T" in finding
-    assert f"95 % over images: {span(drawn[0])} and {span(drawn[1])}" in finding
-    assert f"by {parts[0]} and {parts[1]} in parts" in finding
-    assert f"over five seeds, DGM is ahead by {objects[2]} points of object mIoU" in finding
-    assert f"95 % over seeds {span(real, 'seeds')}, over images {span(real)}" in finding
-    assert f"by {parts[2]} in parts, which is undecided" in finding
-    verdicts = rows.loc[[(*real, "DGM", f"{task}/mIoU") for task in ("object", "part")], "verdict"]
-    assert list(verdicts) == ["ahead", "undecided"]
-    assert f"network gains {cut[0]}, {cut[1]} and {cut[2]} in objects" in finding
-    page = (paths.RESULTS / "README.md").read_text()
-    assert f"{cut[0]} and {cut[1]} points of object mIoU on drawings, {cut[2]} on photographs" in page
-    assert f"there {ahead(real, 'DGM w/o graph', 'part/mIoU')} in parts, where DGM gains {parts[2]}" in page
+def test_dgm_is_set_beside_its_control_seed_by_seed():
+    place = {"data": "drawings", "setting": "O", "number": "object/mIoU", "low": np.nan, "high": np.nan}
+    values = {"UPerNet": (0.5, 0.6, 0.7), "DGM": (0.52, 0.63, 0.74), "DGM w/o graph": (0.51, 0.61, 0.71)}
+    rows = [
+        place | {"model": model, "over": f"seed {seed}", "value": value}
+        for model, scores in values.items()
+        for seed, value in enumerate(scores)
+    ]
+    rows += [
+        place | {"model": model, "over": over, "value": 0.02, "verdict": "undecided"}
+        for model in ("DGM", "DGM w/o graph")
+        for over in ("seeds", "images")
+    ]
+    half = stats.t.ppf(0.975, 2) * np.std([1, 2, 3], ddof=1) / np.sqrt(3)
+    assert f"| +2.0 ± {half:.1f} |" in render(pd.DataFrame(rows))
+    alone = pd.DataFrame([row for row in rows if row["over"] in ("seed 0", "seeds", "images")])
+    assert "| +1.0 |" in render(alone)  # one seed has no interval

@@ -13,6 +13,7 @@ from skimage.metrics import variation_of_information
 from dgmlib import PerceptualParser, Predictor, Vocabulary
 from dgmlib.broden import BrodenPlus, FolderDataset
 from dgmlib.checkpoints import save_model
+from dgmlib.interventions import without_top_down
 from dgmlib.measure import grouping
 from dgmlib.measure.study import Study
 from dgmlib.paths import write_atomic
@@ -83,13 +84,14 @@ def test_purity_falls_as_groups_merge():
 def test_colour_merges_what_has_one_colour_wherever_it_lies():
     regions = np.repeat(np.arange(5), 4)[None].repeat(6, 0)
     colours = np.array([[0.9, 0.1, 0.1], [0.1, 0.2, 0.9], [0.9, 0.12, 0.1], [0.1, 0.2, 0.88], [0.5, 0.9, 0.4]])
-    three, five, one = grouping.merge_by_colour(colours[regions], regions, (3, 5, 1))
+    seen = grouping.mean_colours(colours[regions], regions)
+    three, five, one = grouping.merge_by(seen, regions, (3, 5, 1))
     assert three[0, 0] == three[0, 8] != three[0, 4] == three[0, 12] != three[0, 16]
     assert [len(np.unique(groups)) for groups in (three, five, one)] == [3, 5, 1]
 
 
 def test_one_region_cannot_be_merged():
-    (groups,) = grouping.merge_by_colour(np.full((4, 4, 3), 0.5), np.zeros((4, 4), int), (1,))
+    (groups,) = grouping.merge_by(np.full((1, 3), 0.5), np.zeros((4, 4), int), (1,))
     assert (groups == 0).all()
 
 
@@ -134,16 +136,27 @@ def test_level_one_is_the_superpixels_at_the_image_s_own_size(model, smoke_data)
     assert counts == sorted(counts, reverse=True)
 
 
+def test_pooled_features_are_what_emgp_starts_from(model):
+    image = RNG.integers(0, 256, (96, 128, 3), dtype=np.uint8)
+    scene = Predictor(model, 64)(image)
+    found = grouping.pooled(scene)
+    assert len(found) == scene.regions.max() + 1
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)  # as every node of the graph
+    up = Predictor(model, 64)
+    with without_top_down(model):
+        np.testing.assert_allclose(up(image).grouping.nodes[0][0].numpy(), found, atol=1e-6)
+
+
 def test_controls_have_as_many_groups_and_level_one_is_the_same_for_all(model, smoke_data):
     dataset = BrodenPlus(smoke_data, "val", ("object", "part"))
     table = grouping.compare({"a": model}, {"drawn": dataset}, QUICK)
     counts = table.pivot_table("groups", ["image", "level"], "method")
-    assert (counts["colour"] == counts["DGM"]).all()
+    assert (counts["DGM"] == counts[["colour", "features"]].T).T.all(axis=None)
     assert (counts["superpixels"] <= counts["DGM"]).all()
     assert (counts["felzenszwalb"] <= counts["DGM"]).all()
     assert (counts["one group"] == 1).all()
     first = table[(table["level"] == 1) & (table["labels"] == "object")].pivot_table("purity", "image", "method")
-    np.testing.assert_allclose(first["colour"], first["DGM"])
+    np.testing.assert_allclose(first[["features", "colour"]].T, first[["DGM", "DGM"]].T)
     nodes = table[list(grouping.COLLAPSE)].notna().all(axis=1)
     assert (nodes == ((table["method"] == "DGM") & (table["level"] > 1))).all()
     assert (table["purity"] >= table.groupby(["image", "labels"])["purity"].transform("min")).all()
@@ -173,7 +186,7 @@ def rows(image, scores):
 
 
 def test_leads_are_taken_image_by_image():
-    table = pd.DataFrame([*rows("a", (0.9, 0.8, 0.95, 0.7, 0.5)), *rows("b", (0.5, 0.4, 0.45, 0.4, 0.3))])
+    table = pd.DataFrame([*rows("a", (0.9, 0.8, 0.8, 0.95, 0.7, 0.5)), *rows("b", (0.5, 0.4, 0.4, 0.45, 0.4, 0.3))])
     summary = grouping.summarise(table).set_index(["level", "method", "metric"])
     lead = summary.loc[1, "colour", "DGM ahead, purity"]
     assert lead["mean"] == pytest.approx(0.1)

@@ -172,6 +172,7 @@ def test_a_checkpoint_knows_the_size_it_was_tested_at(model, tmp_path):
 
 def test_a_checkpoint_comes_with_the_project_and_another_that_is_missing_is_told(tmp_path):
     assert CHECKPOINT.with_suffix(".safetensors").exists()
+    assert Predictor.load("street-dgm", tasks=("object",))(PHOTO).objects.names[1:3] == ("sky", "building")
     with pytest.raises(FileNotFoundError, match="there is no model"):
         Predictor.load(tmp_path / "none")
 

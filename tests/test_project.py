@@ -5,13 +5,12 @@ import json
 import re
 import tomllib
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 import yaml
 
 from dgmlib import paths
-from dgmlib.predictor import CHECKPOINT
+from dgmlib.predictor import SHIPPED
 
 PROJECT = tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]
 PINS = dict(re.findall(r"^([\w.-]+)==(\S+)$", (paths.ROOT / "constraints.txt").read_text(), re.M))
@@ -72,7 +71,7 @@ def test_every_package_is_in_the_wheel_and_so_is_the_model():
     found = {"dgmlib", *(f"dgmlib.{path.parent.name}" for path in (paths.ROOT / "dgmlib").glob("*/__init__.py"))}
     assert set(settings["packages"]) == found | {"dgmlib.shipped"}
     assert paths.ROOT / settings["package-dir"]["dgmlib.shipped"] == paths.MODELS
-    assert Path(settings["package-data"]["dgmlib.shipped"][0]).stem == CHECKPOINT.name
+    assert settings["package-data"]["dgmlib.shipped"] == [f"{name}.*" for name in SHIPPED]
 
 
 def markdown():

@@ -3,7 +3,6 @@
 import json
 
 import pandas as pd
-import pytest
 
 from dgmlib import paths
 from dgmlib.measure.study import reach
@@ -19,6 +18,48 @@ def result(name: str) -> pd.DataFrame:
     return pd.read_csv(paths.RESULTS / f"{name}.csv", keep_default_na=False, na_values={"value": "", "IoU": ""})
 
 
+def test_the_headline_quotes_the_table():
+    """Every number of the README's finding stands in results/evidence.csv."""
+    text = (paths.ROOT / "README.md").read_text()
+    finding = text[text.index("**What came out.**") : text.index("[All results]")]
+    table = pd.read_csv(paths.RESULTS / "evidence.csv")
+    rows = table[table["over"] == "images"].set_index(["data", "setting", "model", "number"])
+    drawn, real = [("Broden-mini", "O+P+S"), ("Broden-mini", "O+P+S+M+T")], ("real-mixture", "O+P+T")
+
+    def ahead(place, model, number):
+        return f"{100 * rows.loc[(*place, model, number), 'value']:.1f}"
+
+    def span(place, over="images"):
+        found = table[table["over"] == over].set_index(["data", "setting", "model", "number"])
+        low, high = found.loc[(*place, "DGM", "object/mIoU"), ["low", "high"]]
+        return f"{100 * low:+.1f} to {100 * high:+.1f}"
+
+    objects, parts, cut = (
+        [ahead(place, model, number) for place in (*drawn, real)]
+        for model, number in (("DGM", "object/mIoU"), ("DGM", "part/mIoU"), ("DGM w/o graph", "object/mIoU"))
+    )
+    assert f"ahead by {objects[0]} points of object mIoU in O+P+S and {objects[1]} in O+P+S+M+T" in finding
+    assert f"95 % over images: {span(drawn[0])} and {span(drawn[1])}" in finding
+    assert f"by {parts[0]} and {parts[1]} in parts" in finding
+    assert f"over five seeds, DGM is ahead by {objects[2]} points of object mIoU" in finding
+    assert f"95 % over seeds {span(real, 'seeds')}, over images {span(real)}" in finding
+    assert f"by {parts[2]} in parts, which is undecided" in finding
+    verdicts = rows.loc[[(*real, "DGM", f"{task}/mIoU") for task in ("object", "part")], "verdict"]
+    assert list(verdicts) == ["ahead", "undecided"]
+    assert f"network gains {cut[0]}, {cut[1]} and {cut[2]} in objects" in finding
+    seeds = table[table["over"].str.startswith("seed ") & (table["number"] == "object/mIoU")]
+    wide = 100 * seeds.pivot(index=["data", "setting", "over"], columns="model", values="value")
+    beside = wide["DGM"] - wide["DGM w/o graph"]
+    gains = [f"{beside[place].mean():+.1f} ± {reach(beside[place]):.1f}" for place in (*drawn, real)]
+    assert f"DGM is {gains[0]}, {gains[1]} and {gains[2]} ahead of it" in finding
+    page = (paths.RESULTS / "README.md").read_text()
+    assert f"{cut[0]} and {cut[1]} points of object mIoU on drawings, {cut[2]} on photographs" in page
+    for text in (page, prose("05_table1_broden")):
+        assert f"{gains[0]} and {gains[1]} points" in text
+        assert f"{gains[2]} on photographs" in text
+    assert f"there {ahead(real, 'DGM w/o graph', 'part/mIoU')} in parts, where DGM gains {parts[2]}" in page
+
+
 def test_gains_on_the_networks_of_table_2():
     table = result("table2").query("metric == 'mIoU'").astype({"value": float})
     wide = 100 * table.pivot(index="seed", columns="model", values="value")
@@ -29,13 +70,14 @@ def test_gains_on_the_networks_of_table_2():
                 assert f"{ahead.mean():.1f} ± {reach(ahead):.1f}" in text
 
 
-@pytest.mark.parametrize("name", ["02_emgp_grouping", "03_top_down_message_passing"])
-def test_what_cutting_the_graph_costs(name):
+def test_what_cutting_the_graph_costs():
     table = result("reading").query("candidate == 'DGM' and name == 'object/mIoU'").astype({"value": float})
     wide = 100 * table.pivot_table("value", ["data", "seed"], "probe")
     lost = (wide[""] - wide["graph cut"]).groupby("data").mean()
     drawn, streets, cars = (f"{lost[data]:.1f}" for data in ("Broden-mini", "CamVid", "Car-Parts"))
-    assert f"loses {streets} (CamVid), {cars} (Car-Parts) and {drawn} (Broden-mini) points" in prose(name)
+    assert f"loses {streets} (CamVid), {cars} (Car-Parts) and {drawn} (Broden-mini) points" in prose(
+        "03_top_down_message_passing"
+    )
 
 
 def test_how_far_groups_are_ahead_of_the_superpixels_hierarchy():

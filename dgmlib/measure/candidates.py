@@ -164,9 +164,8 @@ class Run:
 
     def folder(self, runs: Path) -> Path:
         """Where the run's model and numbers stand: of other settings or data, somewhere else."""
-        pace = {"checkpoint_every": None, "workers": None}  # they change no weight
         settings = self.settings
-        facts = [asdict(settings.model), asdict(settings.training) | pace, asdict(settings.testing)]
+        facts = [asdict(settings.model), asdict(settings.training) | presets.PACE, asdict(settings.testing)]
         facts += [self.candidate.dgm, self.candidate.superpixels, self.tasks, self.folds, self.content]
         facts += [_said(self.candidate.trained), {name: _said(probe) for name, probe in self.candidate.probes.items()}]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

@@ -11,8 +11,10 @@ split         H(group | label) in bits: into how many groups a label falls; 0 fo
 VI            merged + split, the variation of information: 0 only for groups that are the labels
 
 Purity can only fall as groups merge, so it says nothing by itself: each level stands beside the same superpixels
-merged by colour, beside the superpixels' own hierarchy cut again and Felzenszwalb and Huttenlocher's segments, all as
-many as the groups which that level shows in that image; and beside one single group. A difference to a control is taken
+merged by the features that the network pools over them, or by their colour; beside the superpixels' own hierarchy cut
+again and Felzenszwalb and Huttenlocher's segments, all as many as the groups which that level shows in that image; and
+beside one single group. What the network has learnt is in its features, too, so the first of these says whether EMGP
+does more than any clustering of them would. A difference to a control is taken
 image by image before it is averaged. Whether nodes collapse is measured on the same images: their effective rank, the
 graph's share in what superpixels read, the entropy of memberships (see `Grouping`).
 """
@@ -22,6 +24,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+import torch
 from scipy import ndimage
 from scipy.cluster.hierarchy import cut_tree, ward
 from skimage.color import rgb2lab
@@ -30,16 +33,17 @@ from torch.utils.data import Dataset
 
 from dgmlib import superpixels
 from dgmlib.groups import Grouping
+from dgmlib.interventions import evaluating, hooked
 from dgmlib.measure.baselines import felzenszwalb_at
 from dgmlib.measure.boundaries import boundary_f
 from dgmlib.measure.study import Study, markdown, plus_minus, untrained
 from dgmlib.parsing import PerceptualParser
-from dgmlib.predictor import Predictor
+from dgmlib.predictor import Predictor, Scene
 from dgmlib.vocabulary import Vocabulary
 
 METRICS = ("groups", "segments", "purity", "region mIoU", "boundary F", "merged", "split", "VI")
 #: The network's own groups, then the controls. All but the last have equally many groups; felzenszwalb at most so many.
-METHODS = ("DGM", "colour", "superpixels", "felzenszwalb", "one group")
+METHODS = ("DGM", "features", "colour", "superpixels", "felzenszwalb", "one group")
 #: What the network's nodes tell of themselves, at levels 2 and up.
 COLLAPSE = ("graph share", "rank", "entropy")
 #: In what DGM is ahead of a control, and whether more is better.
@@ -70,18 +74,31 @@ def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     }
 
 
-def merge_by_colour(image: np.ndarray, regions: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
-    """Merge superpixels by their mean colour alone (Ward's criterion in CIE Lab), wherever they lie, as a DGM may.
+def merge_by(features: np.ndarray, regions: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
+    """Merge superpixels by their features alone (Ward's criterion), wherever they lie, as a DGM may.
 
-    ``image`` is (H, W, 3) RGB, bytes or floats in [0, 1], ``regions`` its superpixels, (H, W), 0..n-1, and ``counts``
-    the numbers of groups wanted, each 1 ... n. Returns (H, W) groups for every count.
+    ``features`` are (n, D), ``regions`` the superpixels, (H, W) 0..n-1, ``counts`` the numbers of groups wanted, each
+    1 ... n. Returns (H, W) groups for every count.
     """
-    numbers = np.arange(regions.max() + 1)
-    colours = np.stack([ndimage.mean(channel, regions, numbers) for channel in np.moveaxis(rgb2lab(image), 2, 0)], 1)
-    if len(numbers) == 1:
+    if len(features) == 1:
         return [np.zeros_like(regions) for _ in counts]
-    tree = ward(colours)  # of (N, 3)
+    tree = ward(features)
     return [cut_tree(tree, n_clusters=count)[:, 0][regions] for count in counts]
+
+
+def mean_colours(image: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """Average an image, (H, W, 3) RGB, bytes or floats in [0, 1], over its superpixels in CIE Lab, (n, 3)."""
+    numbers = np.arange(regions.max() + 1)
+    return np.stack([ndimage.mean(channel, regions, numbers) for channel in np.moveaxis(rgb2lab(image), 2, 0)], 1)
+
+
+def pooled(scene: Scene) -> np.ndarray:
+    """What EMGP starts from: the network's features of every superpixel, V^1, (n, D)."""
+    caught = []
+    note = hooked(lambda _, inputs, output: caught.append(inputs[0]), scene.model.dgm.emgp)
+    with note, evaluating(scene.model), torch.inference_mode():
+        scene.model(*scene.seen, tasks=())
+    return caught[0][0].float().cpu().numpy()
 
 
 def label_maps(sample: Mapping, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
@@ -124,10 +141,11 @@ def _image(models: Mapping[str, PerceptualParser], short_side: int, dataset: Dat
         scene = Predictor(model, short_side, tasks=())(sample["image"])
         levels = [scene.groups(level) for level in range(1, len(scene.grouping.nodes) + 1)]
         counts = [len(np.unique(groups)) for groups in levels]
-        colour = merge_by_colour(sample["image"], scene.regions, counts)
+        features = merge_by(pooled(scene), scene.regions, counts)
+        colour = merge_by(mean_colours(sample["image"], scene.regions), scene.regions, counts)
         again = superpixels.segment_hierarchy(sample["image"], counts)
         graph = [felzenszwalb_at(sample["image"], count) for count in counts]
-        for level, maps in enumerate(zip(levels, colour, again, graph, strict=True), 1):
+        for level, maps in enumerate(zip(levels, features, colour, again, graph, strict=True), 1):
             nodes = collapse(scene.grouping, level) if level > 1 else {}
             for method, groups in zip(METHODS, (*maps, np.zeros_like(scene.regions)), strict=True):
                 for kind, labels in truth.items():
@@ -177,12 +195,13 @@ def render(table: pd.DataFrame) -> str:
     parts = [
         "Groups of every level against labels, validation images. Purity is the share of labelled pixels that carry\n"
         "the commonest label of their group; region mIoU the best IoU of a label with one group, mean over labels;\n"
-        "boundary F of their boundaries; VI (bits, less is better) the variation of information. Four numbers are\n"
-        f"{' / '.join(METHODS[:4])}: controls have as many groups as that level shows in that\n"
-        "image, made of the same superpixels merged by colour, of the superpixels' own hierarchy cut again, and by\n"
-        "felzenszwalb. Ahead is DGM's mean lead in region mIoU, image by image, ± its standard error. Of the nodes\n"
-        "themselves: the graph's share in what superpixels read, effective rank, entropy of memberships (1: every\n"
-        "superpixel hears the mean of all). Segments are the labels that occur; groups those of the whole image."
+        "boundary F of their boundaries; VI (bits, less is better) the variation of information. Five numbers are\n"
+        f"{' / '.join(METHODS[:-1])}: controls have as many groups as that level\n"
+        "shows in that image, made of the same superpixels merged by the network's own pooled features or by colour,\n"
+        "of the superpixels' own hierarchy cut again, and by felzenszwalb. Ahead is DGM's mean lead in region mIoU,\n"
+        "image by image, ± its standard error. Of the nodes themselves: the graph's share in what superpixels read,\n"
+        "effective rank, entropy of memberships (1: every superpixel hears the mean of all). Segments are the labels\n"
+        "that occur; groups those of the whole image."
     ]
     for (data, labels), rows in table.groupby(["data", "labels"], sort=False):
         means = rows.groupby(["method", "metric"])["mean"].first()
@@ -200,10 +219,10 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     mean, error = (rows.pivot_table(value, at, ["method", "metric"], sort=False) for value in ("mean", "error"))
     shown = {"groups": mean["DGM", "groups"].map("{:.1f}".format)}
     for metric in LEADS:
-        shown[metric] = mean[[(method, metric) for method in METHODS[:4]]].apply(
+        shown[metric] = mean[[(method, metric) for method in METHODS[:-1]]].apply(
             lambda values: " / ".join(map("{:.3f}".format, values)), axis=1
         )
-    for method in METHODS[1:4]:
+    for method in METHODS[1:-1]:
         lead = (method, "DGM ahead, region mIoU")
         shown[f"ahead of {method}"] = plus_minus(mean[lead], error[lead], 3, "+")
     for name in COLLAPSE:

@@ -13,6 +13,7 @@ from dgmlib.viz.style import GREY, NONE, PALETTE, bars_and_points, colours_of, l
 #: `agreement_curves`: name -> suffix of the model's name, method, colour, marker.
 CURVES = {
     "DGM": ("", "DGM", PALETTE[0], "o"),
+    "superpixels merged by the network's features": ("", "features", PALETTE[1], "P"),
     "superpixels merged by colour": ("", "colour", PALETTE[5], "s"),
     "superpixels' own hierarchy": ("", "superpixels", PALETTE[2], "^"),
     "felzenszwalb": ("", "felzenszwalb", PALETTE[4], "v"),
