@@ -22,8 +22,7 @@ def test_evidence_draws_both_intervals_and_colours_what_is_decided():
     seed = [place | {"model": "DGM", "over": "seed 0", "value": 0.5}]
     (axis,) = (figure := viz.evidence(pd.DataFrame(rows + seed))).axes
     assert titles(figure) == ["drawings, O"]
-    low, high = axis.get_xlim()
-    assert low == -high < -5  # the same for all panels, with UPerNet in the middle
+    assert np.allclose(axis.get_xlim(), (-5.25, 5.25))  # as wide as the widest interval, UPerNet in the middle
     assert [label.get_text() for label in axis.get_yticklabels()] == ["object mIoU"]
     drawn = {
         tuple(np.round(line.get_xdata(), 6)): line.get_color() for line in axis.lines if len(line.get_xdata()) == 2
@@ -32,6 +31,18 @@ def test_evidence_draws_both_intervals_and_colours_what_is_decided():
     assert set(drawn) == {(1, 5), (2, 4), (-2, 4), (0, 2)}
     assert drawn[1, 5] == drawn[2, 4] != drawn[-2, 4]
     assert legend_of(figure) == ["DGM", "DGM w/o graph", "ahead", "undecided", "behind"]
+
+
+def test_evidence_of_few_images_may_leave_a_panel_and_every_panel_has_its_own_width():
+    rows = [
+        {"data": data, "setting": "O", "number": number, "model": "DGM", "verdict": "undecided", "over": over}
+        | {"value": 0.0, "low": -reach, "high": reach}
+        for data, reaches in {"drawings": (0.02, 0.3), "streets": (0.01, 0.2)}.items()
+        for number, reach in zip(("object/mIoU", "texture/accuracy"), reaches, strict=True)
+        for over in ("seeds", "images")
+    ]
+    widths = [axis.get_xlim()[1] for axis in viz.evidence(pd.DataFrame(rows)).axes]
+    assert np.allclose(widths, (2.1, 1.05))
 
 
 def summary() -> pd.DataFrame:
@@ -67,6 +78,15 @@ def test_the_ablation_has_a_row_for_every_candidate_beside_upernet_and_colours_i
         assert spans(axis) == {(2, 0): (1.5, 2.5), (1, 1): (1, 1)}  # one seed has no interval
         assert any(line.get_linestyle() == "--" and set(line.get_xdata()) == {2} for line in axis.lines)
     assert legend_of(figure) == ["first", "second"]
+
+
+def test_what_is_far_ahead_is_written_at_the_edge():
+    rows = summary()
+    rows.loc[rows["candidate"] == "SLIC", ["ahead", "reach"]] = 13.6, 0.5
+    for axis in viz.ablation(rows).axes:
+        assert axis.get_xlim()[1] < 13
+        (text,) = axis.texts
+        assert (text.get_text(), text.get_position()[1]) == ("13.6 ± 0.5 →", 1)
 
 
 def test_where_it_is_ahead_has_a_row_for_every_score_and_candidates_apart_in_it():

@@ -10,7 +10,8 @@ from dgmlib.viz.style import GREY, NONE, PALETTE, colours_of, legend, plots
 
 #: `evidence`: where in its row a system stands, and its marker; colours of what can be said.
 SHIFTS = {"DGM": (-0.17, "o"), "DGM w/o graph": (0.17, "s")}
-WIDEST = 7  # points that a panel of `evidence` shows
+WHOLE_IMAGES = ("scene/accuracy", "texture/accuracy")  # of few images, so that their intervals may leave a panel
+WIDEST = 7  # points that `ablation` shows; what is farther ahead is written there
 VERDICTS = {"ahead": PALETTE[0], "undecided": GREY, "behind": PALETTE[5]}
 
 
@@ -18,13 +19,13 @@ def evidence(table: pd.DataFrame) -> Figure:
     """Draw ``evidence.csv``: how far systems are ahead of UPerNet, a panel per data and setting, a row per number.
 
     Thin: the 95 % interval over seeds; thick: over images. Blue where both lie above zero, orange where both lie below.
-    A line that is wider than the panel leaves it.
+    A panel is as wide as its intervals, those of `WHOLE_IMAGES` aside, which may leave it.
     """
     table = table[table["model"].isin(SHIFTS) & table["over"].isin(["seeds", "images"])]
     groups = list(table.groupby(["data", "setting"], sort=False))
     numbers = list(table["number"].unique())
     size = {"width": 3.8, "height": 0.9 + 0.42 * len(numbers)}
-    figure, (axes,) = plots(len(groups), **size, sharex=True, sharey=True)
+    figure, (axes,) = plots(len(groups), **size, sharey=True)
     for axis, ((data, setting), rows) in zip(axes, groups, strict=True):
         _rows_beside_zero(axis, f"{data}, {setting}", [number.replace("/", " ") for number in numbers])
         for (number, model), both in rows.groupby(["number", "model"]):
@@ -36,7 +37,8 @@ def evidence(table: pd.DataFrame) -> Figure:
                 axis.plot([100 * row.low, 100 * row.high], [place] * 2, **line)
             style = {"color": colour, "markersize": 6, "markeredgecolor": "white"}
             axis.plot(100 * both["value"].iloc[0], place, marker, **style)
-        axis.set_xlim(-WIDEST, WIDEST)
+        ends = rows.loc[~rows["number"].isin(WHOLE_IMAGES), ["low", "high"]].abs().max(axis=None)
+        axis.set_xlim(-105 * ends, 105 * ends) if ends == ends else None  # one seed of whole images has none
     for model, (_, marker) in SHIFTS.items():
         axes[0].plot([], [], marker, color="black", label=model)
     for name, colour in VERDICTS.items():
@@ -52,9 +54,15 @@ def ablation(summary: pd.DataFrame, score: str = "mIoU") -> Figure:
     """
     rows = summary[(summary["score"] == score) & (summary["candidate"] != "UPerNet")]
     figure = _spans(rows, "candidate", "question", 0.24)
+    places = list(rows["candidate"].unique())
     for axis, (_, each) in zip(figure.axes, rows.groupby("data", sort=False), strict=True):
-        dgm = each.loc[(each["candidate"] == "DGM") & (each["beside"] == "UPerNet"), "ahead"]
+        each = each[each["beside"] == "UPerNet"]
+        dgm = each.loc[each["candidate"] == "DGM", "ahead"]
         axis.axvline(dgm.mean(), color=GREY, linestyle="--", linewidth=1, zorder=0)
+        axis.set_xlim(right=WIDEST)
+        for row in each[each["ahead"] > WIDEST].itertuples():
+            text = {"ha": "right", "va": "center", "fontsize": 8, "backgroundcolor": "white"}
+            axis.text(WIDEST, places.index(row.candidate), f"{row.ahead:.1f} ± {row.reach:.1f} →", **text)
     return figure
 
 

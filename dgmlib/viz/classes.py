@@ -41,14 +41,16 @@ def parsing(
     ``maps`` are title -> (ids, names). ``groups`` of several levels, finest first, stand beside the photograph as in
     `dgmlib.viz.hierarchy`, and the label maps below.
     """
-    groups, legend = groups or {}, 1.3  # inches
-    columns = 1 + len(groups) if groups else 4
-    rows = -(-(1 + len(groups) + len(maps)) // columns)
-    below = legend * (rows - 1) / rows if groups else legend  # the first row of two has no legends
-    figure, axes = panels([title, *groups, *maps], np.shape(photo), below, columns, width=2.7)
+    groups = groups or {}
+    columns = 1 + len(groups) if groups and len(maps) > 1 else 3 if groups else 4
+    figure, axes = panels([title, *groups, *maps], np.shape(photo), columns=columns, width=2.7)
     draw_groups(axes, photo, groups)
-    for axis, (ids, names) in zip(axes[1 + len(groups) :], maps.values(), strict=True):
+    below = axes[1 + len(groups) :]
+    for axis, (ids, names) in zip(below, maps.values(), strict=True):
         parse(axis, ids, names, np.shape(photo), fontsize=8)
+    lines = max((-(-len(axis.get_legend().get_texts()) // 2) for axis in below), default=0)
+    rows = len({axis.get_subplotspec().rowspan.start for axis in below})
+    figure.set_figheight(figure.get_figheight() + rows * (0.1 + 0.17 * lines))  # inches, for the legends
     return figure
 
 
