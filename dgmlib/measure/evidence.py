@@ -132,7 +132,7 @@ def render(table: pd.DataFrame) -> str:
         less = rows[rows["over"].str.endswith(" iterations") & ~rows["over"].str.startswith("level ")]
         for over, scores in less.groupby("over", sort=False):
             told = ", ".join(f"{row.number} {100 * row.value:.1f}" for row in scores.itertuples())
-            text += f"\n- {BASE}, seed 0, after {over}: {told}"
+            text += f"\n- Has it stopped gaining? {BASE}, seed 0, trained for {over} in all: {told}"
         text += "\n"
     return text
 
