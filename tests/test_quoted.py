@@ -111,6 +111,16 @@ def test_how_far_groups_are_ahead_of_the_superpixels_hierarchy():
     assert (level_4 < 0).all()  # "no longer at level 4"
 
 
+def test_how_far_the_same_features_merged_plainly_are_ahead_of_groups():
+    rows = result("grouping").query("method == 'features' and level > 1 and model == 'street-dgm'")
+    behind = -rows[rows["metric"] == "DGM ahead, region mIoU"].set_index("data")["mean"].astype(float)
+    streets = behind["CamVid"]
+    assert f"is better still, by {streets.min():.2f} to {streets.max():.2f}." in (paths.ROOT / "README.md").read_text()
+    for text in (prose("08_grouping_visualization"), (paths.RESULTS / "README.md").read_text()):
+        assert f"by {streets.min():.2f} to {streets.max():.2f} on" in text
+        assert f"by {behind.min():.2f} to {behind.max():.2f} over all sets" in text
+
+
 def test_what_one_click_gets():
     table = result("clicks").query("clicks in (1, '1', '1.0')").astype({"IoU": float})
     best = {
