@@ -71,17 +71,12 @@ def grouping_levels(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure
 
 
 def hierarchy(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
-    """Fig. 5: the image, every level as coloured regions over it, and how much of the image each group takes.
+    """Fig. 5: the image, and every level as regions over it, in colours that follow a group, see `following_colours`.
 
-    Colours follow a group from level to level, see `following_colours`. The last panel has a bar per level, finest on
-    top: a group's width is its share of the image, and it stands above the group that it becomes. ``levels`` are
-    title -> labels, finest first; where there are none, the photograph stays as it is.
+    ``levels`` are title -> labels, finest first; where there are none, the photograph stays as it is.
     """
-    maps, shape = [np.asarray(labels) for labels in levels.values()], np.shape(photo)
-    titles = ["image", *levels, f"levels 1-{len(maps)}: groups by area"]
-    figure, axes = panels(titles, shape, columns=3, width=2.7)
-    _icicle(axes[-1], maps, draw_groups(axes, photo, levels))
-    axes[-1].set_box_aspect(shape[0] / shape[1])  # titles at one height
+    figure, axes = panels(["image", *levels], np.shape(photo), columns=3, width=2.7)
+    draw_groups(axes, photo, levels)
     return figure
 
 
@@ -100,14 +95,13 @@ def levels_in_rows(scenes: Sequence["Scene"]) -> Figure:
     return figure
 
 
-def draw_groups(axes: Sequence[Axes], photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> list[np.ndarray]:
-    """Draw a photograph, and its groups beside it, see `hierarchy`; returns their `following_colours`."""
+def draw_groups(axes: Sequence[Axes], photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> None:
+    """Draw a photograph, and its groups beside it, see `hierarchy`."""
     photo, maps = floats(photo), [np.asarray(labels) for labels in levels.values()]
     axes[0].imshow(*enlarged(photo))
     colours = following_colours(maps) if maps else []
     for axis, labels, theirs in zip(axes[1:], maps, colours, strict=False):
         axis.imshow(tinted(photo, labels, theirs))
-    return colours
 
 
 def following_colours(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -198,20 +192,3 @@ def _displayable(lab: np.ndarray) -> np.ndarray:
     """(G, 3) CIE Lab -> RGB in [0, 1], moved into the colours that a screen has."""
     light, a, b = np.clip(lab, (15, -90, -90), (93, 90, 90)).T
     return np.clip(lab2rgb(np.stack([light, a, np.minimum(b, 1.6 * (light + 16))], 1)), 0, 1)  # Z stays positive
-
-
-def _icicle(axis: Axes, levels: Sequence[np.ndarray], colours: Sequence[np.ndarray]) -> None:
-    """Bars of the groups' areas, a row per level, every group above the one that it becomes."""
-    parents, place = [*parents_of(levels), None], None  # place: of every group in the row below
-    for level, (labels, theirs, above) in reversed(list(enumerate(zip(levels, colours, parents, strict=True), 1))):
-        area = _areas(labels)
-        order = np.flatnonzero(area)
-        keys = (-area[order],) if place is None else (-area[order], place[above[order]])
-        order = order[np.lexsort(keys)]
-        place = np.empty(len(area))
-        place[order] = np.arange(len(order))
-        share = area[order] / area.sum()
-        edge = {"edgecolor": "white", "linewidth": 0.5 if len(order) <= 60 else 0}
-        axis.barh(level, share, 0.9, np.cumsum(share) - share, color=theirs[order], **edge)
-        axis.text(-0.02, level, level, ha="right", va="center")
-    axis.set(xlim=(-0.1, 1), ylim=(len(levels) + 0.5, 0.5))
