@@ -360,3 +360,20 @@ def test_a_model_of_other_classes_is_not_scored(tmp_path):
         model.vocabulary = replace(VOCABULARY, **changes)
         with pytest.raises(ValueError, match=rf"the model has other classes than the data.*\({told}\)"):
             evaluate(model, Data(), ("object", "part"), 32)
+
+
+def test_images_without_a_label_that_is_asked_for_are_told(tmp_path):
+    dataset = BrodenPlus(write_tree(tmp_path), "val", ("texture",))
+    with pytest.raises(ValueError, match="no image of the data is labelled for object or part; "):
+        evaluate(nn.Identity(), dataset, ("object", "part"), 64, progress=False)
+
+
+def test_an_error_leaves_the_model_in_its_mode(smoke_data):
+    class Broken(nn.Module):
+        def forward(self, images, regions, tasks):
+            raise RuntimeError("out of memory")
+
+    network = Broken().train()
+    with pytest.raises(RuntimeError, match="out of memory"):
+        evaluate(network, BrodenPlus(smoke_data, "val"), ("object",), 64, progress=False)
+    assert network.training
