@@ -15,7 +15,7 @@ from tqdm import tqdm
 from dgmlib import viz
 from dgmlib.paths import write_atomic
 from dgmlib.pictures import SUFFIXES, find_pictures
-from dgmlib.predictor import CHECKPOINT, Predictor, Scene
+from dgmlib.predictor import CHECKPOINT, Predictor, Scene, located
 
 #: What was found in a photograph; written last, so that where it is, all is.
 FOUND = "found.json"
@@ -32,13 +32,14 @@ def parse(photos: tuple[str, ...], /, out: Path, model: Path = CHECKPOINT) -> st
     Args:
         photos: files, folders with everything below them, or patterns such as "holiday/*.jpg".
         out: where the folders go, named like the photographs, below the folder that these have in common.
-        model: path of a model without suffix.
+        model: demo-dgm or street-dgm, which come along, or the path of another without suffix.
 
     Raises:
         ValueError: if there is no photograph, or, after all others are done, if some cannot be read.
     """
     files = _files(photos, out)
     root = os.path.commonpath([file.parent for file in files])
+    model = located(model)
     predictor = Predictor.load(model, "cuda" if torch.cuda.is_available() else "cpu")
     weights = hashlib.sha256(model.with_name(f"{model.name}.safetensors").read_bytes()).hexdigest()[:16]
     failed, before = [], 0

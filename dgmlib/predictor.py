@@ -45,6 +45,11 @@ SHOWN = 1000  # longest side of what `Scene.plot` draws, in pixels
 AT_ONCE = 2**26  # class scores that are held at the photograph's size, to spare memory
 
 
+def located(model: str | Path) -> Path:
+    """Where a model lies: one of `SHIPPED` by its name, any other at its path without suffix."""
+    return paths.MODELS / model if str(model) in SHIPPED else Path(model)
+
+
 class Place(NamedTuple):
     """The kind of scene that a photograph shows, and its softmax probability."""
 
@@ -88,7 +93,7 @@ class Predictor:
             ValueError: if a file is damaged.
         """
         if not isinstance(model, torch.nn.Module):
-            model = load_model(paths.MODELS / model if model in SHIPPED else model, device)
+            model = load_model(located(model), device)
         return cls(model, **settings)
 
     def __call__(self, photograph: Picture, regions: ArrayLike | None = None) -> "Scene":

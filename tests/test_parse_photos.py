@@ -135,3 +135,10 @@ def test_nothing_to_parse_is_told(checkpoint, tmp_path):
             parse(photos, tmp_path / "out", checkpoint)
     with pytest.raises(ValueError, match="there are no photographs"):
         parse((str(tmp_path / "models"),), tmp_path / "out", checkpoint)
+
+
+def test_a_model_that_comes_along_is_asked_for_by_name(photos, tmp_path, saved):
+    parse((str(photos / "a.PNG"),), tmp_path / "out", Path("street-dgm"))
+    assert saved["names"] == ["a.PNG"]
+    with pytest.raises(FileNotFoundError, match="there is no model"):
+        parse((str(photos / "a.PNG"),), tmp_path / "out", Path("other-dgm"))
