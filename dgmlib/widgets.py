@@ -28,7 +28,7 @@ from skimage.util import img_as_ubyte
 from dgmlib import viz
 from dgmlib.explain.clicks import Click, ClickSession
 from dgmlib.groups import check_level
-from dgmlib.viz.style import encoded
+from dgmlib.viz.style import encoded, panels
 
 SHOWN = 1000  # longest side of the masks on their way to the page, in pixels: a click is answered in time
 #: What `overlay` paints: RGB and opacity. Beside a dimmed ground and between two lines a mask is seen on any picture.
@@ -99,8 +99,16 @@ class TouchWidget(anywidget.AnyWidget):
         return bundle
 
     def _still(self) -> tuple[bytes, dict]:
-        settings = ", ".join(f"{name} {value}" for name, value in self.values.items())
-        return self.frame["picture"], {"width": self.width, "alt": f"{settings}. {self.frame['text']}".strip()}
+        """Four steps of the last slider side by side, or all if they are fewer."""
+        *_, (name, values) = self._steps.items()
+        steps = np.unique(np.linspace(0, len(values) - 1, 4).round().astype(int))
+        titles, shape = [f"{name} {values[step]}" for step in steps], (self.height, self.width)
+        size = {"columns": 4, "width": 2.3} if self.width < 1.6 * self.height else {"columns": 2, "width": 4.6}
+        figure, axes = panels(titles, shape, **size)
+        for axis, step in zip(axes, steps, strict=True):
+            axis.imshow(self._drawn(**{name: values[step]})[0])
+        data, metadata = viz.stored(figure, "jpeg")
+        return data, metadata | {"alt": f"{', '.join(titles)}. {self.frame['text']}".strip()}
 
     def _receive(self, _widget, message: dict, _buffers) -> None:
         """Do what the page says; it sends one message per click, because changes of a trait may be merged."""
@@ -110,8 +118,8 @@ class TouchWidget(anywidget.AnyWidget):
             self.at = message["x"], message["y"]
         self._show(message["seq"])
 
-    def _drawn(self) -> tuple[np.ndarray, str]:
-        picture = self._draw(*(self.at or ()), **self.values)
+    def _drawn(self, **values: object) -> tuple[np.ndarray, str]:
+        picture = self._draw(*(self.at or ()), **(self.values | values))
         picture, text = picture if isinstance(picture, tuple) else (picture, "")
         return img_as_ubyte(np.asarray(picture)), text
 

@@ -124,8 +124,19 @@ def test_a_picture_is_drawn_for_its_sliders_and_for_where_it_is_clicked():
     assert widget.sliders[0] == {"name": "level", "values": ["1", "2", "4"], "index": 1}
     data, metadata = widget._repr_mimebundle_()
     assert data["text/plain"] == "TouchWidget(12 x 8 pixels, level=4, kind=b)"
-    assert data["image/jpeg"] == widget.frame["picture"]
-    assert metadata["image/jpeg"]["alt"] == "level 4, kind b. level 4"
+    assert asked[-2:] == [(7, 6, 4, "a"), (7, 6, 4, "b")]  # the steps of the last slider, side by side
+    assert Image.open(io.BytesIO(data["image/jpeg"])).width > 600
+    assert metadata["image/jpeg"]["alt"] == "kind a, kind b. level 4"
+
+
+def test_the_still_picture_has_four_steps_of_many():
+    asked = []
+    widget = TouchWidget(lambda step: asked.append(step) or np.zeros((8, 12, 3)), {"step": range(11)})
+    asked.clear()
+    _, metadata = widget._repr_mimebundle_()
+    assert asked == [0, 3, 7, 10]
+    assert metadata["image/jpeg"]["alt"] == "step 0, step 3, step 7, step 10."
+    assert widget.values == {"step": 0}
 
 
 def test_a_picture_that_is_not_clicked_is_drawn_from_sliders_alone():
