@@ -18,6 +18,13 @@ def result(name: str) -> pd.DataFrame:
     return pd.read_csv(paths.RESULTS / f"{name}.csv", keep_default_na=False, na_values={"value": "", "IoU": ""})
 
 
+def test_every_table_says_where_it_comes_from():
+    tables = list(paths.RESULTS.glob("*.csv"))
+    assert len(tables) > 10
+    for table in tables:
+        assert {"commit", "device", "packages"} <= set(json.loads(table.with_suffix(".json").read_text())), table.name
+
+
 def test_the_headline_quotes_the_table():
     """Every number of the README's finding stands in results/evidence.csv."""
     text = (paths.ROOT / "README.md").read_text()
