@@ -148,9 +148,10 @@ def _block(rows: pd.DataFrame) -> str:
         ]
         cell = " ".join([f"{100 * both['value'].iloc[0]:+.1f}", *spans])
         shown.loc[number, system] = cell if both["verdict"].iloc[0] == "undecided" else f"**{cell}**"
-    if {"DGM", *CONTROL} <= set(rows["model"]):
+    (control,) = CONTROL
+    if {"DGM", control} <= set(rows["model"]):
         seeds = rows[rows["over"].str.startswith("seed ")]
         wide = 100 * seeds.pivot(index="over", columns=["model", "number"], values="value")
-        ahead = wide["DGM"] - wide[next(iter(CONTROL))]  # (seeds, numbers)
-        shown["DGM ahead of DGM w/o graph"] = plus_minus(ahead.mean(), ahead.apply(reach), 1, "+")
+        ahead = wide["DGM"] - wide[control]  # (seeds, numbers)
+        shown[f"DGM ahead of {control}"] = plus_minus(ahead.mean(), ahead.apply(reach), 1, "+")
     return markdown(shown.reset_index())

@@ -38,7 +38,8 @@ def evidence(table: pd.DataFrame) -> Figure:
             style = {"color": colour, "markersize": 6, "markeredgecolor": "white"}
             axis.plot(100 * both["value"].iloc[0], place, marker, **style)
         ends = rows.loc[~rows["number"].isin(WHOLE_IMAGES), ["low", "high"]].abs().max(axis=None)
-        axis.set_xlim(-105 * ends, 105 * ends) if ends == ends else None  # one seed of whole images has none
+        if ends > 0:  # NaN where one seed of whole images has no interval
+            axis.set_xlim(-105 * ends, 105 * ends)
     for model, (_, marker) in SHIFTS.items():
         axes[0].plot([], [], marker, color="black", label=model)
     for name, colour in VERDICTS.items():
