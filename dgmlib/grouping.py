@@ -2,7 +2,7 @@
 
 =============  =========  ==================================================================================
 GConv          Eq. 6      graph convolution: linear layer of a weighted sum, L2 norm, ReLU (Sec. 5.2)
-EMGP           Eq. 1-3    Expectation-Maximization Graph Pooling: group nodes into half as many
+EMGP           Eq. 1-3    Expectation-Maximization Graph Pooling: halve the nodes (Eq. 4: `Grouping.adjacency`)
 Projection     Eq. 5      add the CNN's features of the next level to the new nodes
 readout        Eq. 7      one vector for the scene
 TDMP           Eq. 8-10   Top-down Message Passing, from the scene to the superpixels
@@ -13,7 +13,7 @@ DeepGrouping   Fig. 2     all of it
 Shapes: ``B`` images, ``L`` levels, ``C_l`` channels of feature map ``F^l`` (``h_l x w_l`` cells), ``N`` superpixels,
 ``N_l`` nodes of level l (``N_1 = N``, ``N_{l+1} = ceil(N_l / 2)``), ``D`` node width, ``K`` EM iterations. Images
 differ in the number of their nodes: every node tensor is padded to the largest and carries a mask, True for real nodes.
-What the paper leaves open is settled by a `Reading`, and by the classes that say so.
+A `Reading` and the classes' docstrings say how open sentences are read and where dgmlib departs from the print.
 """
 
 from collections.abc import Callable, Sequence
@@ -240,8 +240,8 @@ class DeepGrouping(AtLeastFloat32):
 
     With ``in_channels=(512,) * 4`` it has 4,467,712 parameters, and 13 x 512^2 + 18 x 512 = 3,417,088 without top-down:
     4.468M and 3.417M in Table 3. The split is inferred: three Projections, and five layers of twice the input with
-    BatchNorm, four Re-projections and one on the readout ("sum": 8 GConv, 5 residual layers with BatchNorm). Top-down
-    adds 4 GConv. Where a map is not D wide, a linear layer brings it to D.
+    BatchNorm, four Re-projections and one on the readout, half of which reads zeros where U^l is centred ("sum": 8
+    GConv, 5 residual layers with BatchNorm). Top-down adds 4 GConv. A map that is not D wide is brought to D linearly.
 
     Args:
         in_channels: C_l of every feature map, finest first; its length is L.
@@ -249,7 +249,7 @@ class DeepGrouping(AtLeastFloat32):
         top_down: False gives the paper's "DGM w/o ↓".
         iterations: K of EMGP while training, 5 in the paper (Sec. 5.2).
         testing_iterations: K in evaluation, 10 in the paper.
-        reading: what the paper leaves open.
+        reading: of the paper's open sentences.
         em_gradient: how far EMGP back-propagates, "last" iteration or "all".
     """
 
@@ -331,7 +331,7 @@ class DeepGrouping(AtLeastFloat32):
         return V, P, shares, masks
 
     def _scene(self, top: Tensor, R: Tensor) -> Tensor:
-        """R (B, D), beside the pooled F^L (B, C_L, h, w) where the reading says "concat", -> (B, C_L)."""
+        """F^L (B, C_L, h, w), which "concat" reads pooled (0 if centred: one node), and R (B, D) -> (B, C_L)."""
         one = torch.ones(len(R), 1, dtype=torch.bool, device=R.device)
         pooled = self._embed(top.mean((2, 3))[:, None], -1, one) if self.scene.concat else torch.zeros_like(R)[:, None]
         return self.scene(pooled, R[:, None], one)[:, 0]

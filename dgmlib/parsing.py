@@ -4,7 +4,7 @@ Where the heads read (Sec. 4): object and part the fused map, material and textu
 the readout R, each through UPerNet's head, whose 3x3 convolution stands before the pooling of scene and texture (ours;
 Sec. 4 pools first). Where a decoder has no pyramid, its level 1 is but a part of the fused map, and material and
 texture read the whole (the paper does not say what it did for OCNet and APCNet). With a Deep Grouping Model every
-level F^l is F^l + Fhat^l before it is fused or read.
+level F^l is F^l + Fhat^l before it is fused or read, but for the scene's, which is the original F^L.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -30,7 +30,7 @@ class ModelConfig:
         ValueError: if a number is none that a network has.
     """
 
-    # Sec. 5.3: ResNet-50 as in UPerNet, whose stem has three 3x3 convolutions ("deep"); "7x7" is torchvision's.
+    # Sec. 5.3: ResNet-50. UPerNet's has a stem of three 3x3 convolutions ("deep"); "7x7" is torchvision's.
     backbone: str = "resnet50"
     stem: Literal["deep", "7x7"] = "deep"
     width: int = 64
@@ -51,15 +51,15 @@ class ModelConfig:
     # Width of UPerNet's feature pyramid, and D.
     dim: int = 512
     # Which maps are F^l. "decoder": UPerNet's pyramid, whose four equal widths fit the residual and the parameters that
-    # Table 3 prints. "backbone": Sec. 5.2's "C1 to C4 layers' output from ResNet", the four stages' maps, which need
-    # linear layers of their own to D.
+    # Table 3 prints. "backbone": Sec. 5.2's "C1 to C4 layers' output from ResNet", read as its four stages' maps,
+    # which need linear layers of their own to D.
     groups: Literal["decoder", "backbone"] = "decoder"
     # Sec. 5.2: superpixels, in the paper MCG's, merged greedily to at most 512.
     max_regions: int = 512
     # Sec. 5.2: K of EMGP while training and in evaluation.
     em_iterations: int = 5
     em_iterations_testing: int = 10
-    # What the paper leaves open, sigma^2 among it.
+    # How its open sentences are read, sigma^2 among them, and where we depart from the print.
     reading: Reading = Reading()  # noqa: RUF009 (frozen)
     # Not in the paper: EMGP back-propagates through its last iteration only, which is faster and was no worse.
     em_gradient: Literal["last", "all"] = "last"
@@ -233,7 +233,7 @@ _SMOKE = Preset(
 def _objects(preset: Preset, data: str, backbone: str, iterations: int, multi_scale: tuple[float, ...]) -> Preset:
     """Make Table 2's preset from Table 1's.
 
-    The table's rows without DGM equal multi-scale results that others published, of ResNet-101 or HRNetV2-W48, each
+    The table's UPerNet, HRNetV2 and DeepLabV3 equal results that others published, of ResNet-101 or HRNetV2-W48, each
     trained in its own way; the paper names neither size nor scales for them. Here all rows are trained alike, as
     UPerNet was (semantic-segmentation-pytorch), without auxiliary losses.
     """

@@ -1,4 +1,7 @@
-"""Reading: how the open sentences of the paper are read. The evidence is in results/reading.md and notebook 03."""
+"""Reading: how the paper's open sentences are read, and where dgmlib departs from what it prints.
+
+The evidence is in results/reading.md and notebook 03.
+"""
 
 from dataclasses import dataclass
 from math import inf
@@ -14,7 +17,7 @@ from dgmlib.groups import masked_mean
 class Reading:
     """How sentences of the paper are read that can be read in more than one way.
 
-    The default is the reading in which the graph is heard: what its nodes hold reaches the pixels; in `AS_PRINTED` it
+    The default is the reading in which the graph is heard: what its nodes hold reaches the pixels; in `VERSION_0_1` it
     is mute. What single choices are worth on photographs of cars stands in results/ablation.md: all lie within a point
     of object mIoU of each other, but for a start at 0, which gains nothing over UPerNet.
 
@@ -22,10 +25,10 @@ class Reading:
         edges: Ptilde. "grouping": the kernel of Eq. 1 normalised over the upper nodes, "by reusing the grouping results
             in the bottom-up process" (Sec. 3.2). "updated": Eq. 8 as printed, with V^{l+1}, which Projection and TDMP
             have moved to another space than V^l.
-        pooled: U^l in the graph. "unit": L2-normalised as every other node, "All GraphSAGE layers in DGM are
-            followed by L2 normalization and ReLU" (Sec. 5.2). "centred": less its mean over the image, then so. "raw":
-            as printed.
-        first: V^1. "pooled": U^1 (Sec. 3). "neighbours", ours: a GConv of the mean of a superpixel and its neighbours.
+        pooled: U^l in the graph. "raw": as printed. "unit": L2-normalised, as the output of every graph convolution is
+            (Sec. 5.2). "centred": less its mean over the image, then so.
+        first: V^1. "pooled": U^1 (Sec. 3) as the graph reads it. "neighbours", ours: a GConv of the mean of a
+            superpixel and its neighbours.
         combine: what a graph convolution over U^l and V^l reads. "sum": their weighted sum (Eq. 6). "concat": both side
             by side, as in GraphSAGE's algorithm.
         messages: what the graph says to a superpixel, (Ptilde^1 ... Ptilde^{l-1}) V^l. "plain". "centred": as U^l, less
@@ -33,8 +36,8 @@ class Reading:
         bandwidth: sigma^2, which the paper does not give, relative to the mean squared distance of a level's nodes; it
             never falls below 1e-4 of their mean squared length.
         sigma2: a fixed sigma^2 instead.
-        merge: new nodes whose squared distance is below this share of sigma^2 become one: EMGP "can change |V^{l+1}|
-            dynamically" (Sec. 3.1); 0 keeps half of the nodes, the setting of Sec. 5.2.
+        merge: new nodes whose squared distance is below this share of sigma^2 become one, one way to "change |V^{l+1}|
+            dynamically" (Sec. 3.1, which gives none); 0 keeps half of the nodes, the setting of Sec. 5.2.
         start: weight that the residual layers' BatchNorm starts at.
 
     Raises:
@@ -70,4 +73,4 @@ class Reading:
 
 #: Eq. 8 and U^l as printed, a fixed sigma^2, residual layers that start at zero: what dgmlib 0.1 did. Its V^1 is not
 #: the printed U^1 but a GConv over neighbours.
-AS_PRINTED = Reading("updated", "raw", "neighbours", "sum", sigma2=0.5, start=0.0)
+VERSION_0_1 = Reading("updated", "raw", "neighbours", "sum", sigma2=0.5, start=0.0)

@@ -76,11 +76,15 @@ SENTENCES = {
     "3.1": "we initialize Vbar^{l+1} with uniformly sampled vertices from V^l "
     "but also can change |V^{l+1}| dynamically according to the content of the image",
     "3.2": "Thus, by reusing the grouping results in the bottom-up process, edges Ptilde^l can be obtained by",
+    "3.3": "The re-prejection can be regarded as a mirror module of projection.",
     "4": "Lo, Lp, Lm are cross-entropy losses at each pixel between the prediction and ground-truth",
     "5.2": "the input multi-resolution feature map F^l comes from C1 to C4 layers' output from ResNet. "
     "All GraphSAGE layers in DGM are followed by L2 normalization and ReLU.",
     "5.3": "we suspect that the pixel accuracy measure is easily biased by the imbalanced number of pixels",
-    "6": "Then, it can propagate to higher levels by using the P^l defined in Eq. 1. "
+    "5.4": "we evaluate DGM model without TDMP (denoted as DGM w/o ↓)",
+    "5.6": "we show the difference of FLOPs and the number of parameters before and after adding the contextual modeling "
+    "module to the network",
+    "6": "We use Grad-CAM on graph [36] to localize activated vertices at each level. Then, it can propagate to higher levels by using the P^l defined in Eq. 1. "
     "By using the gradient back-propagated from the ground-truth scene label, our model localizes",
 }
 
@@ -182,7 +186,7 @@ def test_what_is_quoted_stands_in_the_section_that_is_named():
         text = " ".join(text.split())
         found = [(section, quote) for quote, section in re.findall(r'"([^"]{12,160})",? \(?Sec\. (\d(?:\.\d)?)', text)]
         found += re.findall(
-            r'Sec\. (\d(?:\.\d)?)(?:\'s| has| says| takes| climbs| obtains)[^".]{0,40} "([^"]{12,160})"', text
+            r'Sec\. (\d(?:\.\d)?)(?:\'s| has| says| takes| uses| calls| climbs| obtains)[^".]{0,40} "([^"]{12,160})"', text
         )
         for section, quote in found:
             for piece in quote.lower().split("…"):

@@ -11,7 +11,7 @@ from tiny import VOCABULARY, blocks
 from dgmlib import DeepGrouping, Predictor, presets
 from dgmlib.experiments import build
 from dgmlib.parsing import PerceptualParser
-from dgmlib.reading import AS_PRINTED, Reading
+from dgmlib.reading import VERSION_0_1, Reading
 
 
 def random_weights(**changes) -> PerceptualParser:
@@ -40,7 +40,7 @@ def test_every_level_of_a_photograph_is_a_hierarchy(start):
 
 
 def test_what_collapses_is_told():
-    predictor = Predictor(random_weights(reading=AS_PRINTED), short_side=224, tasks=())
+    predictor = Predictor(random_weights(reading=VERSION_0_1), short_side=224, tasks=())
     grouping = predictor(data.astronaut()).grouping
     assert [int(grouping.counts(level)) for level in (2, 3, 4)] == [1, 1, 1]
     told = "level 2, 3, 4 collapsed to one group: choose a smaller bandwidth"

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch_geometric.nn import MessagePassing
 
 from dgmlib.grouping import EMGP, TDMP, DeepGrouping, GConv, Projection, Reprojection, readout
-from dgmlib.reading import AS_PRINTED, Reading
+from dgmlib.reading import VERSION_0_1, Reading
 
 D = 6
 FIXED = Reading(sigma2=0.5)
@@ -19,7 +19,7 @@ PRINTED = Reading("updated", sigma2=0.5)
 #: Every reading of every sentence occurs in one of these.
 READINGS = {
     "default": Reading(),
-    "as printed": AS_PRINTED,
+    "dgmlib 0.1": VERSION_0_1,
     "sum, unit": Reading(combine="sum", pooled="unit", bandwidth=0.1),
     "updated, relative": Reading("updated", bandwidth=0.3),
     "messages centred": Reading(messages="centred"),
@@ -241,7 +241,7 @@ class TestGConv:
         assert gconv(torch.zeros(2, D)).isfinite().all()
 
     def test_level_1_equals_message_passing_over_the_region_adjacency_graph(self):
-        dgm = DeepGrouping((D,), D, reading=AS_PRINTED).double().eval()
+        dgm = DeepGrouping((D,), D, reading=VERSION_0_1).double().eval()
         regions = blocks(12, 12, 4)[None]
         maps = [torch.randn(1, D, 3, 3, dtype=torch.float64)]
         _, grouping = dgm(maps, regions)

@@ -13,7 +13,7 @@ from dgmlib.groups import Grouping, masked_mean, share_of_spread
 from dgmlib.interventions import cut, foreign_groups, pooled_otherwise, without_top_down
 from dgmlib.measure.candidates import folds
 from dgmlib.measure.reading import render
-from dgmlib.reading import AS_PRINTED, Reading
+from dgmlib.reading import VERSION_0_1, Reading
 from dgmlib.regions import RegionGrid
 
 CHANNELS = (5, 6, 4)
@@ -76,7 +76,7 @@ class TestShares:
 
     def test_the_printed_reading_is_mute_beside_the_default(self):
         features = [3 * f.relu() for f in maps()]
-        printed, default = (model(r)(features, labels())[1].graph_share for r in (AS_PRINTED, Reading()))
+        printed, default = (model(r)(features, labels())[1].graph_share for r in (VERSION_0_1, Reading()))
         assert (printed < 0.01).all()
         assert (default > 5 * printed).all()
 

@@ -76,7 +76,7 @@ def test_live_curve_redraws_in_place_in_jupyter(monkeypatch):
 TITLES = ["residual's share of F + Fhat", "graph's share of what Re-projection reads"]
 
 
-def shares(models=("default", "as printed"), seeds=(0, 1)):
+def shares(models=("default", "dgmlib 0.1"), seeds=(0, 1)):
     rows = [
         [model, level, name, seed, value * level * (1 + seed)]
         for model in models
@@ -97,14 +97,15 @@ def log_of_shares():
     return [*steps, {"phase": 0, "iteration": 40, "loss": 1.0}, steps[0] | {"phase": 1, "iteration": 90}]
 
 
-def test_a_bar_is_the_mean_of_seeds_and_every_seed_has_a_point():
+def test_a_line_is_the_mean_of_seeds_and_every_seed_has_a_point():
     figure = viz.heard(shares())
     assert titles(figure) == TITLES
-    assert legend_of(figure) == ["default", "as printed", "asked for"]  # no model without shares
+    assert legend_of(figure) == ["default", "dgmlib 0.1", "our threshold"]  # no model without shares
     for axis, value in zip(figure.axes, (2, 1), strict=True):
-        first, second = axis.containers
-        np.testing.assert_allclose([bar.get_height() for bar in first], 1.5 * value * np.arange(1, 5))  # percent
-        assert first[0].get_facecolor() != second[0].get_facecolor()
+        first, second = [line for line in axis.lines if line.get_marker() == "_" and len(line.get_xdata()) == 4]
+        np.testing.assert_allclose(first.get_ydata(), 1.5 * value * np.arange(1, 5))  # percent
+        assert first.get_color() != second.get_color()
+        assert (np.asarray(first.get_xdata()) < second.get_xdata()).all()  # side by side
         points = np.concatenate([points.get_offsets() for points in axis.collections])
         expected = [value * level * times for level in (1, 2, 3, 4) for times in (1, 2)] * 2
         np.testing.assert_allclose(np.sort(points[:, 1]), np.sort(expected))
@@ -125,8 +126,8 @@ def test_nothing_a_hundredth_of_a_percent_and_a_fifth_can_be_told_apart():
 @pytest.mark.parametrize("models", [["one"], list("abcdefghij"), [str(n) for n in range(30)]])
 def test_any_number_of_models_of_one_seed(models):
     figure = viz.heard(shares(models, seeds=[0]))
-    assert legend_of(figure) == [*models, "asked for"]
-    assert len({axis.get_facecolor() for axis in figure.legends[0].get_patches()}) == len(models)
+    assert legend_of(figure) == [*models, "our threshold"]
+    assert len({line.get_color() for line in figure.legends[0].get_lines()[:-1]}) == len(models)
     assert viz.png(figure).startswith(b"\x89PNG")
 
 
@@ -135,7 +136,7 @@ def test_shares_in_training_from_records_and_from_a_log(tmp_path):
     path.write_text("".join(json.dumps(record) + "\n" for record in log_of_shares()))
     for figure in (viz.heard_in_training(log_of_shares()), viz.heard_in_training(path)):
         assert titles(figure) == TITLES
-        assert legend_of(figure) == ["level 1", "level 2", "asked for"]
+        assert legend_of(figure) == ["level 1", "level 2", "our threshold"]
         residual, graph = (axis.collections[0].get_offsets() for axis in figure.axes)
         first_phase = [[10, 1], [20, 2], [30, 3], [10, 10], [20, 20], [30, 30]]
         np.testing.assert_allclose(sorted(residual.tolist()), sorted(first_phase))

@@ -61,7 +61,7 @@ class ObjectContext(nn.Module):
         """Map (B, C, H, W) to its object context (B, C, H, W)."""
         cell = min(self.scale, *x.shape[-2:])
         pooled = F.max_pool2d(x, cell) if cell > 1 else x
-        # One shared layer gives both; the authors run it for each role, and the published FLOPs count it twice.
+        # One shared layer gives both; the authors run it for each role, and so do we: its FLOPs count twice.
         query, key = self.key(pooled).flatten(2), self.key(pooled).flatten(2)  # (B, K, N)
         value = self.value(pooled).flatten(2)  # (B, V, N)
         affinity = torch.softmax(query.mT @ key * key.shape[1] ** -0.5, dim=2)  # (B, N, N), rows sum to 1

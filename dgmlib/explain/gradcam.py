@@ -7,7 +7,8 @@ For a logit y and the nodes V^l of level l, with the mean over an image's N_l re
 
 and the same on a feature map, whose cells are its nodes, is the Grad-CAM of Selvaraju et al. (ICCV 2017).
 
-Sec. 6 takes the gradient "from the ground-truth scene label" and leaves details to its supplement; inferred are:
+Sec. 6 takes "Grad-CAM on graph [36]", presumably Pope et al. (CVPR 2019), with the gradient "from the ground-truth
+scene label", and leaves details to its supplement; inferred are:
 
 - **For a scene, V^l are the nodes of the way up** (Eq. 5), before message passing. The scene logit reads F^L and R, the
   mean of V^L on the way up (Eq. 7): every level reaches it before message passing, and none by any path after it.
@@ -19,7 +20,7 @@ Sec. 6 takes the gradient "from the ground-truth scene label" and leaves details
   a node for every superpixel at every level: all that those logits read of the graph. It is made of U^l, the level's
   pooled features, and of V^l, which the top-down edges Ptilde^1 ... Ptilde^{l-1} hand down. So part of what it points
   at, the CNN has found. (V^l by itself pointed no better than chance on training images, where Ptilde was read as
-  Eq. 8 prints it, `dgmlib.reading.AS_PRINTED`.)
+  Eq. 8 prints it, `dgmlib.reading.VERSION_0_1`.)
 
 Where EMGP back-propagates through its last iteration only (`em_gradient`), so does Grad-CAM.
 """

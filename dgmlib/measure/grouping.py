@@ -190,6 +190,26 @@ def measure(study: Study = Study(images=100)) -> str:
     return study.publish("grouping", table, render)
 
 
+def beside_untrained(table: pd.DataFrame) -> pd.DataFrame:
+    """Trained networks where they have as many groups as level 2 of the untrained ones, which group more coarsely.
+
+    Of `summarise`'s rows: a trained network's purity and region mIoU are read off between its levels, linearly in the
+    logarithm of the number of groups.
+    """
+    what = ["data", "labels", "model"]
+    curves = table[table["method"] == "DGM"].pivot_table("mean", [*what, "level"], "metric", sort=False)
+    rows = []
+    for (name, kind, network), levels in curves.sort_values("groups").groupby(what, sort=False):
+        if (untrained := (name, kind, f"{network} untrained", 2)) in curves.index:
+            random, at = curves.loc[untrained], np.log(levels["groups"])
+            row = {"data": name, "labels": kind, "model": network, "groups": random["groups"]}
+            for metric in ("purity", "region mIoU"):
+                row[f"{metric} untrained"] = random[metric]
+                row[f"{metric} trained"] = np.interp(np.log(random["groups"]), at, levels[metric])
+            rows.append(row)
+    return pd.DataFrame(rows).sort_values(["model", "data"], ignore_index=True)
+
+
 def render(table: pd.DataFrame) -> str:
     """Render `summarise`'s rows as markdown: a table per data and labels, a row per model and level."""
     parts = [

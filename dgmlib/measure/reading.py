@@ -16,7 +16,7 @@ from dgmlib.interventions import cut, foreign_groups, pooled_otherwise, without_
 from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run, drawings, measured
 from dgmlib.measure.study import extend, markdown, plus_minus
 from dgmlib.paths import RESULTS, RUNS
-from dgmlib.reading import AS_PRINTED, Reading
+from dgmlib.reading import VERSION_0_1, Reading
 
 #: What is done to a trained candidate's graph at test time.
 DISABLED = {
@@ -30,7 +30,7 @@ DISABLED = {
 CANDIDATES = {
     "UPerNet": Candidate(None),
     "DGM w/o graph": Candidate(trained=cut),
-    "as printed, start 0": Candidate(reading=AS_PRINTED),
+    "dgmlib 0.1": Candidate(reading=VERSION_0_1),
     "DGM": Candidate(probes=DISABLED),
     "DGM, messages centred": Candidate(reading=Reading(messages="centred"), probes=DISABLED),
     "Eq. 8, U unit, sum": Candidate(reading=Reading("updated", "unit", combine="sum", bandwidth=0.05)),

@@ -32,10 +32,11 @@ COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data
 #: All that the paper prints in Tables 1-3, scores as fractions of one.
 PRINTED = pd.read_csv(Path(__file__).with_name("printed.csv"), dtype={"table": str})
 NOTES = {
-    "1": "Printed in the paper for **Broden+** with ResNet-50, one number each (other data and another size, not to be "
-    "compared with ours)",
-    "2": "Printed in the paper for **ADE20K** (other data and another size, not to be compared with ours); the rows "
-    "without DGM equal multi-scale results that others published for ResNet-101 or HRNetV2-W48, each trained its way",
+    "1": "Printed in the paper for **Broden+** with ResNet-50, APCNet's dilated, one number each (other data and "
+    "another size, not to be compared with ours); UPerNet's texture is that of its released model, which DGM's authors "
+    "trained on (35.10 in its own paper)",
+    "2": "Printed in the paper for **ADE20K** (other data and another size, not to be compared with ours); UPerNet, "
+    "HRNetV2 and DeepLabV3 equal results that others published for ResNet-101 or HRNetV2-W48, each trained its way",
 }
 
 
@@ -196,7 +197,7 @@ def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
     rcca = counts["RCCA"].parameters + 19 * (512 + 1) - 2 * sum(norms)
     dgm = (
         "Parameters: ours, with a split into layers that is inferred from these two numbers. "
-        "FLOPs: undetermined; the convention is not given."
+        'FLOPs: undetermined; Sec. 5.6 says "before and after adding" the module, not what counts as an operation.'
     )
     notes = {
         "DGM w/o top-down": dgm,

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
 from dgmlib.viz.groups import draw_groups
-from dgmlib.viz.style import GREY, NONE, colours_of, floats, greyed, legend_under, outlined, panels
+from dgmlib.viz.style import GREY, NONE, PALETTE, colours_of, floats, greyed, legend_under, outlined, panels
 
 #: Names that are no classes, and their greys.
 OTHERS = "others"
@@ -98,8 +98,10 @@ def parse(axis: Axes, ids: ArrayLike, names: Sequence[str], shape: Sequence[int]
     legend_under(axis, _handles(colours, names), fontsize)
 
 
-def largest(ids: ArrayLike, names: Sequence[str], count: int = 7) -> tuple[np.ndarray, Sequence[str], list[int]]:
-    """Keep the classes that cover most, as many as Okabe and Ito's colours but black; the rest become `OTHERS`.
+def largest(
+    ids: ArrayLike, names: Sequence[str], count: int = len(PALETTE)
+) -> tuple[np.ndarray, Sequence[str], list[int]]:
+    """Keep the classes that cover most, as many as `PALETTE` has colours; the rest become `OTHERS`.
 
     Returns:
         ids, names by id, and the ids that occur: the largest class first, greys last.

@@ -34,7 +34,7 @@ class Climb:
         axis.scatter(*self.plane.T, c=self.colours, s=22, linewidths=0.3, edgecolors="#00000055")
         self.trails = axis.add_collection(LineCollection([], colors=PALETTE[0], linewidths=0.8, alpha=0.5))
         self.centres = axis.scatter(*self.plane[:1].T, s=40, facecolors="none", edgecolors=PALETTE[0], zorder=3)
-        axis.set(xticks=[], yticks=[], xlabel="first component", ylabel="second component")
+        axis.set(xticks=[], yticks=[], xlabel="first principal component", ylabel="second principal component")
         self.picture = beside.imshow(outlined(self.colours[self.labels], self.labels))
         beside.set_axis_off()
         self.canvas.draw()
@@ -46,10 +46,12 @@ class Climb:
         affinity = self.affinities[step, bandwidth]
         group = owners(torch.from_numpy(affinity)).numpy()  # (N,)
         own = (affinity.T @ self.colours)[group]
+        alone = affinity.sum(1) == 0  # before the first step, what does not start as a centre has none
+        own[alone], group[alone] = 0.75 + 0.25 * self.colours[alone], -1
         self.trails.set_segments(trail)
         self.centres.set_offsets(trail[:, -1])
         self.picture.set_data(outlined(np.clip(own, 0, 1)[self.labels], group[self.labels], strength=0.6))
         self.canvas.draw()
-        count = len(set(group))
+        count = len(set(group) - {-1})
         said = f"{count} group{'s' * (count != 1)} of {len(group)} superpixels"
         return np.array(self.canvas.buffer_rgba())[..., :3], said  # a copy: the canvas is painted over

@@ -11,7 +11,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from dgmlib.viz.style import GREY, PALETTE, bars_and_points, colours_of, legend, plots
+from dgmlib.viz.style import GREY, PALETTE, colours_of, legend, plots
 from dgmlib.vocabulary import TASKS
 
 PHASES = {0: "all tasks but texture", 1: "texture head, the rest frozen"}
@@ -59,14 +59,14 @@ class LiveCurve:
 
 
 def heard(table: pd.DataFrame) -> Figure:
-    """Both shares by level, a colour per model, a point per row and a bar at their mean. Dashed: what is asked for.
+    """Both shares by level, a colour per model, a point per row and a line at their mean. Dashed: our thresholds.
 
     Args:
         table: columns "model", "level", "name" ("residual share" or "graph share", other rows are left out) and
             "value", a fraction; a row per seed, say.
     """
     colours = colours_of(table.loc[table["name"].isin(SHARES), "model"])
-    return _panels(lambda axis, rows: bars_and_points(axis, rows, "level", colours), table, 1 + len(colours) // 2)
+    return _panels(lambda axis, rows: _points_and_means(axis, rows, colours), table, 1 + len(colours) // 2)
 
 
 def heard_in_training(log: str | Path | Sequence[Mapping]) -> Figure:
@@ -89,7 +89,7 @@ def _panels(draw: Callable[[Axes, pd.DataFrame], None], table: pd.DataFrame, row
     figure, (axes,) = plots(2, width=4.2, height=2.8 + 0.2 * rows, sharey=True)
     for axis, (name, (title, least)) in zip(axes, SHARES.items(), strict=True):
         draw(axis, table[table["name"] == name].assign(percent=lambda shares: 100 * shares["value"]))
-        axis.axhline(least, color=GREY, linestyle="--", linewidth=0.8, label="asked for")
+        axis.axhline(least, color=GREY, linestyle="--", linewidth=0.8, label="our threshold")
         axis.set_title(title, fontsize=10)
     # After all is drawn, since on another scale than a linear one seaborn takes another mean.
     axes[0].set_yscale("symlog", linthresh=0.01, linscale=0.4)
@@ -97,6 +97,14 @@ def _panels(draw: Callable[[Axes, pd.DataFrame], None], table: pd.DataFrame, row
     axes[0].yaxis.set_major_formatter("{x:g}")
     legend(figure, columns=2 if rows > 1 else None, fontsize=9)
     return figure
+
+
+def _points_and_means(axis: Axes, rows: pd.DataFrame, colours: Mapping[str, str]) -> None:
+    """Draw "percent" by "level", a colour per "model": a point for every row, and a line at their mean."""
+    what = {"x": "level", "y": "percent", "hue": "model", "palette": colours, "hue_order": colours, "ax": axis}
+    sns.stripplot(rows, **what, dodge=True, jitter=False, size=4, alpha=0.6, legend=False)
+    apart = 0.8 * (1 - 1 / len(colours))  # as stripplot has it
+    sns.pointplot(rows, **what, dodge=apart or False, errorbar=None, linestyle="none", marker="_", markersize=9)
 
 
 def _records(log: str | Path | Sequence[Mapping]) -> pd.DataFrame:

@@ -170,7 +170,7 @@ def parents_of(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
 def _distinct(areas: np.ndarray) -> np.ndarray:
     """Colours of the groups that the others are shades of, the largest first; (G, 3) CIE Lab."""
     steps = np.arange(np.count_nonzero(areas))
-    if len(steps) < len(PALETTE):  # all but black
+    if len(steps) <= len(PALETTE):
         colours = rgb2lab(np.array([to_rgb(c) for c in PALETTE[: len(steps)]]))
     else:
         light = np.array((62, 80, 46))[steps % 3]

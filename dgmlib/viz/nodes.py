@@ -38,8 +38,8 @@ def centres(nodes: ArrayLike, steps: Mapping[str, ArrayLike], colours: ArrayLike
         if len(trail) > 1:
             axis.plot(*np.stack(trail).transpose(2, 0, 1), color=PALETTE[0], linewidth=0.8, alpha=0.45)
         axis.scatter(*trail[-1].T, s=34, facecolors="none", edgecolors=PALETTE[0], linewidths=1.2, zorder=3)
-        axis.set(title=title, xticks=[], yticks=[], xlabel="first component")
-    axes[0].set_ylabel("second component")
+        axis.set(title=title, xticks=[], yticks=[], xlabel="first principal component")
+    axes[0].set_ylabel("second principal component")
     return figure
 
 
@@ -75,7 +75,8 @@ def weighted(photo: ArrayLike, labels: ArrayLike, values: ArrayLike, mark: int |
     cover = 0.9 * np.sqrt(share)[..., None]
     picture = (1 - cover) * greyed(photo, 0.25, 0.85) + cover * WEIGHTS(share)[..., :3]
     inside = np.asarray(labels) == mark
-    picture[ndimage.binary_dilation(inside, iterations=2) & ~inside] = to_rgb("#00e5ff")
+    for width, colour in ((5, "black"), (3, "#00e5ff")):  # seen on dark, on light and on any weight
+        picture[ndimage.binary_dilation(inside, iterations=width) & ~inside] = to_rgb(colour)
     return picture
 
 

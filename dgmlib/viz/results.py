@@ -12,15 +12,15 @@ from dgmlib.viz.style import GREY, NONE, PALETTE, bars_and_points, colours_of, l
 
 #: `agreement_curves`: name -> suffix of the model's name, method, colour, marker.
 CURVES = {
-    "DGM": ("", "DGM", PALETTE[0], "o"),
     "superpixels merged by the network's features": ("", "features", PALETTE[1], "P"),
     "superpixels merged by colour": ("", "colour", PALETTE[5], "s"),
     "superpixels' own hierarchy": ("", "superpixels", PALETTE[2], "^"),
     "felzenszwalb": ("", "felzenszwalb", PALETTE[4], "v"),
     "untrained DGM": (" untrained", "DGM", PALETTE[3], "X"),
+    "DGM": ("", "DGM", PALETTE[0], "o"),  # on top
 }
 #: `click_curves`: methods in colours, levels in dashes.
-METHODS = {"superpixel only": PALETTE[7], "DGM": PALETTE[0], "untrained DGM": PALETTE[3], "flood by colour": PALETTE[5]}
+METHODS = {"superpixel only": "black", "DGM": PALETTE[0], "untrained DGM": PALETTE[3], "flood by colour": PALETTE[5]}
 DASHES = {3: (4, 1.5), 4: (1, 1.5)}
 #: `quality_curves`, scores of `dgmlib.measure.superpixels.scores`: what they are, and which way is better.
 SCORES = {
@@ -121,7 +121,7 @@ def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
 def growth_curves(table: pd.DataFrame) -> Figure:
     """Draw ``speed.csv``: seconds of one thread by size, on logarithmic axes, a panel for each kind of growth.
 
-    Dashed: the slope that is required, through the smallest size.
+    Dashed: the slope that is asked for, through the smallest size.
     """
     required = table[table["unit"] == "slope"].set_index("what")["required"]
     kinds = table[table["unit"] == "s"].groupby("what", sort=False)
@@ -130,10 +130,10 @@ def growth_curves(table: pd.DataFrame) -> Figure:
         size, seconds = rows["size"].astype(float), rows["value"]
         axis.plot(size, seconds, "o-", color=PALETTE[0], label="measured")
         bound = seconds.iloc[0] * (size / size.iloc[0]) ** required[what]
-        axis.plot(size, bound, "--", color=GREY, label="required slope")
+        axis.plot(size, bound, "--", color=GREY, label="slope asked for")
         axis.set(title=what, xlabel=what.rpartition(" over ")[2], ylabel="seconds", xscale="log", yscale="log")
         axis.set_xticks(size, rows["size"])
-        axis.set_yticks(seconds, seconds.map("{:.2g}".format))
+        axis.yaxis.set_major_formatter("{x:g}")
         axis.minorticks_off()
     legend(figure)
     return figure

@@ -30,8 +30,8 @@ from dgmlib import paths
 SCREEN = 80  # pixels of a page for an inch of a figure
 DPI = 2 * SCREEN  # what is stored: sharp on fine screens, and when a page is enlarged
 
-#: Okabe and Ito's colours, which people with any colour vision tell apart; black comes last.
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
+#: Okabe and Ito's colours, which people with any colour vision tell apart, but black, which is for lines and letters.
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 NONE = "#e8e8e8"
 #: matplotlib's twenty colours but its two greys, which are for what is no class.
 EIGHTEEN = tuple(to_hex(colour) for i, colour in enumerate(colormaps["tab20"].colors) if i // 2 != 7)
