@@ -212,3 +212,19 @@ def test_the_command_adds_to_the_table(model, smoke_data, tmp_path):
     assert set(both["model"]) == {"tiny", "tiny untrained", "other", "other untrained"}
     grouping.measure(tiny)
     assert len(pd.read_csv(tmp_path / "grouping.csv")) == len(both)
+
+
+def test_the_trained_curve_is_read_where_the_untrained_network_stands():
+    levels = {"m": ((64, 0.9, 0.1), (16, 0.7, 0.3), (4, 0.5, 0.5)), "m untrained": ((64, 0.9, 0.1), (8, 0.4, 0.2))}
+    rows = [
+        {"data": "d", "labels": "object", "model": model, "level": level, "method": "DGM", "metric": metric, "mean": x}
+        for model, of_levels in levels.items()
+        for level, values in enumerate(of_levels, 1)
+        for metric, x in zip(("groups", "purity", "region mIoU"), values, strict=True)
+    ]
+    alone = [row | {"data": "alone"} for row in rows if row["model"] == "m"]  # nothing to stand beside
+    (row,) = grouping.beside_untrained(pd.DataFrame(rows + alone)).to_dict("records")
+    assert (row["data"], row["model"], row["groups"]) == ("d", "m", 8)
+    assert (row["purity untrained"], row["region mIoU untrained"]) == (0.4, 0.2)
+    assert row["purity trained"] == pytest.approx(0.6)  # 8 lies half way from 4 to 16
+    assert row["region mIoU trained"] == pytest.approx(0.4)

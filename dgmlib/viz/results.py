@@ -6,7 +6,7 @@ Every function takes rows of the file below ``results/`` that its docstring name
 import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import LogLocator, ScalarFormatter
 
 from dgmlib.viz.style import GREY, NONE, PALETTE, bars_and_points, colours_of, legend, lines_with_error, plots
 
@@ -131,8 +131,15 @@ def growth_curves(table: pd.DataFrame) -> Figure:
         axis.plot(size, seconds, "o-", color=PALETTE[0], label="measured")
         bound = seconds.iloc[0] * (size / size.iloc[0]) ** required[what]
         axis.plot(size, bound, "--", color=GREY, label="slope asked for")
-        axis.set(title=what, xlabel=what.rpartition(" over ")[2], ylabel="seconds", xscale="log", yscale="log")
+        axis.set(
+            title=what,
+            xlabel=what.rpartition(" over ")[2].replace("the side", "side, pixels"),
+            ylabel="seconds",
+            xscale="log",
+            yscale="log",
+        )
         axis.set_xticks(size, rows["size"])
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter("{x:g}")
         axis.minorticks_off()
     legend(figure)
