@@ -39,11 +39,9 @@ SECTIONS = {
     "5.3": "Comparison with the State-of-the-art",
     "5.4": "Ablation Study",
     "5.5": "Grouping Visualization",
-    "5.6": "we show the difference of FLOPs and the number of parameters before and after adding the contextual "
-    "modeling module to the network",
-    "6": "We use Grad-CAM on graph [36] to localize activated vertices at each level. "
-    "Then, it can propagate to higher levels by using the P^l defined in Eq. 1. "
-    "By using the gradient back-propagated from the ground-truth scene label, our model localizes",
+    "5.6": "Overhead",
+    "6": "Applications",
+    "7": "Conclusion",
 }
 FIGURES = {
     1: "Perceptual grouping process",
@@ -84,9 +82,10 @@ SENTENCES = {
     "All GraphSAGE layers in DGM are followed by L2 normalization and ReLU.",
     "5.3": "we suspect that the pixel accuracy measure is easily biased by the imbalanced number of pixels",
     "5.4": "we evaluate DGM model without TDMP (denoted as DGM w/o ↓)",
-    "5.6": "we show the difference of FLOPs and the number of parameters before and after adding the contextual modeling "
-    "module to the network",
-    "6": "We use Grad-CAM on graph [36] to localize activated vertices at each level. Then, it can propagate to higher levels by using the P^l defined in Eq. 1. "
+    "5.6": "we show the difference of FLOPs and the number of parameters before and after adding the contextual "
+    "modeling module to the network",
+    "6": "We use Grad-CAM on graph [36] to localize activated vertices at each level. "
+    "Then, it can propagate to higher levels by using the P^l defined in Eq. 1. "
     "By using the gradient back-propagated from the ground-truth scene label, our model localizes",
 }
 

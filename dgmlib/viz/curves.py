@@ -93,7 +93,7 @@ def _panels(draw: Callable[[Axes, pd.DataFrame], None], table: pd.DataFrame, row
         axis.set_title(title, fontsize=10)
     # After all is drawn, since on another scale than a linear one seaborn takes another mean.
     axes[0].set_yscale("symlog", linthresh=0.01, linscale=0.4)
-    axes[0].set(ylim=(0, 100))
+    axes[0].set(ylim=(0.1 if table["value"].min() > 0.001 else 0, 100))
     axes[0].yaxis.set_major_formatter("{x:g}")
     legend(figure, columns=2 if rows > 1 else None, fontsize=9)
     return figure
