@@ -114,7 +114,7 @@ def diagram(scene: "Scene") -> Figure:
         show(level, 0, f"$F^{level}$, {cells.shape[1]}×{cells.shape[0]} cells", cells)
         show(level, 1, f"$V^{level}$, {len(nodes)} nodes", tinted(photo, ids, own))
         show(level, 2, f"$V^{level}${' updated' * told}", outlined(component_colours(nodes)[ids], ids, strength=0.5))
-        show(level, 3, rf"$\hat{{F}}^{level}$, {grouping.residual_share[0, level - 1]:.0%} of sum", added)
+        show(level, 3, rf"$\hat{{F}}^{level}$, {grouping.residual_share[0, level - 1]:.0%} of variance", added)
         down(level, 0, "Projection", "Projection, Eq. 5–6" if level > 1 else "superpixel pooling")
         down(level, 1, "TDMP", "self-loop" * told, dashed=told)
         down(level, 2, "Re-projection", "Re-projection, Eq. 11")
