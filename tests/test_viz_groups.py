@@ -37,6 +37,13 @@ def test_borders_are_outlined_and_what_has_no_label_is_pale_and_grey():
     assert np.ptp(shown[:, 50:, 0]) > 0.1  # the photograph can still be seen
 
 
+def test_a_boundary_that_lasts_is_darker():
+    (axis,) = viz.contours([QUARTERS, QUARTERS // 2]).axes  # the second has no boundary between left and right
+    shown = picture(axis)
+    stays, goes, inside = shown[160, 5], shown[5, 240], shown[5, 5]  # of sixteen times the size
+    assert (stays, goes, inside) == (0, 0.5, 1)
+
+
 def test_colours_follow_a_group_that_takes_others_in():
     fine = np.arange(600).reshape(20, 30) // 60  # ten bands of two rows
     middle = np.array([0, 0, 1, 1, 1, 2, 3, 3, 4, 4])[fine]  # unequal groups; label 2 is one band

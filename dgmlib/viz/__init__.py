@@ -1,8 +1,8 @@
 """Every figure of the notebooks. Functions return a matplotlib ``Figure`` and never show it.
 
 ============  ==============================================================================================
-``groups``    superpixels and groups over photographs: `partitions`, `grouping_levels`, `hierarchy`, `levels_in_rows`
-              (Fig. 5)
+``groups``    superpixels and groups over photographs: `partitions`, `contours`, `grouping_levels`, `hierarchy`,
+              `levels_in_rows` (Fig. 5)
 ``nodes``     their features: `centres` (Eq. 2), `false_colours`; what they weigh: `affinities` (Eq. 1 and 8),
               `click_masks` (Fig. 6), `heat_maps` (Fig. 7)
 ``classes``   label maps with legends: `segmentation`, `comparison` (Fig. 4), `parsing`
@@ -26,6 +26,7 @@ from dgmlib.viz.curves import LiveCurve, heard, heard_in_training, loss_curves, 
 from dgmlib.viz.diagram import diagram, tree
 from dgmlib.viz.groups import (
     adjacency_graph,
+    contours,
     following_colours,
     grouping_levels,
     hierarchy,
@@ -41,8 +42,8 @@ from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_col
 
 __all__ = [
     "DPI", "NONE", "PALETTE", "Climb", "LiveCurve", "NotebookFigure", "ablation", "adjacency_graph", "affinities",
-    "agreement_curves", "centres", "class_colours", "click_curves", "click_masks", "comparison", "diagram", "evidence",
-    "false_colours", "following_colours", "grouping_levels", "growth_curves", "heard", "heard_in_training",
+    "agreement_curves", "centres", "class_colours", "click_curves", "click_masks", "comparison", "contours", "diagram",
+    "evidence", "false_colours", "following_colours", "grouping_levels", "growth_curves", "heard", "heard_in_training",
     "heat_maps", "hierarchy", "levels_in_rows", "loss_curves", "mosaic", "overview", "parsing", "partitions", "png",
     "quality_curves", "region_colours", "save", "segmentation", "stored", "table1", "table2", "table3", "tinted",
     "training_curve", "tree", "weighted", "where_ahead",

@@ -43,6 +43,14 @@ def mosaic(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
     return outlined(region_colours(photo, labels)[labels], labels, strength=0.65, width=480)
 
 
+def contours(levels: Sequence[ArrayLike]) -> Figure:
+    """Nested label maps (H, W) as one contour map: the darker a boundary, the more of them have it."""
+    shown = np.stack([find_boundaries(*enlarged(np.asarray(labels))) for labels in levels])
+    figure, (axis,) = panels(["the darker, the longer a boundary lasts"], np.shape(levels[0]), width=4.2)
+    axis.imshow(1 - shown.mean(0), cmap="gray", vmin=0, vmax=1)
+    return figure
+
+
 def adjacency_graph(graph: "Data") -> Figure:
     """Regions of a photograph, as `dgmlib.superpixels.to_pyg` gives them, with lines between those that touch."""
     picture = graph.x[graph.pixel_index].view(graph.height, graph.width, 3).numpy()
