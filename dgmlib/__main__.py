@@ -146,7 +146,7 @@ def evaluate(model: Path, /, profile: str = "mini", data: Path | None = None) ->
 
     preset, network = presets.get(profile), load_model(model)
     root = data_root(preset, data)
-    metrics, _ = score(network, preset, root)
+    metrics, *_ = score(network, preset, root)
     print(f"{model} on {data_name(preset, root)}, validation split")
     for name, value in metrics.items():
         print(f"{name:30s} {100 * value:6.2f}")

@@ -88,7 +88,7 @@ def count(
         raise ValueError(
             f"no image of the data is labelled for {' or '.join(tasks)}; score tasks that it has labels of."
         )
-    labelled = labelled[:: max(len(labelled) // (images or len(labelled)), 1)][:images]
+    labelled = [labelled[i] for i in spread(len(labelled), images)]
     views = _Views(dataset, workers, RegionMaps(dataset.cache, max_regions), short_sides, max_size)
     loader = ReportingLoader(views, sampler=labelled, batch_size=None, num_workers=workers, generator=torch.Generator())
     hidden = None if progress is None else not progress
@@ -101,6 +101,11 @@ def count(
             found = count_image(predictions, sample, dataset.vocabulary, tasks)
             counts.append({task: counted.cpu() for task, counted in found.items()})
     return counts
+
+
+def spread(count: int, wanted: int | None) -> list[int]:
+    """Indices of as many of ``count`` things as are wanted, spread evenly; all of them if that is None."""
+    return np.unique(np.linspace(0, count - 1, min(wanted or count, count)).round().astype(int)).tolist()
 
 
 def fractions(counts: Iterable[Mapping[str, Tensor]], vocabulary: Vocabulary) -> dict[str, float]:

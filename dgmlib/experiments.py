@@ -25,6 +25,7 @@ from dgmlib.data import content, data_name, open_data
 from dgmlib.evaluation import count, fractions, listening
 from dgmlib.interventions import cut
 from dgmlib.parsing import PerceptualParser, Variant
+from dgmlib.provenance import provenance
 from dgmlib.training import train
 from dgmlib.vocabulary import Vocabulary
 
@@ -61,7 +62,7 @@ SYSTEMS = TABLE1 | TABLE2
 
 #: GCU and HRNetV2, of the paper's appendix (Sec. 5.3), here in Table 1's settings; rows to be had by name.
 APPENDIX = {"GCU": System("gcu"), **{name: row for name, row in TABLE2.items() if name.startswith("HRNetV2")}}
-#: The control of results/evidence.md: superpixels are pooled and re-projected, but hear nothing of each other.
+#: The control of results/evidence.md: superpixels are pooled and re-projected, but hear of the others the mean alone.
 CONTROL = {"DGM w/o graph": System("upernet", "full", cut=True)}
 #: Beyond the paper, see `dgmlib.plus`.
 PLUS = {"DGM plus": System("upernet", "plus")}
@@ -172,6 +173,7 @@ class Cell:
         self.train(**training)
         metrics, heard = self._score(training.get("progress"))
         facts = {"data": data_name(self.preset, self.data), "seconds": round(perf_counter() - began), "heard": heard}
+        facts |= {"made": provenance()}
         with paths.write_atomic(path) as temporary:
             temporary.write_text(json.dumps({"metrics": metrics, "identity": self.identity} | facts, indent=1))
         return metrics
@@ -186,8 +188,8 @@ class Cell:
     def _score(self, progress: bool | None) -> tuple[dict[str, float], dict[str, list[float]]]:
         """Score the trained cell, keep the counts of every image; return metrics and how well the graph was heard."""
         model = self.model()
-        with self.as_trained(model), listening(model) as heard:
-            metrics, counts = score(model, self.preset, self.data, progress)
+        with self.as_trained(model):
+            metrics, counts, heard = score(model, self.preset, self.data, progress)
         sizes = {task: counted.shape for one in counts for task, counted in one.items()}
         arrays = {t: np.stack([one.get(t, np.zeros(size, np.int64)) for one in counts]) for t, size in sizes.items()}
         with paths.write_atomic(self.folder / "counts.npz") as temporary, temporary.open("wb") as file:
@@ -196,7 +198,15 @@ class Cell:
 
     def heard(self) -> dict[str, list[float]]:
         """Return how well the graph is heard in a scored cell, see `listening`; empty without DGM."""
-        return json.loads((self.folder / "metrics.json").read_text())["heard"]
+        return self._facts()["heard"]
+
+    def made(self) -> str:
+        """Say by which commit and on what a scored cell was made: a table that is made later may find it finished."""
+        origin = self._facts().get("made", {"commit": "unknown", "device": "unknown"})
+        return f"{origin['commit']} on {origin['device']}"
+
+    def _facts(self) -> dict:
+        return json.loads((self.folder / "metrics.json").read_text())
 
 
 def startable(preset: presets.Preset, system: str) -> presets.Preset:
@@ -234,7 +244,7 @@ def build(
 
 def score(
     model: PerceptualParser, preset: presets.Preset, data: Path, progress: bool | None = None, images: int | None = None
-) -> tuple[dict[str, float], list[dict[str, Tensor]]]:
+) -> tuple[dict[str, float], list[dict[str, Tensor]], dict[str, list[float]]]:
     """Evaluate a model on the validation split by Broden+'s rules, on a GPU if there is one.
 
     Args:
@@ -246,19 +256,20 @@ def score(
 
     Returns:
         metric -> fraction in [0, 1], such as "object/mIoU", and "object/mIoU (multi-scale)", too, where the preset says
-        so; and what `evaluation.count` returns for the single scale.
+        so; what `evaluation.count` returns for the single scale, and what `listening` hears there.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tasks, testing = tuple(model.heads), preset.testing
     model, dataset = model.to(device), open_data(data, "val", tasks, model.vocabulary)
     how = {"device": device, "max_size": testing.max_size, "progress": progress, "images": images}
     counted = partial(count, model, dataset, tasks, testing.short_side, preset.model.max_regions, **how)
-    counts = counted()
+    with listening(model) as heard:
+        counts = counted()
     metrics = fractions(counts, dataset.vocabulary)
     if testing.multi_scale:
         several = fractions(counted(scales=testing.multi_scale), dataset.vocabulary)
         metrics |= {f"{name} (multi-scale)": value for name, value in several.items()}
-    return metrics, counts
+    return metrics, counts, heard
 
 
 def _backbone(config: presets.ModelConfig) -> str:

@@ -78,9 +78,9 @@ def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: 
     before = emgp.iterations, emgp.testing_iterations
 
     def start(module: nn.Module, arguments: tuple) -> None:
-        emgp.train(random)
+        emgp.train(random)  # which decides the starts, and by itself K
+        emgp.iterations = emgp.testing_iterations = steps or before[0 if module.training else 1]
 
-    emgp.iterations = emgp.testing_iterations = steps or emgp.testing_iterations
     try:
         with model.dgm.register_forward_pre_hook(start):
             yield

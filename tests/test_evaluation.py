@@ -10,7 +10,7 @@ from tiny import PHOTO
 from torch import nn
 
 from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, Vocabulary
-from dgmlib.evaluation import count_image, evaluate, fractions, predict, view
+from dgmlib.evaluation import count_image, evaluate, fractions, predict, spread, view
 from dgmlib.predictor import Predictor
 
 VOCABULARY = Vocabulary(
@@ -377,3 +377,13 @@ def test_an_error_leaves_the_model_in_its_mode(smoke_data):
     with pytest.raises(RuntimeError, match="out of memory"):
         evaluate(network, BrodenPlus(smoke_data, "val"), ("object",), 64, progress=False)
     assert network.training
+
+
+@pytest.mark.parametrize(("count", "wanted", "chosen"), [(5, None, range(5)), (5, 9, range(5)), (9, 3, (0, 4, 8))])
+def test_some_of_the_images_are_spread_over_all(count, wanted, chosen):
+    assert spread(count, wanted) == list(chosen)
+
+
+def test_forty_of_fifty_five_images_are_not_the_first_forty():
+    assert len(spread(55, 40)) == 40
+    assert spread(55, 40)[-1] == 54

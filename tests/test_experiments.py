@@ -17,6 +17,7 @@ from dgmlib.backbones import EfficientNet, HRNet, ResNet
 from dgmlib.evaluation import fractions
 from dgmlib.experiments import Cell
 from dgmlib.measure import tables
+from dgmlib.provenance import provenance
 
 SMOKE, OBJECTS = presets.get("smoke"), presets.get("smoke-objects")
 VOCABULARY = Vocabulary(objects=("-", "cat", "sky", "car"))
@@ -231,6 +232,7 @@ def test_what_is_not_the_cell_s_is_never_handed_out(cell):
     with pytest.raises(ValueError, match="belongs to a run with other settings or data; delete"):
         other.metrics(device="cpu", progress=False)
     measured = cell.metrics()
+    assert cell.made() == f"{provenance()['commit']} on {provenance()['device']}"
     (cell.folder / "metrics.json").write_text('{"metrics": {"object/mIoU": 1')
     assert cell.metrics(device="cpu", progress=False) == measured
 

@@ -34,6 +34,13 @@ class TestBoundaryF:
         labels[:10], found[:5, 8] = 0, 9
         assert boundary_f(found, labels) == 1
 
+    def test_the_outline_of_what_is_unlabelled_is_no_boundary(self):
+        labels = self.labels.copy()
+        labels[:, 20:26] = 0
+        assert boundary_f(np.ones_like(labels), labels) == 0  # one class everywhere has found nothing
+        assert boundary_f(self.labels, labels) == 1
+        assert np.isnan(boundary_f(labels, labels % 2))  # what touches the other side alone has no boundary
+
     def test_labels_without_boundary_say_nothing_and_found_ones_without_are_wrong(self):
         assert np.isnan(boundary_f(self.labels, np.ones((60, 100), int)))
         assert boundary_f(np.ones((60, 100), int), self.labels) == 0

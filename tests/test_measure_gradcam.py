@@ -134,3 +134,9 @@ def test_markdown_has_a_table_for_every_model_and_data(measured):
     assert "The true scene is named in 50 % of 1." in text
     assert "**other**, model tiny" in text
     assert "0.500 ± " in text
+
+
+def test_a_scene_is_known_by_its_name():
+    data, model = Vocabulary(("-",), scenes=("street", "kitchen")), Vocabulary(("-",), scenes=("kitchen", "beach"))
+    assert [gradcam.true_scene({"scene": i}, data, model) for i in (0, 1, -1)] == [-1, 0, -1]
+    assert gradcam.true_scene({}, data, model) == -1

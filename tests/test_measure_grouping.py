@@ -159,7 +159,9 @@ def test_controls_have_as_many_groups_and_level_one_is_the_same_for_all(model, s
     np.testing.assert_allclose(first[["features", "colour"]].T, first[["DGM", "DGM"]].T)
     nodes = table[list(grouping.COLLAPSE)].notna().all(axis=1)
     assert (nodes == ((table["method"] == "DGM") & (table["level"] > 1))).all()
-    assert (table["purity"] >= table.groupby(["image", "labels"])["purity"].transform("min")).all()
+    one = table[table["method"] == "one group"].groupby(["image", "labels"])["purity"].first()
+    least = one.reindex(pd.MultiIndex.from_frame(table[["image", "labels"]])).to_numpy()
+    assert (table["purity"] >= least - 1e-12).all()  # whatever divides an image is as pure as the whole, or purer
 
 
 def test_one_label_is_nothing_to_compare_with(model, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import dgmlib
-from dgmlib import presets, save_model
+from dgmlib import presets, provenance, save_model
 from dgmlib.measure.study import Study, extend, markdown, plus_minus, publish, rows_of, untrained
 
 
@@ -109,3 +109,14 @@ def test_no_figure_is_measured_with_and_nothing_measured_is_built_on():
         where = path.relative_to(root).as_posix()
         assert "measure" not in parts or where.startswith(("measure/", "plan.py", "reproduce.py", "__main__.py")), where
         assert "viz" not in parts or not where.startswith("measure/"), where
+
+
+def test_a_trained_cell_is_called_by_its_folder():
+    assert Study(Path("runs/mini/DGM_seed0-1a2b/model")).name == "DGM_seed0-1a2b"
+    assert Study(Path("checkpoints/demo-dgm")).name == "demo-dgm"
+
+
+def test_of_an_installed_package_no_commit_is_known(monkeypatch, tmp_path):
+    assert provenance.provenance()["commit"] != "unknown"
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)  # the folder it runs in, perhaps the user's own repository
+    assert provenance.provenance()["commit"] == "unknown"

@@ -31,6 +31,7 @@ def untrained(monkeypatch):
 
     monkeypatch.setattr(experiments.Cell, "metrics", metrics)
     monkeypatch.setattr(experiments.Cell, "heard", lambda cell: {})
+    monkeypatch.setattr(experiments.Cell, "made", lambda cell: "abc on a CPU" if cell.seed else "def on a GPU")
 
 
 def test_every_row_and_setting_of_table_1(untrained, smoke_data, tmp_path):
@@ -39,6 +40,11 @@ def test_every_row_and_setting_of_table_1(untrained, smoke_data, tmp_path):
     assert set(table["setting"]) == {"O+P+S", "O+P+S+M+T"}
     assert set(table["data"]) == {"Broden-mini (smoke)"}
     assert len(table) == 2 * 2 * len(experiments.TABLE1) * 2
+    origins = json.loads((tmp_path / "table1.json").read_text())["made"]  # of each cell, whenever the table is made
+    assert {origin: len(cells) for origin, cells in origins.items()} == dict.fromkeys(
+        ("def on a GPU", "abc on a CPU"), 2 * len(experiments.TABLE1)
+    )
+    assert "UPerNet, O+P+S, seed 1" in origins["abc on a CPU"]
 
 
 def test_every_row_of_table_2(untrained, smoke_data, tmp_path):

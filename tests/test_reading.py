@@ -178,6 +178,15 @@ class TestDisabled:
         for again in trained:
             assert all(torch.equal(a, b) for a, b in zip(evaluated, again, strict=True))
 
+    def test_in_order_or_drawn_k_stays_what_it_is_in_training_and_in_evaluation(self):
+        dgm, features = model(iterations=2, testing_iterations=4), maps()
+        expected = dgm(features, labels())[1].assignments[0]
+        with pooled_otherwise(SimpleNamespace(dgm=dgm)):
+            assert torch.equal(dgm(features, labels())[1].assignments[0], expected)
+            trained = dgm.train()(features, labels())[1].assignments[0]
+        dgm.emgp.testing_iterations = 2
+        assert torch.equal(dgm.eval()(features, labels())[1].assignments[0], trained)
+
     @pytest.mark.parametrize("disabled", [cut, foreign_groups, without_top_down, partial(pooled_otherwise, steps=1)])
     def test_afterwards_all_is_as_it_was(self, disabled):
         dgm, features = model(), maps()

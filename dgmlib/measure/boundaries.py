@@ -7,11 +7,11 @@ from scipy.ndimage import distance_transform_edt
 TOLERANCE = 0.0075
 
 
-def boundary(labels: np.ndarray) -> np.ndarray:
-    """Thin boundary, (H, W) bool: pixels whose right or lower neighbour has another label."""
-    mask = np.zeros(labels.shape, bool)
-    mask[:, :-1] |= labels[:, 1:] != labels[:, :-1]
-    mask[:-1] |= labels[1:] != labels[:-1]
+def boundary(labels: np.ndarray, known: np.ndarray | bool = True) -> np.ndarray:
+    """Thin boundary, (H, W) bool: pixels whose right or lower neighbour has another label, where both are ``known``."""
+    known, mask = np.broadcast_to(known, labels.shape), np.zeros(labels.shape, bool)
+    mask[:, :-1] |= (labels[:, 1:] != labels[:, :-1]) & known[:, 1:] & known[:, :-1]
+    mask[:-1] |= (labels[1:] != labels[:-1]) & known[1:] & known[:-1]
     return mask
 
 
@@ -23,10 +23,10 @@ def near_boundaries(labels: np.ndarray) -> np.ndarray:
 def boundary_f(found: np.ndarray, labels: np.ndarray) -> float:
     """F-measure of the boundaries between found classes or groups, (H, W) from 0; nan where the labels have none.
 
-    A boundary pixel is right if one of the other map lies within `TOLERANCE`. Unlabelled pixels, 0, are unlabelled in
-    both maps.
+    A boundary pixel is right if one of the other map lies within `TOLERANCE`. The outline of unlabelled pixels, 0, is
+    no boundary of either map: there is nothing to find.
     """
-    true, seen = boundary(labels), boundary(np.where(labels > 0, found, -1))
+    true, seen = boundary(labels, labels > 0), boundary(found, labels > 0)
     if not true.any():
         return float("nan")
     precision = _within(true, TOLERANCE)[seen].mean() if seen.any() else 0.0

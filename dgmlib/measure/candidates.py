@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property, partial
+from math import nan
 from pathlib import Path
 from time import process_time
 
@@ -175,8 +176,8 @@ class Run:
         """Train and score, or read back, in a folder of its own.
 
         Returns:
-            "scores": {"": metrics, and by probe}, "heard": numbers by level, "seconds" of CPU time in training,
-            "parameters" of the Deep Grouping Model.
+            "scores": {"": metrics, and by probe}, "heard": numbers by level, "seconds" of CPU time in training
+            (nan if it was interrupted), "parameters" of the Deep Grouping Model.
         """
         torch.set_num_threads(1)
         out, candidate, settings = self.folder(runs), self.candidate, self.settings
@@ -190,9 +191,9 @@ class Run:
             model.backbone.load(settings.model.backbone)
         score = partial(self.scores, model, held_out, settings, self.tasks)
         with candidate.trained(model):
-            began = process_time()
+            resumed, began = any(out.glob("*.safetensors")), process_time()
             train(model, kept, settings.training, out, self.seed, settings.model.max_regions, "cpu", progress=False)
-            result = {"seconds": process_time() - began}
+            result = {"seconds": nan if resumed else process_time() - began}  # of a part they would say nothing
             with listening(model) as heard:
                 result |= {"scores": {"": score()}, "heard": heard}
             result["parameters"] = sum(p.numel() for p in model.dgm.parameters()) if model.dgm else 0

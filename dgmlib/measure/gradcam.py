@@ -13,6 +13,7 @@ constant map is the control of a random order. A level of the graph has a contro
 its nodes: it removes pieces of the same sizes.
 """
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -62,7 +63,7 @@ def measure(study: Study = Study()) -> str:
         model_ids(dataset.vocabulary, model.vocabulary, name)
     nothing = f"of no image of {', '.join(sets)} does the model predict a scene or an object that is there."
     table = average(study.rows(partial(_image, model, study.side), sets, nothing))
-    table.insert(1, "model", study.model.name)
+    table.insert(1, "model", study.name)
     return study.publish("gradcam", table, render, steps=STEPS, blur=round(BLUR, 4))
 
 
@@ -186,6 +187,12 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     return table.rename_axis(columns=None).reset_index()
 
 
+def true_scene(sample: Mapping, data: Vocabulary, model: Vocabulary) -> int:
+    """The true scene as the model numbers it, by its name; -1 if there is none, or the model does not know it."""
+    name = data.scenes[sample["scene"]] if sample.get("scene", -1) >= 0 else None
+    return model.scenes.index(name) if name in model.scenes else -1
+
+
 def _image(model, short_side, dataset, index) -> list[dict]:
     """All measurements on one image."""
     sample, ids = dataset[index], model_ids(dataset.vocabulary, model.vocabulary)
@@ -197,7 +204,7 @@ def _image(model, short_side, dataset, index) -> list[dict]:
     predicted = {thing: predicted_as(parsed, model.vocabulary, "object", thing) for thing in np.unique(truth).tolist()}
     predicted = {thing: mask for thing, mask in predicted.items() if thing and mask.any()}
     drawn = np.random.default_rng(index).choice(list(predicted)) if predicted else None
-    scene, rows, trials = sample.get("scene", -1), [], []
+    scene, rows, trials = true_scene(sample, dataset.vocabulary, model.vocabulary), [], []
     if scene >= 0 and "scene" in parsed:
         right = int(parsed["scene"].argmax(1)) == scene
         rows.append({"target": SCENE, "map": "the model", "silent": False, "measure": RIGHT, "value": float(right)})

@@ -184,7 +184,7 @@ def measure(study: Study = Study(images=100)) -> str:
     The same network with random weights is measured beside the model. In a folder's names.txt, "building/window" stands
     for a part.
     """
-    model, name = study.load(), study.model.name
+    model, name = study.load(), study.name
     models = {name: model, f"{name} untrained": untrained(model)}
     table = summarise(compare(models, study.sets("val", ("object", "part")), study))
     return study.publish("grouping", table, render)
@@ -238,7 +238,7 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     at = ["model", "level"]
     mean, error = (rows.pivot_table(value, at, ["method", "metric"], sort=False) for value in ("mean", "error"))
     shown = {"groups": mean["DGM", "groups"].map("{:.1f}".format)}
-    for metric in LEADS:
+    for metric in [metric for metric in LEADS if ("DGM", metric) in mean]:  # an older table may have fewer
         shown[metric] = mean[[(method, metric) for method in METHODS[:-1]]].apply(
             lambda values: " / ".join(map("{:.3f}".format, values)), axis=1
         )

@@ -17,9 +17,9 @@ from dgmlib import presets
 from dgmlib.data import open_data
 from dgmlib.experiments import Cell
 from dgmlib.labels import class_names, part_ids
-from dgmlib.measure.study import provenance
 from dgmlib.paths import RUNS, write_atomic
 from dgmlib.predictor import Predictor
+from dgmlib.provenance import provenance
 from dgmlib.superpixels import RegionMaps
 from dgmlib.vocabulary import Vocabulary
 

@@ -6,15 +6,10 @@ model. A `Study` is a trained model and what it is measured on.
 
 import hashlib
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 import tyro
@@ -27,9 +22,11 @@ from dgmlib import presets
 from dgmlib.broden import BrodenPlus, FolderDataset
 from dgmlib.checkpoints import load_model
 from dgmlib.data import data_root
+from dgmlib.evaluation import spread
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
-from dgmlib.paths import MODELS, RESULTS, ROOT, write_atomic
+from dgmlib.paths import MODELS, RESULTS, write_atomic
+from dgmlib.provenance import provenance
 
 
 def rows_of(
@@ -51,28 +48,12 @@ def rows_of(
     """
     rows = []
     for name, dataset in sets.items():
-        count = min(images or len(dataset), len(dataset))
-        chosen = np.unique(np.linspace(0, len(dataset) - 1, count).round().astype(int)).tolist()
+        chosen = spread(len(dataset), images)
         with parallel(workers, return_as="generator") as pool:
             parts = pool(delayed(measure)(dataset, index) for index in chosen)
             for index, part in zip(chosen, tqdm(parts, name, len(chosen), unit="image", disable=None), strict=True):
                 rows += [{"data": name, "image": index} | row for row in part]
     return pd.DataFrame(rows)
-
-
-def provenance() -> dict:
-    """Commit, package versions and kind of machine, to stand beside every number."""
-    git = ["git", "-C", str(ROOT)]
-    commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    # Tables and pages change with every run; only the code's state matters.
-    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "dgmlib"], capture_output=True, check=False)
-    packages = ("dgmlib", "torch", "numpy", "scikit-image", "torch-geometric", "torchmetrics")
-    return {
-        "commit": (commit.stdout.strip() or "unknown") + ("-dirty" if changed.returncode == 1 else ""),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in packages},
-    }
 
 
 def publish(name: str, table: pd.DataFrame, text: str, out: Path = RESULTS, **facts) -> str:
@@ -147,6 +128,11 @@ class Study:
     images: int = 60
     workers: int = 2
     out: Path = RESULTS
+
+    @property
+    def name(self) -> str:
+        """What the model is called: a cell's by its folder."""
+        return self.model.parent.name if self.model.name == "model" else self.model.name
 
     @property
     def side(self) -> int:

@@ -94,7 +94,7 @@ def scored(
     ]
     table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
     heard = {_name(cell): numbers for cell in cells if (numbers := cell.heard())}
-    facts = {"preset": asdict(preset), "seeds": seeds, "notes": NOTES[number], "heard": heard}
+    facts = {"preset": asdict(preset), "seeds": seeds, "notes": NOTES[number], "heard": heard, "made": origins(cells)}
     publish(f"table{number}", table, render(table) + render_heard(heard), out, **facts)
     return table
 
@@ -119,6 +119,14 @@ def side_by_side(cells: Sequence[experiments.Cell], workers: int, report: bool, 
         # joblib replaces a worker whose memory has grown and says so; no run is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
         return parallel(workers)(delayed(_run_cell)(threads, report, cell, device) for cell in cells)
+
+
+def origins(cells: Iterable[experiments.Cell]) -> dict[str, list[str]]:
+    """Commit and machine -> the cells made there, which may be older than a table that finds them finished."""
+    found: dict[str, list[str]] = {}
+    for cell in cells:
+        found.setdefault(cell.made(), []).append(_name(cell))
+    return found
 
 
 def _name(cell: experiments.Cell) -> str:

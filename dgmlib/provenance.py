@@ -1,0 +1,32 @@
+"""Where a number comes from: commit, packages and machine, which stand beside every result."""
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+
+from dgmlib.paths import ROOT
+
+
+def provenance() -> dict:
+    """Commit, package versions and kind of machine, to stand beside every number."""
+    packages = ("dgmlib", "torch", "numpy", "scikit-image", "torch-geometric", "torchmetrics")
+    return {
+        "commit": _commit(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
+        "python": platform.python_version(),
+        "packages": {name: version(name) for name in packages},
+    }
+
+
+def _commit() -> str:
+    if Path(__file__).parent != ROOT / "dgmlib":  # installed: what the folder's commit says is of something else
+        return "unknown"
+    git = ["git", "-C", str(ROOT)]
+    commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    # Tables and pages change with every run; only the code's state matters.
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "dgmlib"], capture_output=True, check=False)
+    return (commit.stdout.strip() or "unknown") + ("-dirty" if changed.returncode == 1 else "")
