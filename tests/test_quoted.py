@@ -36,29 +36,42 @@ def test_the_headline_quotes_the_table():
     def ahead(place, model, number):
         return f"{100 * rows.loc[(*place, model, number), 'value']:.1f}"
 
-    def span(place, over="images"):
+    def span(place, over="images", model="DGM", number="object/mIoU"):
         found = table[table["over"] == over].set_index(["data", "setting", "model", "number"])
-        low, high = found.loc[(*place, "DGM", "object/mIoU"), ["low", "high"]]
+        low, high = found.loc[(*place, model, number), ["low", "high"]]
         return f"{100 * low:+.1f} to {100 * high:+.1f}"
 
     objects, parts, cut = (
         [ahead(place, model, number) for place in (*drawn, real)]
         for model, number in (("DGM", "object/mIoU"), ("DGM", "part/mIoU"), ("DGM w/o graph", "object/mIoU"))
     )
-    assert f"ahead by {objects[0]} points of object mIoU in O+P+S and {objects[1]} in O+P+S+M+T" in finding
-    assert f"95 % over images: {span(drawn[0])} and {span(drawn[1])}" in finding
-    assert f"by {parts[0]} and {parts[1]} in parts" in finding
-    assert f"over five seeds, DGM is ahead by {objects[2]} points of object mIoU" in finding
-    assert f"95 % over seeds {span(real, 'seeds')}, over images {span(real)}" in finding
-    assert f"by {parts[2]} in parts, which is undecided" in finding
-    verdicts = rows.loc[[(*real, "DGM", f"{task}/mIoU") for task in ("object", "part")], "verdict"]
-    assert list(verdicts) == ["ahead", "undecided"]
-    assert f"network gains {cut[0]}, {cut[1]} and {cut[2]} in objects" in finding
     seeds = table[table["over"].str.startswith("seed ") & (table["number"] == "object/mIoU")]
     wide = 100 * seeds.pivot(index=["data", "setting", "over"], columns="model", values="value")
+    assert [len(wide.loc[place]) for place in (*drawn, real)] == [3, 5, 5]
+    assert f"ahead by {objects[0]} points of object mIoU in O+P+S (three seeds, undecided; over images" in finding
+    assert f"over images {span(drawn[0])}) and {objects[1]} in O+P+S+M+T" in finding
+    assert f"five seeds: {span(drawn[1], 'seeds')}, over images {span(drawn[1])}" in finding
+    assert f"by {parts[0]} and {parts[1]} in parts, which is undecided" in finding
+    assert f"over five seeds, DGM is ahead by {objects[2]} points of object mIoU" in finding
+    assert f"95 % over seeds {span(real, 'seeds')}; over images {span(real)}" in finding
+    assert f"by {parts[2]} in parts, which is undecided" in finding
+    names = [("DGM", f"{task}/mIoU") for task in ("object", "part")]
+    verdicts = {place: rows.loc[[(*place, *name) for name in names], "verdict"] for place in (*drawn, real)}
+    assert list(verdicts[real]) == ["ahead", "undecided"]
+    assert list(verdicts[drawn[0]]) == ["undecided", "undecided"]
+    assert list(verdicts[drawn[1]]) == ["ahead", "undecided"]
+    assert f"network gains {cut[0]}, {cut[1]} and {cut[2]} in objects" in finding
     beside = wide["DGM"] - wide["DGM w/o graph"]
     gains = [f"{beside[place].mean():+.1f} ± {reach(beside[place]):.1f}" for place in (*drawn, real)]
     assert f"DGM is {gains[0]}, {gains[1]} and {gains[2]} ahead of it" in finding
+    scores = [f"{task}/mIoU" for task in ("object", "part")]
+    (plus, parts_plus), spans = (
+        [ahead(drawn[1], "DGM plus", score) for score in scores],
+        [span(drawn[1], "seeds", "DGM plus", score) for score in scores],
+    )
+    assert f"is {plus} points ahead in objects and {parts_plus} in parts on drawings" in finding
+    assert f"over seeds {spans[0]} and {spans[1]}" in finding
+    assert f"and {ahead(drawn[1], 'DGM plus', 'texture/accuracy').removeprefix('-')} behind in textures" in finding
     page = (paths.RESULTS / "README.md").read_text()
     assert f"{cut[0]} and {cut[1]} points of object mIoU on drawings, {cut[2]} on photographs" in page
     for text in (page, prose("05_table1_broden")):
