@@ -125,7 +125,7 @@ def train(
         data: root of Broden+, ADE20K's benchmark split or a folder of images and labels; of Broden-mini it is optional.
         pretrained: ImageNet weights, which the paper starts from: a file, or a folder with one file for each backbone
             (resnet50.pth, ...); empty: the preset's own, which for paper have to be given; random: none.
-        device: auto, cpu, cuda or mps.
+        device: auto, cpu or cuda.
     """
     from dgmlib.experiments import Cell  # takes seconds, which other commands spare
 

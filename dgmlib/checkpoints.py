@@ -47,13 +47,14 @@ def save_model(model: PerceptualParser, path: str | Path, dtype: torch.dtype | N
         FloatingPointError: if a weight is not finite.
     """
     weights_path, recipe_path = _files(path)
+    recipe = json.dumps(_recipe(model) | {"facts": facts}, indent=1) + "\n"  # before anything is replaced
     known, tensors = _installed(model), {}
     for name, tensor in model.state_dict().items():
         if name not in known or not torch.equal(tensor.cpu(), known[name]):
             tensors[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
     save_tensors(tensors, weights_path)
     with write_atomic(recipe_path) as temporary:
-        temporary.write_text(json.dumps(_recipe(model) | {"facts": facts}, indent=1) + "\n")
+        temporary.write_text(recipe)
 
 
 def load_model(

@@ -1,7 +1,6 @@
 """Grouping: the levels that a Deep Grouping Model found in a batch of images, and views of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from torch_geometric.data import HeteroData
 
 
-@dataclass(repr=False)
 class Grouping:
     """Everything a forward pass of `DeepGrouping` found out, for figures, click propagation and Grad-CAM.
 
@@ -30,15 +28,22 @@ class Grouping:
         shares: gives `residual_share` and `graph_share`; holds the feature maps.
     """
 
-    regions: Tensor
-    nodes: list[Tensor]
-    assignments: list[Tensor]
-    top_down: list[Tensor]
-    masks: list[Tensor]
-    readout: Tensor
-    scene: Tensor
-    grid: RegionGrid
-    shares: Callable[[], tuple[Tensor, Tensor]]
+    # No dataclass: DistributedDataParallel looks for tensors in these and waits for the gradients of all behind them.
+    def __init__(
+        self,
+        regions: Tensor,
+        nodes: list[Tensor],
+        assignments: list[Tensor],
+        top_down: list[Tensor],
+        masks: list[Tensor],
+        readout: Tensor,
+        scene: Tensor,
+        grid: RegionGrid,
+        shares: Callable[[], tuple[Tensor, Tensor]],
+    ):
+        self.regions, self.grid, self.shares = regions, grid, shares
+        self.nodes, self.assignments, self.top_down, self.masks = nodes, assignments, top_down, masks
+        self.readout, self.scene = readout, scene
 
     @cached_property
     def residual_share(self) -> Tensor:

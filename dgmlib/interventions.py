@@ -20,13 +20,14 @@ from dgmlib.regions import RegionGrid
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode; afterwards the model has the mode it had."""
-    was_training = model.training
+    """Evaluation mode; afterwards every module has the mode it had, as a frozen backbone's may be another."""
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
+        for module, mode in modes.items():
+            module.training = mode
 
 
 @contextmanager

@@ -21,14 +21,16 @@ def launch(device: str) -> Fabric:
     """Start one process here, or this process's part of what ``torchrun`` started; bfloat16 on a GPU but in EMGP.
 
     Raises:
-        ValueError: for a device that is not here; "auto", "cpu", "cuda" and "mps" may be.
+        ValueError: for a device that is not here; "auto", "cpu" and "cuda" may be.
     """
+    if device == "auto":  # Fabric would take a Mac's GPU, which knows no float64
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     processes, world = (int(os.environ.get(name, 1)) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
     places = {"accelerator": device, "devices": processes, "num_nodes": world // processes}
     launched = "WORLD_SIZE" in os.environ
     # A batch of one source leaves the other tasks' heads without a gradient.
     strategy = "ddp_find_unused_parameters_true" if launched else "auto"
-    precision = "bf16-mixed" if device in ("auto", "cuda") and torch.cuda.is_available() else "32-true"
+    precision = "bf16-mixed" if device == "cuda" and torch.cuda.is_available() else "32-true"
     # Without torchrun there is one process, whatever a scheduler's variables say.
     environment = TorchElasticEnvironment() if launched else LightningEnvironment()
     try:

@@ -15,7 +15,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from dgmlib.reading import Reading
+from dgmlib.reading import Reading, check_choices
 from dgmlib.vocabulary import Vocabulary
 
 #: The largest whole number that a network may have, so that a damaged recipe is told before it takes all memory.
@@ -27,7 +27,7 @@ class ModelConfig:
     """The network: backbone, decoder and the Deep Grouping Model.
 
     Raises:
-        ValueError: if a number is none that a network has.
+        ValueError: if a number is none that a network has, or a choice is none.
     """
 
     # Sec. 5.3: ResNet-50. UPerNet's has a stem of three 3x3 convolutions ("deep"); "7x7" is torchvision's.
@@ -67,6 +67,7 @@ class ModelConfig:
     def __post_init__(self):
         if isinstance(self.reading, dict):  # as a recipe's json has it
             object.__setattr__(self, "reading", Reading(**self.reading))
+        check_choices(self)
         for name in ("width", "output_stride", "dim", "max_regions", "em_iterations", "em_iterations_testing"):
             value = getattr(self, name)
             if type(value) is not int or not 1 <= value <= LARGEST:

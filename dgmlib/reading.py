@@ -5,12 +5,19 @@ The evidence is in results/reading.md and notebook 03.
 
 from dataclasses import dataclass
 from math import inf
-from typing import Literal
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
 
 from dgmlib.groups import masked_mean
+
+
+def check_choices(config: object) -> None:
+    """Raise a ValueError for a field of a dataclass that is none of the words of its ``Literal`` type."""
+    for name, hint in get_type_hints(type(config)).items():
+        if get_origin(hint) is Literal and getattr(config, name) not in get_args(hint):
+            raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, not {getattr(config, name)!r}.")
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Reading:
         start: weight that the residual layers' BatchNorm starts at.
 
     Raises:
-        ValueError: if a bandwidth is not positive and finite.
+        ValueError: if a bandwidth is not positive and finite, or a choice is none.
     """
 
     edges: Literal["grouping", "updated"] = "grouping"
@@ -55,6 +62,7 @@ class Reading:
     start: float = 0.3
 
     def __post_init__(self):
+        check_choices(self)
         for name, value in (("bandwidth", self.bandwidth), ("sigma2", self.sigma2 if self.sigma2 is not None else 1.0)):
             if not isinstance(value, int | float) or not 0 < value < inf:
                 raise ValueError(f"{name} must be a positive number, not {value!r}.")

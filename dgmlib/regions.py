@@ -21,7 +21,7 @@ class RegionGrid:
 
     Args:
         regions: (B, H, W) integers, the superpixel of every pixel; -1 marks padding. Numbers need not be contiguous;
-            where one is larger than twice the pixels, they are replaced by their ranks in the batch.
+            where most of more than 1,024 are missing, they are replaced by their ranks in the batch.
         sizes: (h, w) of every feature map, finest first; no map may be finer than the region map.
         dtype: floating type of the pooled features.
 
@@ -45,7 +45,8 @@ class RegionGrid:
             raise ValueError(
                 f"regions of image(s) {empty} hold no superpixel (no value >= 0); segment the image first."
             )
-        if self.regions.max() > 2 * self.regions[0].numel() + 256:  # would waste memory
+        # A number that no pixel has costs a node as well; few are cheaper than to look for them.
+        if (largest := int(self.regions.max())) > 1024 and largest > 2 * len(self.regions.unique()):
             numbers, ranks = self.regions.masked_fill(outside, -1).unique(return_inverse=True)
             self.regions = ranks - int(numbers[0] < 0)
         self.num_images, self.num_nodes = len(regions), int(self.regions.max()) + 1

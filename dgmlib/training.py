@@ -54,7 +54,7 @@ def train(
         out: the run's folder.
         seed: decides the order of the images and EMGP's starting vertices; the model's weights are the caller's.
         max_regions: superpixels per image.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "auto", "cpu" or "cuda".
         progress: False hides the bar; by default it shows in a terminal.
         on_log: called with every record of the log.
         identity: what else a run in ``out`` must have in common with this one, such as a digest of the data.

@@ -159,3 +159,8 @@ def test_only_the_asked_tasks_are_loaded(dataset):
         break
     for batch in train_loader(dataset, ("part",), 2, (32,), 1, 0, max_regions=20):
         assert set(batch) == keys | {"part", "part_valid", "object"}
+
+
+@pytest.mark.parametrize("regions", [np.array([[0, 255]], np.uint8), np.array([[0, 10**14]])])
+def test_renumber_takes_the_largest_number_of_a_type_and_numbers_without_end(regions):
+    assert renumber(regions).tolist() == [[0, 1]]

@@ -202,3 +202,11 @@ def test_weights_that_pip_installed_are_not_stored_again(tmp_path):
     assert torch.equal(half.backbone.conv_stem.weight, model.backbone.conv_stem.weight)
     torch.testing.assert_close(half(image)["object"], model(image)["object"], atol=0.02, rtol=0.02)
     assert (tmp_path / "half.safetensors").stat().st_size < 0.6 * (tmp_path / "model.safetensors").stat().st_size
+
+
+def test_facts_that_cannot_be_written_replace_nothing(tmp_path):
+    save_model(new_model(), tmp_path / "model", seed=0)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(TypeError):
+        save_model(new_model(seed=1), tmp_path / "model", folder=tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before

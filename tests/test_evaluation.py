@@ -11,6 +11,7 @@ from torch import nn
 
 from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, Vocabulary
 from dgmlib.evaluation import count_image, evaluate, fractions, predict, spread, view
+from dgmlib.interventions import evaluating
 from dgmlib.predictor import Predictor
 
 VOCABULARY = Vocabulary(
@@ -387,3 +388,11 @@ def test_some_of_the_images_are_spread_over_all(count, wanted, chosen):
 def test_forty_of_fifty_five_images_are_not_the_first_forty():
     assert len(spread(55, 40)) == 40
     assert spread(55, 40)[-1] == 54
+
+
+def test_a_frozen_backbone_stays_in_its_mode_while_the_rest_learns():
+    network = nn.Sequential(nn.BatchNorm2d(2), nn.BatchNorm2d(2)).train()
+    network[0].eval()
+    with evaluating(network):
+        assert not network[1].training
+    assert [part.training for part in network] == [False, True]

@@ -273,3 +273,17 @@ def test_unusable_targets_are_refused(model, image, task, target, mask, message)
 def test_a_model_without_a_graph_is_refused(image):
     with pytest.raises(ValueError, match="no graph to explain with"):
         gradcam(network(None), image, LABELS)
+
+
+def test_regions_of_large_numbers_are_explained_likewise(model, image):
+    expected = gradcam(model, image, LABELS, "scene")
+    found = gradcam(model, image, LABELS.long() * 10000, "scene")
+    torch.testing.assert_close(found.pixels, expected.pixels)
+
+
+def test_what_was_made_in_inference_mode_is_explained_inside_and_outside_of_it(model, image):
+    expected = gradcam(model, image, LABELS, "scene").pixels
+    with torch.inference_mode():
+        images, regions = image.clone(), LABELS.clone()
+        torch.testing.assert_close(gradcam(model, images, regions, "scene").pixels, expected)
+    torch.testing.assert_close(gradcam(model, images, regions, "scene").pixels, expected)

@@ -2,6 +2,7 @@
 
 import filecmp
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -505,3 +506,14 @@ def test_textures_repeat_and_differ(kind):
         assert np.mean(np.abs(moved - colours)) < 0.02
     picture = texture_picture(kind, np.random.default_rng(4), 40, 30)
     assert (picture.shape, picture.dtype) == ((30, 40, 3), np.uint8)
+
+
+def test_of_two_processes_that_draw_the_same_the_first_to_finish_is_kept(smoke_data, tmp_path, monkeypatch):
+    def draw_while_another_finishes(tree, seed, counts, size, workers):
+        shutil.copytree(smoke_data, tmp_path / "drawn")
+        (tmp_path / "drawn/in use").touch()
+        tree.mkdir()
+
+    monkeypatch.setattr("dgmlib.mini.tree._draw", draw_while_another_finishes)
+    generate(tmp_path / "drawn", counts="smoke", workers=1)
+    assert (tmp_path / "drawn/in use").exists()

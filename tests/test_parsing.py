@@ -6,6 +6,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from tiny import VOCABULARY, blocks
+from torch.nn.parallel.distributed import _find_tensors  # no public name tells
 
 from dgmlib import TASKS, DeepGrouping, Vocabulary, presets
 from dgmlib.decoders import DECODERS
@@ -139,3 +140,10 @@ def test_mistakes_are_explained():
         PerceptualParser.from_preset("huge")
     with pytest.raises(ValueError, match="dgm must be"):
         PerceptualParser.from_preset("smoke", "half", VOCABULARY)
+
+
+def test_several_processes_wait_for_no_gradient_but_those_of_the_logits():
+    """Of what DistributedDataParallel finds tensors in, it expects gradients, though a batch may not have them."""
+    model = PerceptualParser.from_preset("smoke", "full")
+    parsed = model(torch.rand(1, 3, 64, 64), torch.arange(4096).view(1, 64, 64) // 512, ["object"])
+    assert [id(found) for found in _find_tensors(parsed)] == [id(parsed["object"])]

@@ -6,6 +6,7 @@ import pytest
 
 from dgmlib import mini, presets
 from dgmlib.experiments import SETTINGS
+from dgmlib.reading import Reading
 
 
 @pytest.mark.parametrize("name", ["paper", "mini", "smoke"])
@@ -79,3 +80,12 @@ def test_numbers_that_no_network_has_are_refused_by_name(field, value):
 def test_bandwidths_are_positive(field, value):
     with pytest.raises(ValueError, match=f"^{field} must be a positive number, not {value!r}"):
         presets.ModelConfig(reading={field: value})  # as a recipe has it
+
+
+@pytest.mark.parametrize(
+    ("config", "field", "value"),
+    [(Reading, "edges", "update"), (Reading, "combine", "Sum"), (presets.ModelConfig, "head", "3X3")],
+)
+def test_a_misspelt_choice_is_told(config, field, value):
+    with pytest.raises(ValueError, match=f"^{field} must be one of .*, not '{value}'"):
+        config(**{field: value})

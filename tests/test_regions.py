@@ -159,9 +159,9 @@ def test_any_type_of_whole_numbers_gives_the_same_grid(dtype):
 
 def test_numbers_of_any_size_take_no_memory():
     regions = random_regions((2, 9, 11), 3) - 1  # with padding
-    large = torch.tensor([7, 500, 10**15, -5])[regions]
+    large = torch.tensor([7, 5000, 10**15, -5])[regions]
     grid, expected = RegionGrid(large, [(4, 5)]), RegionGrid(regions, [(4, 5)])
-    assert grid.num_nodes == 2  # ranks: 0 became 7, 1 became 500
+    assert grid.num_nodes == 2  # ranks: 0 became 7, 1 became 5000
     assert torch.equal(grid.regions.clamp(min=-1), regions)
     nodes = torch.randn(2, 2, 3)
     assert torch.equal(grid.unpool(nodes, 0), expected.unpool(nodes, 0))
@@ -174,3 +174,9 @@ def test_runs_are_summed_exactly_whatever_their_order():
     keys, sums = sum_by_key(key, value, 100)
     assert torch.equal(keys, key.unique())
     assert sums.tolist() == [int(value[key == k].sum()) for k in keys]
+
+
+def test_a_number_that_no_pixel_has_costs_no_node():
+    regions = torch.zeros(1, 64, 64, dtype=torch.long)
+    regions[..., 32:] = 8000  # as instances of Cityscapes are numbered
+    assert RegionGrid(regions, [(16, 16)]).num_nodes == 2

@@ -35,7 +35,10 @@ def nearest(size: int, new_size: int) -> np.ndarray:
 
 def renumber(regions: np.ndarray) -> np.ndarray:
     """Number the regions that occur 0..n-1, keeping their order; (H, W) int32."""
-    present = np.zeros(regions.max() + 1, dtype=bool)
+    largest = int(regions.max())
+    if largest > 2 * regions.size + 256:  # slower, but in less memory
+        return np.unique(regions, return_inverse=True)[1].reshape(regions.shape).astype(np.int32)
+    present = np.zeros(largest + 1, dtype=bool)
     present[regions.ravel()] = True
     return (np.cumsum(present, dtype=np.int32) - 1)[regions]
 

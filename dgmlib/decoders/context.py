@@ -256,6 +256,9 @@ class GraphConvolutionalUnit(AtLeastFloat32):
         floor = 0.1 * pixels.var(0, correction=0).mean() + 1e-6
         self.anchors.copy_(anchors)
         self.log_scale.copy_(0.5 * variance.clamp(min=floor).log())
+        if torch.distributed.is_available() and torch.distributed.is_initialized():  # each process saw other pixels
+            for parameter in (self.anchors, self.log_scale):
+                torch.distributed.broadcast(parameter.detach(), 0)
         self.fitted.fill_(True)
 
 

@@ -91,7 +91,8 @@ def gradcam(
             "model has no Deep Grouping Model, so there is no graph to explain with; "
             'build or load one with dgm="full" or "no_top_down".'
         )
-    with evaluating(model), torch.enable_grad(), _record(model, task) as (levels, maps):
+    with torch.inference_mode(False), evaluating(model), torch.enable_grad(), _record(model, task) as (levels, maps):
+        images, regions = (x.clone() if x.is_inference() else x for x in (images, regions))
         tasks = ("object", "part") if task == "part" else (task,)  # a part is looked for in its predicted object
         # Gradients are wanted also of a network whose parameters are frozen.
         parsed = model(images.detach().requires_grad_(), regions, tasks=tasks)
@@ -104,7 +105,7 @@ def gradcam(
         masks = grouping.masks if of_scene else [grouping.masks[0]] * len(levels)
         nodes = [node_cam(*level) for level in zip(levels, gradients[:-1], masks, strict=True)]  # (B, N_l) each
         superpixels = [to_superpixels(cam, grouping, level) if of_scene else cam for level, cam in enumerate(nodes, 1)]
-        pixels = [to_pixels(cam, regions) for cam in superpixels]
+        pixels = [to_pixels(cam, grouping.regions) for cam in superpixels]
         cells = node_cam(grid.flatten(2).mT, gradients[-1].flatten(2).mT)  # (B, h_L w_L)
     return GraphCAM(logit.detach(), nodes, superpixels, pixels, cells.unflatten(1, grid.shape[2:]))
 

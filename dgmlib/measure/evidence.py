@@ -51,7 +51,7 @@ def measure(
         seeds: how many.
         data: root of the data; Broden-mini is drawn where it is missing.
         workers: runs side by side, which share the CPU's cores; a GPU takes one at a time.
-        device: auto, cpu, cuda or mps.
+        device: auto, cpu or cuda.
         out: where the table goes.
         runs: folder of all runs.
     """

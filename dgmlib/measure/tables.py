@@ -68,7 +68,7 @@ def scored(
         runs: folder of all runs.
         out: where the table goes.
         workers: processes among which the runs and the CPU's cores are shared; a GPU takes one run at a time.
-        device: auto, cpu, cuda or mps.
+        device: auto, cpu or cuda.
         report: whether every run prints a line now and then.
         scheduler: address of a Dask cluster that runs every cell as a task, in place of ``workers``, see
             `dgmlib.cluster`; its workers see data and runs in the same folders.

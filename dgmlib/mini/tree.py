@@ -58,20 +58,26 @@ def generate(
     root = Path(root)
     settings = {"seed": seed, "size": size, "counts": counts._asdict(), "method": _method()}
     manifest = json.dumps(settings, indent=1) + "\n"
-    if (root / MANIFEST).is_file():
-        if (root / MANIFEST).read_text(encoding="utf-8") == manifest:
-            return root
-    elif root.exists() and any(root.iterdir()):
+    if (found := _drawn(root)) == manifest:
+        return root
+    if not found and root.exists() and any(root.iterdir()):
         raise ValueError(f"{root} holds something else than Broden-mini; choose an empty folder for it.")
     # Drawn beside the root and moved there whole, so that an interruption leaves nothing half-written.
     with folder_beside(root) as folder:
         tree = folder / "tree"
         _draw(tree, seed, counts, size, workers)
         (tree / MANIFEST).write_text(manifest, encoding="utf-8")
+        if _drawn(root) == manifest:  # by another process meanwhile, which others may read already
+            return root
         if root.exists():
             os.replace(root, folder / "old")
         os.replace(tree, root)
     return root
+
+
+def _drawn(root: Path) -> str:
+    """What is drawn in a folder; empty if nothing is."""
+    return (root / MANIFEST).read_text(encoding="utf-8") if (root / MANIFEST).is_file() else ""
 
 
 @cache
