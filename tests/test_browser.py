@@ -226,6 +226,9 @@ def test_clicks_on_the_photograph(lab, browser):
     def clicks():
         return kernel("[(c.x, c.y, c.positive, c.level) for c in photo.clicks]")
 
+    assert len(clicks()) == 1  # the notebook's own
+    widget.button("Undo").click()
+    assert widget.settled()
     assert clicks() == []
     widget.canvas.hover(position=widget.at(230, 330))
     assert widget.settled()
