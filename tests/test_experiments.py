@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from dgmlib import Vocabulary, experiments, presets, reproduce
 from dgmlib.__main__ import train
 from dgmlib.backbones import EfficientNet, HRNet, ResNet
+from dgmlib.broden import BrodenPlus
 from dgmlib.evaluation import fractions
 from dgmlib.experiments import Cell
 from dgmlib.measure import tables
@@ -251,3 +252,12 @@ def test_a_damaged_cell_is_repaired_by_training_it_again(cell):
 def test_a_folder_of_pictures_has_objects_alone(folder, tmp_path):
     with pytest.raises(ValueError, match="has labels of object only, not of part, scene; choose setting O"):
         Cell(SMOKE, "DGM", "O+P+S", 0, folder, tmp_path / "runs").metrics(device="cpu", progress=False)
+
+
+def test_what_is_heard_is_heard_at_the_single_scale(smoke_data):
+    dataset = BrodenPlus(smoke_data, "val", ("object",))
+    model = experiments.build(OBJECTS, "UPerNet + DGM", dataset.vocabulary, ("object",), seed=0)
+    single = replace(OBJECTS, testing=replace(OBJECTS.testing, multi_scale=()))
+    several, one = (experiments.score(model, preset, smoke_data, False, images=2)[2] for preset in (OBJECTS, single))
+    assert OBJECTS.testing.multi_scale
+    assert several == one

@@ -20,6 +20,7 @@ from dgmlib.interventions import layer_norms, pooled_otherwise, read_on_superpix
 from dgmlib.measure import ablation
 from dgmlib.measure.ablation import CANDIDATES, in_small_segments, regions_of_labels
 from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run
+from dgmlib.training import train
 
 SMOKE = presets.get("smoke")
 
@@ -141,6 +142,21 @@ class TestCandidates:
         assert list(found) == [f"object/{name}" for name in ablation.SCORES]
 
 
+def test_regions_of_labels_are_those_of_the_labels_as_they_are(folder, tmp_path, monkeypatch):
+    small = replace(SMOKE, training=replace(SMOKE.training, iterations=2, texture_iterations=0))
+    monkeypatch.setattr(ablation, "PRESET", small)
+    monkeypatch.setattr(ablation, "CANDIDATES", {name: CANDIDATES[name] for name in ("UPerNet", "regions of labels")})
+    counts = []
+    for _ in range(2):
+        ablation.measure((folder,), seeds=1, workers=1, out=tmp_path / "out", runs=tmp_path / "runs")
+        table = pd.read_csv(tmp_path / "out/ablation.csv").query("name == 'groups' and level == 1")
+        counts.append(table["value"].mean())
+        for path in (folder / "train/labels").iterdir():  # the same photographs, corrected
+            Image.fromarray(np.repeat(np.arange(96) // 12 % 2 + 1, 96).reshape(96, 96).astype(np.uint8)).save(path)
+    assert counts[0] < 4
+    assert counts[1] > 6  # eight bands
+
+
 def test_a_folder_is_measured_and_read_back(folder, tmp_path, monkeypatch):
     small = replace(SMOKE, training=replace(SMOKE.training, iterations=2, texture_iterations=0))
     monkeypatch.setattr(ablation, "PRESET", small)
@@ -164,6 +180,13 @@ def test_a_folder_is_measured_and_read_back(folder, tmp_path, monkeypatch):
     assert groups["regions of labels"] < 4 < groups["DGM"]  # the rim, the middle and the unlabelled row
     monkeypatch.setattr("dgmlib.measure.candidates.train", None)  # nothing is trained again
     assert ablation.measure((folder,), seeds=2, **where) == text
+    for run in (tmp_path / "runs").rglob("measured.json"):
+        run.unlink()  # killed while it was scored: how long the training took is not known any more
+    monkeypatch.setattr("dgmlib.measure.candidates.train", train)
+    monkeypatch.setattr("dgmlib.training._train", None)
+    assert "nan" not in ablation.measure((folder,), seeds=2, **where)
+    again = pd.read_csv(tmp_path / "out/ablation.csv")
+    assert again[again["name"] == "seconds"]["value"].isna().all()
     with pytest.raises(ValueError, match="--seeds must be from 1 to 5"):
         ablation.measure((folder,), seeds=6, **where)
 

@@ -234,7 +234,8 @@ def _line(rows: pd.DataFrame, spans: pd.DataFrame, name: str) -> dict[str, str]:
         line["graph share"] = f"{100 * own['graph share'].iloc[1:].mean():.1f}"
     if "seconds" in own:
         seconds = rows[rows["name"] == "seconds"].pivot(index="seed", columns="network", values="value")
-        line["time"] = f"{(seconds[name] / seconds[CANDIDATES[name].base]).median():.2f}"
+        times = (seconds[name] / seconds[CANDIDATES[name].base]).dropna()  # of runs that were not interrupted
+        line["time"] = f"{times.median():.2f}" if len(times) else "-"
     return line
 
 
