@@ -23,9 +23,7 @@ def provenance() -> dict:
 
 
 def _commit() -> str:
-    if (
-        Path(__file__).resolve().parent != ROOT / "dgmlib"
-    ):  # installed: the commit is of something else
+    if Path(__file__).resolve().parent != ROOT / "dgmlib":  # installed: the commit is of something else
         return "unknown"
     git = ["git", "-C", str(ROOT)]
     commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)

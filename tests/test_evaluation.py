@@ -10,7 +10,7 @@ from tiny import PHOTO
 from torch import nn
 
 from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, Vocabulary
-from dgmlib.evaluation import count_image, evaluate, fractions, predict, spread, view
+from dgmlib.evaluation import count, count_image, evaluate, fractions, predict, spread, view
 from dgmlib.interventions import evaluating
 from dgmlib.predictor import Predictor
 
@@ -396,3 +396,11 @@ def test_a_frozen_backbone_stays_in_its_mode_while_the_rest_learns():
     with evaluating(network):
         assert not network[1].training
     assert [part.training for part in network] == [False, True]
+
+
+def test_a_few_images_are_the_first_the_last_and_between(model, smoke_data):
+    dataset = BrodenPlus(smoke_data, "val", ("scene",))
+    whole, few = (count(model, dataset, ("scene",), 64, 32, progress=False, images=n) for n in (None, 2))
+    assert len(whole) > 2
+    assert all(torch.equal(a["scene"], b["scene"]) for a, b in zip(few, (whole[0], whole[-1]), strict=True))
+    assert not torch.equal(whole[1]["scene"], whole[-1]["scene"])  # so that the first two would not do
