@@ -73,6 +73,13 @@ def test_the_headline_quotes_the_table():
     assert f"over seeds {spans[0]} and {spans[1]}" in finding
     assert f"and {ahead(drawn[1], 'DGM plus', 'texture/accuracy').removeprefix('-')} behind in textures" in finding
     page = (paths.RESULTS / "README.md").read_text()
+    shorter = table[(table["data"] == "Broden-mini") & (table["number"] == "object/mIoU")].set_index(
+        ["setting", "over"]
+    )
+    half = 100 * shorter.loc[("O+P+S+M+T", "700 iterations"), "value"].item()
+    gained = wide.loc[(*drawn[1], "seed 0"), "UPerNet"] - half
+    for text in (page, prose("05_table1_broden")):
+        assert f"its last doubling gave {gained:.0f} points" in text
     assert f"{cut[0]} and {cut[1]} points of object mIoU on drawings, {cut[2]} on photographs" in page
     for text in (page, prose("05_table1_broden")):
         assert f"{gains[0]} and {gains[1]} points" in text
