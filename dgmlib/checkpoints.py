@@ -52,9 +52,9 @@ def save_model(model: PerceptualParser, path: str | Path, dtype: torch.dtype | N
     for name, tensor in model.state_dict().items():
         if name not in known or not torch.equal(tensor.cpu(), known[name]):
             tensors[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
-    save_tensors(tensors, weights_path)
-    with write_atomic(recipe_path) as temporary:
+    with write_atomic(recipe_path) as temporary:  # both are whole before the first is moved to its place
         temporary.write_text(recipe)
+        save_tensors(tensors, weights_path)
 
 
 def load_model(

@@ -48,7 +48,7 @@ class Reading:
         start: weight that the residual layers' BatchNorm starts at.
 
     Raises:
-        ValueError: if a bandwidth is not positive and finite, or a choice is none.
+        ValueError: if a number is not finite or of the wrong sign, or a choice is none of those above.
     """
 
     edges: Literal["grouping", "updated"] = "grouping"
@@ -63,9 +63,16 @@ class Reading:
 
     def __post_init__(self):
         check_choices(self)
-        for name, value in (("bandwidth", self.bandwidth), ("sigma2", self.sigma2 if self.sigma2 is not None else 1.0)):
-            if not isinstance(value, int | float) or not 0 < value < inf:
-                raise ValueError(f"{name} must be a positive number, not {value!r}.")
+        for name, kind, allowed in (
+            ("bandwidth", "positive", lambda x: 0 < x < inf),
+            ("sigma2", "positive", lambda x: 0 < x < inf),
+            ("merge", "non-negative", lambda x: 0 <= x < inf),
+            ("start", "non-negative", lambda x: 0 <= x < inf),
+        ):
+            value = getattr(self, name)
+            unset = name == "sigma2" and value is None
+            if not unset and not (isinstance(value, int | float) and allowed(value)):
+                raise ValueError(f"{name} must be a {kind} number, not {value!r}.")
 
     def sigma_squared(self, lower: Tensor, lower_mask: Tensor, upper: Tensor, upper_mask: Tensor) -> Tensor | float:
         """sigma^2 of Eq. 1 and 8 for nodes (B, N, D) and (B, M, D): a number, or one per image (B, 1, 1)."""

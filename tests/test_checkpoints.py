@@ -1,7 +1,10 @@
 """Models on disk: what was saved is what is loaded, and what is missing, damaged or foreign is told by its name."""
 
+import errno
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -153,6 +156,21 @@ def test_numbers_that_are_not_finite_are_neither_written_nor_read(saved, value):
     save_file(model.state_dict(), weights)
     with pytest.raises(DamagedFileError, match=r"damaged \(heads\.scene\.classifier\.bias is not finite\); delete it"):
         load_model(path)
+
+
+def test_weights_are_not_replaced_where_their_recipe_cannot_be(saved, monkeypatch):
+    path, model = saved
+    before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+    with torch.no_grad():
+        model.heads["scene"].classifier.bias += 1
+
+    def full(self, *_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(UnwritableError, match=r"json cannot be written"):
+        save_model(model, path, note="another training")
+    assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
 
 def test_a_full_disk_is_told_as_such(tmp_path, monkeypatch):

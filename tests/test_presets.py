@@ -82,6 +82,14 @@ def test_bandwidths_are_positive(field, value):
         presets.ModelConfig(reading={field: value})  # as a recipe has it
 
 
+@pytest.mark.parametrize("field", ["merge", "start"])
+@pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), "0.5", None])
+def test_shares_and_weights_are_not_negative(field, value):
+    with pytest.raises(ValueError, match=f"^{field} must be a non-negative number, not {value!r}"):
+        Reading(**{field: value})
+    assert getattr(Reading(**{field: 0}), field) == 0
+
+
 @pytest.mark.parametrize(
     ("config", "field", "value"),
     [(Reading, "edges", "update"), (Reading, "combine", "Sum"), (presets.ModelConfig, "head", "3X3")],
