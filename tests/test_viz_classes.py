@@ -13,11 +13,19 @@ def test_the_legend_lists_exactly_the_classes_present():
     truth = np.where(QUARTERS == 0, 0, 3)
     figure = viz.segmentation(PHOTO, {"truth": truth, "prediction": torch.tensor(QUARTERS[::4, ::4] // 3 * 5)}, NAMES)
     assert titles(figure) == ["image", "truth", "prediction"]
-    assert legend_of(figure) == ["none", "floor", "house"]
-    colours = viz.class_colours([0, 3, 5], NAMES)
+    assert legend_of(figure) == ["floor", "house", "none"]
+    colours = viz.class_colours([3, 5, 0], NAMES)
     assert matplotlib.colors.to_hex(picture(figure.axes[1])[0, 0]) == colours[0] == viz.NONE
     assert matplotlib.colors.to_hex(picture(figure.axes[1])[-1, -1]) == colours[3]
     assert figure.axes[2].images[0].get_extent() == [0, 30, 20, 0]  # a coarser map covers the whole image
+
+
+def test_a_class_has_one_colour_in_all_figures_of_a_picture():
+    ids = np.where(np.arange(30) < 20, 5, 2) * np.ones((20, 1), int)  # the larger class has the larger id
+    figures = viz.segmentation(PHOTO, {"prediction": ids}, NAMES), viz.parsing(PHOTO, {"object": (ids, NAMES)})
+    left, right = (picture(figure.axes[1])[0, [0, -1]] for figure in figures)
+    np.testing.assert_array_equal(left, right)
+    assert (left[0] != left[1]).any()
 
 
 def test_every_task_has_a_legend_of_its_own():
@@ -62,7 +70,7 @@ def test_comparison_counts_labelled_pixels_and_marks_the_wrong_ones():
     marked = (wrong == matplotlib.colors.to_rgb("#ff0090")).all(-1)
     np.testing.assert_array_equal(marked, QUARTERS == 3)
     assert (picture(figure.axes[7])[QUARTERS == 0].mean() > picture(figure.axes[7])[QUARTERS > 0].mean()).all()
-    assert legend_of(figure.axes[4]) == ["none", "wall", "sky", "floor", "tree", "differs from the truth"]
+    assert legend_of(figure.axes[4]) == ["wall", "sky", "floor", "tree", "none", "differs from the truth"]
     assert figure.get_suptitle() == "object, a"
 
 

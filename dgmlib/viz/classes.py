@@ -132,7 +132,7 @@ def _draw_beside(
 ) -> dict[int, str]:
     """Draw a photograph and label maps of one task; returns the colours of the classes that occur in any of them."""
     maps = [np.asarray(ids) for ids in maps]
-    present = np.unique(np.concatenate([ids.ravel() for ids in maps])).tolist()
+    present = largest(np.concatenate([ids.ravel() for ids in maps]), names, len(names))[2]  # the order of `parse`
     colours = {i: (colours or class_colours(present, names))[i] for i in present}
     axes[0].imshow(floats(photo))
     for axis, ids in zip(axes[1:], maps, strict=True):
