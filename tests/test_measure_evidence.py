@@ -1,10 +1,16 @@
 """Intervals over seeds and images against literal computations; what the text says of them."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
+from dgmlib import experiments, paths, presets
+from dgmlib.data import open_data
+from dgmlib.measure import evidence
 from dgmlib.measure.evidence import SYSTEMS, intervals, redrawn, render, verdict
 from dgmlib.vocabulary import Vocabulary
 
@@ -121,3 +127,45 @@ def test_dgm_is_set_beside_its_control_seed_by_seed():
     assert f"| +2.0 ± {half:.1f} |" in render(pd.DataFrame(rows))
     alone = pd.DataFrame([row for row in rows if row["over"] in ("seed 0", "seeds", "images")])
     assert "| +1.0 |" in render(alone)  # one seed has no interval
+
+
+def test_what_is_kept_of_the_runs_makes_the_table_again(smoke_data, tmp_path, monkeypatch):
+    one_setting = replace(presets.get("smoke"), settings=("O+P+S",))
+    monkeypatch.setitem(presets.PRESETS, "smoke", one_setting)
+    monkeypatch.setattr(evidence, "SYSTEMS", ("UPerNet", "DGM w/o graph", "DGM"))
+    monkeypatch.setattr(evidence, "LENGTHS", (0.5,))
+    arguments = {"profile": "smoke", "seeds": 1, "data": smoke_data, "workers": 1, "device": "cpu", "out": tmp_path}
+    text = evidence.measure(**arguments, runs=tmp_path / "runs")
+    assert "**Broden-mini (smoke)**, O+P+S, 1 seed\n" in text
+    assert "trained for 3 iterations in all" in text
+    shutil.rmtree(tmp_path / "runs")
+    monkeypatch.setattr(experiments, "train", lambda *_, **__: pytest.fail("trained again"))
+    assert evidence.measure(**arguments, runs=tmp_path / "evidence") == text
+
+
+class Kept(Counted):
+    """A cell of which only the counts were kept."""
+
+    def __init__(self, folder):
+        self.counted = dict(np.load(folder / "counts.npz"))
+        name, setting, seed = folder.name.rsplit("-", 1)[0].rsplit("_", 2)
+        self.setting, self.seed = setting, int(seed.removeprefix("seed"))
+        self.system = next(system for system in SYSTEMS if system.replace("/", "").split() == name.split("_"))
+
+    def counts(self):
+        return self.counted
+
+
+def test_the_committed_intervals_are_those_of_the_committed_counts(smoke_data):
+    """Of every setting whose counts are kept."""
+    kept = [Kept(folder) for folder in (paths.RESULTS / "evidence" / "mini").iterdir()]
+    vocabulary = open_data(smoke_data, "val", ("object",)).vocabulary
+    table = pd.read_csv(paths.RESULTS / "evidence.csv").query("data == 'Broden-mini'")
+    where = ["setting", "model", "number", "over"]
+    for setting in {cell.setting for cell in kept}:
+        rows = pd.DataFrame(intervals([cell for cell in kept if cell.setting == setting], vocabulary))
+        ours = rows.assign(setting=setting).set_index(where).sort_index()
+        theirs = table[table["low"].notna()].set_index(where).sort_index().loc[[setting]]
+        assert len(ours) == len(theirs) > 0
+        pd.testing.assert_frame_equal(theirs[["value", "low", "high"]], ours[["value", "low", "high"]], atol=1e-5)
+        assert (theirs["verdict"] == ours["verdict"]).all()

@@ -1,15 +1,15 @@
-"""Broden+, the data of unified perceptual parsing: five tasks, and no image with every label.
+"""Broden+, the data of unified perceptual parsing: five tasks, and no image labelled for all of them.
 
 ==================  ====================================================================
-``vocabulary``      the classes of the five tasks, and what the raw labels of every source become
-``source``          what a source says of itself: `Source`, and the records of its lists, which define the splits
+``vocabulary``      the classes of the five tasks, and how every source's raw labels map to them
+``source``          the interface of a source, `Source`, and the records of its lists, which define the splits
 ``ade20k`` ...      one class per source: `pascal`, `opensurfaces`, `dtd`
-``sources``         their register, and the sources of one data folder behind one door
+``sources``         their registry, and one interface to all sources of a data folder
 ``dataset``         `BrodenPlus`: records as samples
 ``folder``          plain image/label pairs, and several such folders as one
 ``sampling``        what a training batch holds;  ``loading``: the batch itself
 ``workers``         records read in worker processes, with errors that name them
-``check``           is everything there and sound;  ``prepare``: resize, cache
+``check``           whether the data are complete and sound;  ``prepare``: resize, cache
 ==================  ====================================================================
 """
 

@@ -38,7 +38,7 @@ def _read_index(path: Path, modified: int) -> tuple[tuple[str, ...], tuple[str, 
 
 
 class Ade20k(Source):
-    """ADE20K in the order of its index; its part pictures of the first level (``_parts_1``) alone are used."""
+    """ADE20K in the order of its index; only its part pictures of the first level (``_parts_1``) are used."""
 
     name = "ade20k"
     tasks = ("object", "part", "scene")
@@ -61,11 +61,11 @@ class Ade20k(Source):
         self.scenes = assignment.table("ade20k", "scene", max(raw_scenes, default=0))[raw_scenes]
 
     def key(self, record: Record) -> str:
-        """Give the image's unique id."""
+        """Return the image's unique id."""
         return f"ade20k/{Path(self.photos[record.index]).stem}"
 
     def label_files(self, record: Record) -> list[Path]:
-        """Locate the label pictures: objects, and parts where the record promises or the disk holds them."""
+        """Locate the label pictures: objects, and parts if the record promises them or they are on disk."""
         image = self.image(record)
         parts = image.with_name(f"{image.stem}_parts_1.png")
         files = [image.with_name(f"{image.stem}_seg.png")]
@@ -81,7 +81,7 @@ class Ade20k(Source):
         return maps
 
     def label(self, record: Record) -> dict[str, int]:
-        """Give the scene, -1 where it is unlabelled ("misc")."""
+        """Return the scene, -1 if it is unlabelled ("misc")."""
         return {"scene": int(self.scenes[record.index])}
 
 

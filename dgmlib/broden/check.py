@@ -24,17 +24,17 @@ SHOWN = 5  # messages printed per source and problem
 
 @dataclass
 class CheckResult:
-    """What `check` found; printed, a table, examples, and the places where missing pieces are published.
+    """Findings of `check`; printed as a table, examples, and the places where missing pieces are published.
 
     Attributes:
         root: the folder checked.
-        sampled: whether only a part of the records was looked at.
-        records: source -> records looked at.
+        sampled: whether only some of the records were checked.
+        records: source -> number of records checked.
         problems: (source, problem) -> their number.
-        rows: one dict per problem: its "source", "record" (the file_index; none where it concerns all of them), "file",
+        rows: one dict per problem: its "source", "record" (the file_index; None if it concerns all of them), "file",
             "problem" and "message", one sentence that names the file and the remedy.
-        hints: what many problems together may mean.
-        absent: task -> names of the classes that occur in none of the records read; a part counts on its own object.
+        hints: likely causes of frequent problems.
+        absent: task -> names of the classes that occur in none of the records read; parts are counted per object.
     """
 
     root: Path
@@ -51,7 +51,7 @@ class CheckResult:
         return not self.problems and bool(self.records)
 
     def add(self, source: str, error: BrodenError, count: int = 1, record: int | None = None, file: str = "") -> None:
-        """Note a problem of ``count`` records, or of a single one and its file."""
+        """Note a problem of ``count`` records, or of a single record and its file."""
         self.problems[source, error.problem] += count
         self.rows.append(dict(zip(COLUMNS, (source, record, file, error.problem, str(error)), strict=True)))
 
@@ -88,17 +88,17 @@ def check(
     report: str | Path | None = None,
     scheduler: str = "",
 ) -> CheckResult:
-    """Read every record of both splits the way training does, and note whatever is wrong.
+    """Read every record of both splits as training does, and note every problem.
 
     Args:
         root: the data folder, as for `BrodenPlus`.
-        sample: look at this many records of each source only, spread evenly.
-        workers: processes, -1 for one per core.
+        sample: check only this many records of each source, spread evenly.
+        workers: number of processes, -1 for one per core.
         tasks: sources without any of these labels are left out.
         cache: the folder that holds ``prepared``, ``root`` by default.
-        progress: False hides the bar; by default it shows in a terminal.
-        report: a csv file for every problem, see `CheckResult.rows`.
-        scheduler: address of a Dask cluster that reads them, see `dgmlib.cluster`.
+        progress: False hides the progress bar; by default it shows in a terminal.
+        report: a csv file that lists every problem, see `CheckResult.rows`.
+        scheduler: address of a Dask cluster that reads the records, see `dgmlib.cluster`.
 
     Returns:
         the findings, to be printed; ``ok`` tells whether training may start.
@@ -117,7 +117,7 @@ def check(
         for record, outcome in map_records(_read, sources, records, workers, "check", progress, scheduler):
             if isinstance(outcome, BrodenError):
                 result.add(record.source, outcome, record=record.index, file=_file(sources, record, str(outcome)))
-                misfits[record.source] += type(outcome) is WrongSizeError  # and not one that `prepare` mends
+                misfits[record.source] += type(outcome) is WrongSizeError  # and not one that `prepare` fixes
             else:
                 for task in SOURCES[record.source].tasks:
                     seen[task].update(outcome.get(task, ()))
@@ -138,7 +138,7 @@ def check(
 
 
 def _open(sources: Sources, source: type[Source], sample: int | None, result: CheckResult) -> list[Record]:
-    """Open one source and its lists; where that fails, note it for all of the source's records."""
+    """Open one source and its lists; if that fails, note it for all of the source's records."""
     listed: list[Record] = []
     try:
         listed = all_records(sources.meta, source)
@@ -160,7 +160,7 @@ def _open(sources: Sources, source: type[Source], sample: int | None, result: Ch
 
 
 def _read(sources: Sources, record: Record) -> dict[str, set[str]]:
-    """Read one record as training does; give the names of the classes that occur, as `class_names` has them."""
+    """Read one record as training does; return the names of the classes that occur, as in `class_names`."""
     sources.image(record)
     maps, words = sources.maps(record), sources.vocabulary
     found = {task: np.flatnonzero(np.bincount(labels.ravel())) for task, labels in maps.items() if task != "part"}
@@ -174,10 +174,10 @@ def _read(sources: Sources, record: Record) -> dict[str, set[str]]:
 
 
 def _file(sources: Sources, record: Record, message: str) -> str:
-    """Find which of a record's files a message speaks of."""
+    """Find the file of a record that a message names."""
     try:
         source = sources.of(record)
         files = [source.image(record), *source.label_files(record), *sources.copies(record)]
-    except Exception:  # the record itself is what is wrong
+    except Exception:  # the record itself is broken
         return ""
     return next((str(path) for path in files if str(path) in message), "")

@@ -16,21 +16,21 @@ from .sources import SOURCES, Sources, labelled_for
 class BrodenPlus(Dataset):
     """One split of Broden+ (or of Broden-mini, which is written in the same layouts).
 
-    ``dataset[i]`` is a dict: "image" (H, W, 3) uint8 RGB, "key", "source", and the labels its source carries:
+    ``dataset[i]`` is a dict: "image" (H, W, 3) uint8 RGB, "key", "source", and the labels that its source provides:
 
     - "object" (H, W) int64, 0 unlabelled;
     - "part" (H, W) int64, the INDEX in the part list of the pixel's object, 0 for none of them;
-    - "part_valid" (number of objects with parts,) bool, whose parts this image annotates;
+    - "part_valid" (number of objects with parts,) bool, the objects whose parts this image annotates;
     - "scene" int, -1 unlabelled;  "material" (H, W) int64, 0 unlabelled;  "texture" int.
 
     Args:
         root: the folder with ``meta_file``, ``ade20k``, ``pascal``, ``opensurfaces`` and ``dtd``.
         split: "train" or "val".
-        tasks: which labels to read; sources without any of them are left out and need not be there.
-        cache: where prepared copies and superpixels are kept, ``root`` by default.
+        tasks: which labels to read; sources without any of them are left out and may be missing.
+        cache: folder of prepared copies and superpixels, ``root`` by default.
 
     Raises:
-        BrodenError: the metadata is missing or broken, or the split is empty.
+        BrodenError: the metadata are missing or broken, or the split is empty.
     """
 
     def __init__(self, root: str | Path, split: str, tasks: Sequence[str] = TASKS, cache: str | Path | None = None):
@@ -52,14 +52,14 @@ class BrodenPlus(Dataset):
         return len(self.records)
 
     def key(self, index: int) -> str:
-        """Give a record's unique id, also a relative path without suffix."""
+        """Return a record's unique id, which is also a relative path without suffix."""
         return self.sources.of(self.records[index]).key(self.records[index])
 
     def groups(self, tasks: Iterable[str]) -> list[list[int]]:
-        """Give the indices of the records labelled for at least one of some tasks, by groups.
+        """Return the indices of the records labelled for at least one of some tasks, by group.
 
-        A group holds the sources that share record lists ({ADE20K, PASCAL}, {OpenSurfaces}, {DTD}), whose images are
-        labelled for nearly the same tasks: a training batch comes from one group.
+        A group holds the sources that share record lists ({ADE20K, PASCAL}, {OpenSurfaces}, {DTD}) and whose images are
+        labelled for nearly the same tasks. A training batch comes from one group.
         """
         groups: dict[Lists, list[int]] = {}
         carrying = labelled_for(tasks)

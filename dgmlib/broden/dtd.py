@@ -30,5 +30,5 @@ class Dtd(Source):
         self.textures = [names.index(line[1]) for line in lines]
 
     def label(self, record: Record) -> dict[str, int]:
-        """Give the texture."""
+        """Return the texture."""
         return {"texture": self.textures[record.index]}

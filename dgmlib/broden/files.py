@@ -18,7 +18,7 @@ MAX_LABEL = 2**16 - 1  # label maps hold 16 bits
 
 
 class BrodenError(ValueError):
-    """Something is wrong with the data on disk; the message names the file and what to do about it."""
+    """Something is wrong with the data on disk; the message names the file and the remedy."""
 
     problem = "bad list"  # the column of `dgmlib broden check` that counts it
 
@@ -36,23 +36,23 @@ class UnreadableFileError(BrodenError):
 
 
 class WrongSizeError(BrodenError):
-    """An image or label map has another size than its record or its image."""
+    """An image or label map differs in size from its record or its image."""
 
     problem = "wrong size"
 
 
 class NotResizedError(WrongSizeError):
-    """An image or label map has its published size still; `dgmlib broden prepare` brings it to its record's."""
+    """An image or label map still has its published size; `dgmlib broden prepare` brings it to its record's."""
 
 
 class LabelRangeError(BrodenError):
-    """A label map holds labels that the vocabulary does not know."""
+    """A label map holds labels that are not in the vocabulary."""
 
     problem = "out of range"
 
 
 def require(path: str | Path, remedy: str) -> Path:
-    """Return ``path`` as a Path; raise MissingFileError with ``remedy`` where no such file stands."""
+    """Return ``path`` as a Path; raise MissingFileError with ``remedy`` if there is no such file."""
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(f"{path} does not exist; {remedy}.")
@@ -62,7 +62,7 @@ def require(path: str | Path, remedy: str) -> Path:
 def read_csv(
     path: str | Path, columns: tuple[str, ...], labels: tuple[str, ...] = (), remedy: str = META
 ) -> pd.DataFrame:
-    """Read a metadata table that must have ``columns``, as text; those named in ``labels`` as whole numbers."""
+    """Read a metadata table, which must have ``columns``, as text; the columns in ``labels`` as whole numbers."""
     path = require(path, remedy)
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
@@ -77,7 +77,7 @@ def read_csv(
 
 
 def whole_numbers(texts: Iterable[str], path: str | Path) -> list[int]:
-    """Read labels out of the metadata file ``path``."""
+    """Parse labels from the metadata file ``path``."""
     numbers = []
     for text in texts:
         try:
@@ -92,7 +92,7 @@ def whole_numbers(texts: Iterable[str], path: str | Path) -> list[int]:
 
 
 def largest_label(texts: Iterable[str], path: str | Path) -> int:
-    """Find the largest of the labels that the metadata file ``path`` names."""
+    """Find the largest label in the metadata file ``path``."""
     numbers = whole_numbers(texts, path)
     if not numbers:
         raise BrodenError(f"{path} names no label; copy it again.")
@@ -106,11 +106,11 @@ def read_lines(path: str | Path) -> list[str]:
 
 
 def read_mat(path: str | Path, variable: str, remedy: str) -> Any:
-    """Read one variable of a MATLAB file; structs come as dicts, arrays of structs as lists of dicts."""
+    """Read one variable of a MATLAB file; structs become dicts, arrays of structs become lists of dicts."""
     path = require(path, remedy)
     try:
         content = load_matlab(path, simplify_cells=True, variable_names=[variable])
-    # SciPy decodes the stream without guarding it: broken bytes surface as almost any exception.
+    # SciPy does not validate the stream it decodes: broken bytes surface as almost any exception.
     except Exception as error:
         raise UnreadableFileError(f"{path} is not a readable .mat file ({brief(error)}); {remedy}.") from error
     if variable not in content:
@@ -119,19 +119,19 @@ def read_mat(path: str | Path, variable: str, remedy: str) -> Any:
 
 
 def image_shape(path: str | Path, remedy: str, shape: tuple[int, int] | None = None) -> tuple[int, int]:
-    """Read the height and width of an image as `read_photo` gives it, from its header."""
+    """Read the height and width of an image, as `read_photo` returns it, from its header."""
     with _opened(path, remedy) as image:
         stored = image.height, image.width
-        lying = orientation(image) in (5, 6, 7, 8)  # height and width change places
+        lying = orientation(image) in (5, 6, 7, 8)  # height and width are swapped
     return stored[::-1] if lying and stored != shape else stored
 
 
 def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = None) -> np.ndarray:
-    """Decode a photograph to (H, W, 3) uint8 RGB as `dgmlib.pictures.to_rgb` does, held upright.
+    """Decode a photograph to upright (H, W, 3) uint8 RGB, as `dgmlib.pictures.to_rgb` does.
 
-    A camera that was turned says so in the EXIF orientation tag. Viewers, annotation tools and OpenCV, with which
-    Broden+ was made, turn such a picture upright, and so do we, unless only the picture as stored fits ``shape``, the
-    height and width of its labels.
+    A rotated camera is recorded in the EXIF orientation tag. Viewers, annotation tools and OpenCV, with which Broden+
+    was made, turn such a picture upright. So do we, unless only the picture as stored fits ``shape``, the height and
+    width of its labels.
     """
     stored = _decode(path, remedy, deep=True)
     turned = upright(stored)
@@ -143,7 +143,7 @@ def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = No
 
 
 def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:
-    """Decode a label map that is coded in the channels of an 8-bit RGB image, to (H, W, 3) uint8."""
+    """Decode a label map encoded in the channels of an 8-bit RGB image, to (H, W, 3) uint8."""
     image = _decode(path, remedy)
     if image.mode != "RGB":
         raise UnreadableFileError(
@@ -161,7 +161,7 @@ def read_label_gray(path: str | Path, remedy: str) -> np.ndarray:
 
 
 def write_maps(path: Path, maps: dict[str, np.ndarray]) -> None:
-    """Write at most two label maps of 16 bits, (H, W) each, into the four channels of one PNG."""
+    """Write up to two 16-bit label maps, (H, W) each, into the four channels of one PNG."""
     first, *second = maps.values()
     pair = np.stack([first, second[0] if second else np.zeros_like(first)], axis=-1).astype("<u2")
     with write_atomic(path) as temporary:
@@ -175,7 +175,7 @@ def read_maps(path: Path, tasks: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def _decode(path: str | Path, remedy: str, deep: bool = False) -> Image.Image:
-    """Open an image and decode all of it, so that a truncated file is told here."""
+    """Open an image and decode it completely, so that a truncated file fails here."""
     with _opened(path, remedy) as image:
         if not deep and any(";16" in str(tile[3]) for tile in image.tile):
             raise ValueError("16 bits per channel where 8 are expected")  # Pillow would keep half of each
@@ -185,7 +185,7 @@ def _decode(path: str | Path, remedy: str, deep: bool = False) -> Image.Image:
 
 @contextmanager
 def _opened(path: str | Path, remedy: str) -> Iterator[Image.Image]:
-    """Open an image; whatever turns out to be wrong with it meanwhile is raised as UnreadableFileError."""
+    """Open an image; reading errors while it is open are raised as UnreadableFileError."""
     path = require(path, remedy)
     try:
         with Image.open(path) as image:

@@ -1,4 +1,4 @@
-"""Labelled photographs in plain folders, one folder or several, through the same samples and loader as Broden+."""
+"""Labelled photographs in plain folders, one or several, with the same samples and loader as Broden+."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -24,13 +24,13 @@ from .files import (
 )
 from .source import Record
 
-IGNORED = 255  # a label value that does not count, by common convention, unless it is named
+IGNORED = 255  # by common convention, an ignored label value, unless it is named
 
 
 def vocabulary_of(names: Iterable[str]) -> Vocabulary:
-    """Collect the classes that label values are named after: "car" is an object, "car/wheel" a part of one, "-" none.
+    """Build a vocabulary from the names of label values: "car" is an object, "car/wheel" a part of one, "-" none.
 
-    Values of one name are one class.
+    Values with the same name are one class.
     """
     pairs = [name.partition("/")[::2] for name in names if name != "-"]
     objects = ("-", *dict.fromkeys(thing for thing, _ in pairs))
@@ -44,16 +44,16 @@ class FolderDataset(Dataset):
     """Any folder of image/label pairs: ``root/<split>/images``, ``root/<split>/labels`` and ``root/names.txt``.
 
     Label pictures have one value per pixel and are named like their photographs. Samples are those of `BrodenPlus`:
-    "object", and "part" where the names have parts. Pictures from a phone are held upright as their EXIF tag asks,
-    unless their labels lie on the picture as stored.
+    "object", and "part" if the names have parts. Photographs are turned upright by their EXIF tag, unless their labels
+    fit the picture as stored.
 
     Args:
         root: the data folder.
         split: "train", "val", ...
-        names: name of every label value, by value: an object, a part as "object/part", or "-" for what does not count;
-            read from ``names.txt``, one per line, where not given. 255 counts only if the names reach it.
-        cache: where superpixel maps are kept, ``root`` by default.
-        vocabulary: classes that hold those of ``names``; by default these.
+        names: name of every label value, by value: an object, a part as "object/part", or "-" for ignored values; by
+            default read from ``names.txt``, one per line. 255 is ignored unless the names reach it.
+        cache: folder of superpixel maps, ``root`` by default.
+        vocabulary: classes that include those of ``names``; by default just these.
 
     Raises:
         BrodenError: the folder is empty, a picture has no partner or cannot be opened, or ``vocabulary`` lacks a name.
@@ -72,7 +72,7 @@ class FolderDataset(Dataset):
         names = self.names() if names is None else names
         self.vocabulary = vocabulary or vocabulary_of(names)
         self.tasks = ("object", "part") if any("/" in name for name in names) else ("object",)
-        self.lookup = np.full((2, MAX_LABEL + 1), -1)  # label value -> object id and part id; -1 is no known value
+        self.lookup = np.full((2, MAX_LABEL + 1), -1)  # label value -> object id and part id; -1: unknown value
         self.lookup[:, [*range(len(names)), IGNORED]] = 0
         for value, name in enumerate(names):
             if name != "-":
@@ -113,11 +113,11 @@ class FolderDataset(Dataset):
         return len(self.images)
 
     def key(self, index: int) -> str:
-        """Give an image's unique id."""
+        """Return an image's unique id."""
         return f"{self.split}/{self.images[index].stem}"
 
     def groups(self, tasks: Iterable[str]) -> list[list[int]]:
-        """Give the indices of all records as one group where their tasks are asked for, as in `BrodenPlus`."""
+        """Return the indices of all records as one group if their tasks are requested, as in `BrodenPlus`."""
         return [list(range(len(self)))] if set(self.tasks) & set(tasks) else []
 
     def __getitem__(self, index: int) -> dict:
@@ -144,7 +144,7 @@ class FolderDataset(Dataset):
 class SceneParse150(FolderDataset):
     """ADE20K's benchmark split of 150 classes (Table 2 of the paper), "train" or "val".
 
-    ``root`` is the folder ``ADEChallengeData2016`` as its archive unpacks; samples are those of `FolderDataset`.
+    ``root`` is the unpacked folder ``ADEChallengeData2016``; samples are those of `FolderDataset`.
     """
 
     def __init__(self, root: str | Path, split: str, cache: str | Path | None = None):
@@ -158,14 +158,14 @@ class SceneParse150(FolderDataset):
         return self.root / "images" / folder, self.root / "annotations" / folder
 
     def names(self) -> list[str]:
-        """Read the names of the labels 1 to 150; 0 does not count."""
+        """Read the names of the labels 1 to 150; 0 is ignored."""
         archive = "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip"
         lines = _text(require(self.root / "objectInfo150.txt", f"unpack {archive}")).splitlines()
         return ["-", *(line.split("\t")[-1].split(",")[0].strip() for line in lines[1:] if line.strip())]
 
 
 class TextureFolder(Dataset):
-    """Photographs sorted by their texture, ``root/<split>/<texture>/*.jpg``; samples as in `BrodenPlus`."""
+    """Photographs in one folder per texture, ``root/<split>/<texture>/*.jpg``; samples as in `BrodenPlus`."""
 
     tasks = ("texture",)
 
@@ -193,7 +193,7 @@ class TextureFolder(Dataset):
         return len(self.images)
 
     def key(self, index: int) -> str:
-        """Give an image's unique id."""
+        """Return an image's unique id."""
         return f"{self.split}/{self.images[index].parent.name}/{self.images[index].stem}"
 
     def __getitem__(self, index: int) -> dict:
@@ -204,11 +204,11 @@ class TextureFolder(Dataset):
 class Mixture(Dataset):
     """A folder of data folders: with ``names.txt`` a `FolderDataset`, without it a `TextureFolder`.
 
-    Classes of one name are one class, whichever folder they come from. Samples are as in `BrodenPlus`, arguments as in
-    `FolderDataset`; folders without labels of any of the ``tasks`` are left out.
+    Classes with the same name are one class, whichever folder they come from. Samples are as in `BrodenPlus`, arguments
+    as in `FolderDataset`; folders without labels for any of the ``tasks`` are left out.
 
     Raises:
-        BrodenError: if no folder carries a label that is asked for, or one of them is broken.
+        BrodenError: if no folder has a requested label, or one of them is broken.
     """
 
     def __init__(
@@ -242,12 +242,12 @@ class Mixture(Dataset):
         return len(self.records)
 
     def key(self, index: int) -> str:
-        """Give an image's unique id."""
+        """Return an image's unique id."""
         member, record = self._find(index)
         return f"{record.source}/{member.key(record.index)}"
 
     def groups(self, tasks: Iterable[str]) -> list[list[int]]:
-        """Give the indices of the records labelled for at least one of some tasks, by folders."""
+        """Return the indices of the records labelled for at least one of some tasks, by folder."""
         carrying = [name for name, member in self.members.items() if set(member.tasks) & set(tasks)]
         return [[i for i, record in enumerate(self.records) if record.source == name] for name in carrying]
 
@@ -263,7 +263,7 @@ class Mixture(Dataset):
 
 
 def read_names(root: Path) -> list[str]:
-    """Read a folder's names.txt, one name per line; a line's number is the label, so none of them may be blank."""
+    """Read a folder's names.txt, one name per line; the line number is the label, so no line may be blank."""
     path = require(root / "names.txt", "write one class name per line there, the first for label 0")
     names = [line.strip() for line in _text(path).rstrip().split("\n")]
     if "" in names:

@@ -1,4 +1,4 @@
-"""Loading what `TrainBatches` draws: scaling, mirroring, padding, superpixels."""
+"""Loading of the batches that `TrainBatches` draws: scaling, mirroring, padding, superpixels."""
 
 from collections.abc import Sequence
 
@@ -17,12 +17,12 @@ from .sampling import TrainBatches
 from .source import MAP_TASKS
 from .workers import Reader, ReportingLoader
 
-STRIDE = 4  # of the label maps that the losses see
+STRIDE = 4  # of the label maps that the losses use
 MULTIPLE = 32  # of a batch's height and width: the coarsest feature map's stride
 
 
 def scaled_shape(height: int, width: int, short_side: int, max_size: int) -> tuple[int, int]:
-    """Scale to a short side of ``short_side`` pixels, or less where the long one would exceed ``max_size``."""
+    """Scale to a short side of ``short_side`` pixels, or less if the long side would exceed ``max_size``."""
     short, long = min(height, width), max(height, width)
     target, side = (short_side, short) if long * short_side <= max_size * short else (max_size, long)
     return max(height * target // side, 1), max(width * target // side, 1)
@@ -34,9 +34,9 @@ def nearest(size: int, new_size: int) -> np.ndarray:
 
 
 def renumber(regions: np.ndarray) -> np.ndarray:
-    """Number the regions that occur 0..n-1, keeping their order; (H, W) int32."""
+    """Renumber the regions that occur to 0..n-1, keeping their order; (H, W) int32."""
     largest = int(regions.max())
-    if largest > 2 * regions.size + 256:  # slower, but in less memory
+    if largest > 2 * regions.size + 256:  # slower, but with less memory
         return np.unique(regions, return_inverse=True)[1].reshape(regions.shape).astype(np.int32)
     present = np.zeros(largest + 1, dtype=bool)
     present[regions.ravel()] = True
@@ -49,8 +49,8 @@ def view(image: np.ndarray, regions: np.ndarray, short_side: int, max_size: int)
     Args:
         image: (H, W, 3) uint8.
         regions: (H, W) superpixels.
-        short_side: of the scaled image before rounding, in pixels.
-        max_size: the longest side likewise.
+        short_side: short side of the scaled image before rounding, in pixels.
+        max_size: maximum long side before rounding, in pixels.
 
     Returns:
         (1, 3, h, w) float32 in [0, 1], bilinear without smoothing as OpenCV's, and (1, h, w) int32 superpixels.
@@ -74,12 +74,12 @@ def training_sample(
     """Scale and mirror one sample, and bring its label maps to a quarter of that size.
 
     Args:
-        sample: what a dataset gives.
+        sample: one sample of a dataset.
         regions: its (H, W) superpixel map.
-        short_side: to scale it to, in pixels.
+        short_side: short side to scale it to, in pixels.
         flip: whether to mirror it.
-        max_size: the longest side allowed, in pixels.
-        tasks: whose labels to keep.
+        max_size: maximum long side, in pixels.
+        tasks: tasks whose labels are kept.
         part_objects: the ids of the objects with parts, in the order of "part_valid".
 
     Returns:
@@ -92,7 +92,7 @@ def training_sample(
     if flip:
         image = image[:, ::-1]
         columns = image.shape[1] - 1 - columns
-    # A quarter of a map that was scaled first: the centre of its 4 x 4 cells.
+    # A quarter of the scaled map: the centres of its 4 x 4 cells.
     coarse = np.ix_(rows[STRIDE // 2 :: STRIDE], columns[STRIDE // 2 :: STRIDE])
     scaled = Image.fromarray(np.ascontiguousarray(image)).resize(shape[::-1], Image.Resampling.BILINEAR)
     result = {
@@ -111,7 +111,7 @@ def training_sample(
 
 
 def collate(samples: list[dict]) -> dict:
-    """Pad what `training_sample` gives of one group to a batch.
+    """Pad samples of one group, see `training_sample`, to a batch.
 
     Returns:
         dict with "image" (B, 3, H, W) float32 RGB in [0, 1], padded at the bottom and right to multiples of 32 with
@@ -122,18 +122,18 @@ def collate(samples: list[dict]) -> dict:
     sides = [max(sample["regions"].shape[axis] for sample in samples) for axis in (0, 1)]
     height, width = (-(-side // MULTIPLE) * MULTIPLE for side in sides)
     padded = [pad(sample | {"image": sample["image"].permute(2, 0, 1) / 255}, height, width) for sample in samples]
-    shared = [key for key in samples[0] if all(key in sample for sample in samples)]  # in one order, run after run
+    shared = [key for key in samples[0] if all(key in sample for sample in samples)]  # in the same order in every run
     batch = {key: [sample[key] for sample in padded] for key in shared}
     return {key: values if key in ("key", "source") else torch.stack(values) for key, values in batch.items()}
 
 
 def pad(batch: dict, height: int, width: int) -> dict:
-    """Pad samples or a batch at the bottom and right: by ImageNet's mean colour, superpixels by -1, labels by 0.
+    """Pad samples or a batch at the bottom and right: with ImageNet's mean colour, superpixels with -1, labels with 0.
 
     Args:
         batch: with "image" (..., 3, h, w), "regions" (..., h, w) and label maps at a quarter of that size, if any.
         height: pixels to pad to, a multiple of 32.
-        width: likewise.
+        width: the same.
     """
     mean, padded = torch.tensor(MEAN).view(3, 1, 1), dict(batch)
     for key, fill, stride in (("image", mean, 1), ("regions", -1, 1), *((task, 0, STRIDE) for task in MAP_TASKS)):
@@ -146,7 +146,7 @@ def pad(batch: dict, height: int, width: int) -> dict:
 
 
 class _Samples(Reader):
-    """Carries out the draws of `TrainBatches`."""
+    """Loads the draws of `TrainBatches`."""
 
     def __init__(self, dataset, workers: int, tasks: Sequence[str], regions: RegionMaps, max_size: int):
         super().__init__(dataset, workers)
@@ -154,7 +154,7 @@ class _Samples(Reader):
         self.part_objects = tuple(dataset.vocabulary.object_parts)
 
     def load(self, index: int, short_side: int, flip: bool) -> dict:
-        """Carry out one draw."""
+        """Load one draw."""
         sample = self.dataset[index]
         regions = self.regions(sample["key"], sample["image"])
         return training_sample(sample, regions, short_side, flip, self.max_size, self.tasks, self.part_objects)
@@ -174,11 +174,11 @@ def train_loader(
     rank: int = 0,
     world_size: int = 1,
 ) -> DataLoader:
-    """Load the batches of a training run, ``iterations - start`` of them, as `collate` describes them.
+    """Load the batches of a training run, ``iterations - start`` of them, in the format of `collate`.
 
-    What they hold is drawn by `TrainBatches`, which says what the other arguments mean. An image has at most
-    ``max_regions`` superpixels, whose maps are cached in ``dataset.cache``, and its longest side is scaled to at most
-    ``max_size`` pixels. ``workers`` processes load, 0 stands for this one; batches do not depend on it.
+    `TrainBatches` draws them and documents the other arguments. An image has at most ``max_regions`` superpixels,
+    cached in ``dataset.cache``, and its long side is scaled to at most ``max_size`` pixels. ``workers`` is the number
+    of loading processes, 0 for this one; batches do not depend on it.
     """
     return ReportingLoader(
         _Samples(dataset, workers, tasks, RegionMaps(dataset.cache, max_regions), max_size),

@@ -12,7 +12,7 @@ ARCHIVE = "http://labelmaterial.s3.amazonaws.com/release/opensurfaces-release-0.
 
 
 class OpenSurfaces(Source):
-    """OpenSurfaces in the order of photos.csv, which its release script writes, as it renders the label pictures."""
+    """OpenSurfaces in the order of photos.csv, which its release script writes when it renders the label pictures."""
 
     name = "os"
     tasks = ("material",)

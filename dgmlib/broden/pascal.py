@@ -22,8 +22,8 @@ VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2010/VOCtrainval_03-May-2010.ta
 PART = "http://www.stat.ucla.edu/~xianjie.chen/pascal_part_dataset/trainval.tar.gz"
 CONTEXT = "https://www.cs.stanford.edu/~roozbeh/pascal-context/trainval.tar.gz"
 
-#: Broden+'s name of a part -> PASCAL-Part's short names of it: left and right, upper and lower are not told apart. The
-#: empty name is no part, but still covers its pixels. Short names that are not listed are names themselves ("wheel").
+#: Broden+'s name of a part -> PASCAL-Part's short names of it: left and right, upper and lower are not distinguished.
+#: The empty name is no part, but still covers its pixels. Unlisted short names are names themselves ("wheel").
 SHORT_NAMES = {
     "": "backside frontside leftside rightside",
     "arm": "llarm luarm rlarm ruarm",
@@ -52,7 +52,7 @@ _NAMES = {key: name for name, keys in SHORT_NAMES.items() for key in keys.split(
 
 
 def part_name(key: str) -> str:
-    """Give Broden+'s name of a short name of PASCAL-Part: "leg" for "lfuleg", "wheel" for "fwheel" and "wheel_2"."""
+    """Map a short name of PASCAL-Part to Broden+'s name: "leg" for "lfuleg", "wheel" for "fwheel" and "wheel_2"."""
     stem = re.sub(r"_\d+$", "", key)
     return _NAMES.get(stem, stem)
 
@@ -76,7 +76,7 @@ class Pascal(Source):
         self.names_path = meta / "pascal" / "context_labels.txt"
         largest = largest_label((line.split(":")[0] for line in read_lines(self.names_path)), self.names_path)
         self.objects = assignment.table("pascal", "object", largest)
-        # Records count positions in a folder: one file less or more shifts all that follow.
+        # Records are positions in a folder: one file more or less shifts all that follow.
         listed = 1 + max((record.index for record in all_records(meta, Pascal)), default=-1)
         if len(self.photos) != listed:
             raise BrodenError(
@@ -100,7 +100,7 @@ class Pascal(Source):
         return {"object": objects, "part": self.merge_parts(annotation, objects.shape)}
 
     def label(self, record: Record) -> dict[str, int]:
-        """Give the scene: unlabelled, because a batch shared with ADE20K needs one."""
+        """Return the scene as unlabelled, because a batch shared with ADE20K needs one."""
         return {"scene": -1}
 
     def merge_parts(self, path: Path, shape: tuple[int, int]) -> np.ndarray:
@@ -134,5 +134,5 @@ class Pascal(Source):
 
 
 def _as_list(structs) -> list[dict]:
-    """A MATLAB struct array of one element is read as that element, of none as an empty array."""
+    """List structs: a MATLAB struct array of one element is read as that element, of none as an empty array."""
     return [structs] if isinstance(structs, dict) else list(structs)

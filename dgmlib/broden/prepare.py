@@ -1,4 +1,4 @@
-"""`dgmlib broden prepare`: make resized copies and label maps, in parallel, continuing where it stopped."""
+"""`dgmlib broden prepare`: make resized copies and label maps, in parallel, resuming where it stopped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,12 +20,12 @@ from .workers import map_records
 
 @dataclass
 class PrepareResult:
-    """What `prepare` did.
+    """Result of `prepare`.
 
     Attributes:
-        made: records whose copies were written now.
-        kept: records that needed nothing.
-        failures: one sentence on each of the others, and on each source that cannot be opened.
+        made: number of records whose copies were written.
+        kept: number of records that needed nothing.
+        failures: one sentence for each of the others, and for each source that cannot be opened.
     """
 
     made: int = 0
@@ -52,9 +52,9 @@ def prepare(
 ) -> PrepareResult:
     """Resize what Broden+ resizes and store label maps that load in milliseconds, in ``prepared`` below ``cache``.
 
-    ADE20K and OpenSurfaces: where both sides of a photograph exceed 512 pixels, a copy with a short side of 512. All
-    sources with label maps: the maps in the vocabulary's ids, at the image's size, PASCAL-Part's masks merged.
-    Originals are not touched. Run again, it makes only what is missing or whose original has changed.
+    ADE20K and OpenSurfaces: if both sides of a photograph exceed 512 pixels, a copy with a short side of 512. All
+    sources with label maps: the maps in the vocabulary's ids, at the image's size, with PASCAL-Part's masks merged.
+    Originals are not changed. Another run makes only what is missing or whose original has changed.
 
     The arguments are those of `check`.
 
@@ -70,7 +70,7 @@ def prepare(
         try:
             sources.open(source)
             records += all_records(sources.meta, source)
-        except BrodenError as error:  # the other sources can be prepared all the same
+        except BrodenError as error:  # the other sources can still be prepared
             result.failures.append(str(error))
     for _, outcome in map_records(prepare_record, sources, records, workers, "prepare", progress, scheduler):
         if isinstance(outcome, BrodenError):
@@ -82,7 +82,7 @@ def prepare(
 
 
 def prepare_record(sources: Sources, record: Record) -> bool:
-    """Make the copies of one record; tell whether any had to be made.
+    """Make the copies of one record; return whether any had to be made.
 
     Raises:
         BrodenError: a file is missing or broken, or the size rule does not lead to the record's size.

@@ -1,7 +1,7 @@
 """Drawing training batches by source.
 
-All randomness of loading lives in `TrainBatches`; workers only carry out its draws. So a run does not depend on the
-number of workers, and an interrupted run continues exactly where it stood.
+All randomness of loading is in `TrainBatches`; workers only carry out its draws. A run therefore does not depend on the
+number of workers, and an interrupted run resumes exactly where it stopped.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,18 +25,18 @@ class TrainBatches(Sampler[list[Draw]]):
     """The batches of a training run; batch t is a pure function of the seed and t.
 
     Every batch comes from one group of the dataset's records, drawn in proportion to its size, and holds images of one
-    orientation, so that little is padded.
+    orientation, which needs little padding.
 
     Args:
-        dataset: gives ``records`` and ``groups(tasks)``.
+        dataset: provides ``records`` and ``groups(tasks)``.
         tasks: groups without any of these labels are never drawn.
         batch_size: images per batch.
         short_sides: the short sides in pixels to choose from, one per batch.
-        iterations: batches of the whole run.
-        seed: of all draws.
-        start: the first batch to give; earlier ones are drawn but not given.
-        rank: which of ``world_size`` processes this is; each gives its share of every batch.
-        world_size: processes that train together.
+        iterations: number of batches in the whole run.
+        seed: seed of all draws.
+        start: the first batch to yield; earlier ones are drawn but not yielded.
+        rank: which of ``world_size`` processes this is; each yields its share of every batch.
+        world_size: number of processes that train together.
     """
 
     dataset: Dataset
@@ -75,7 +75,7 @@ class TrainBatches(Sampler[list[Draw]]):
                 yield draws[self.rank :: self.world_size]
 
     def _walk(self, group: np.ndarray, rng: np.random.Generator) -> Iterator[list[int]]:
-        """Walk through the shuffled group again and again, giving an orientation's images when they fill a batch."""
+        """Go through the shuffled group repeatedly, yielding images of one orientation when they fill a batch."""
         queues: dict[bool, list[int]] = {False: [], True: []}
         while True:
             for index in rng.permutation(group).tolist():

@@ -1,6 +1,6 @@
-"""What a source of images says of itself, and the records of its lists, which define the splits.
+"""The interface of an image source, and the records of its lists, which define the splits.
 
-To add one to Broden+, write a class like `Source` and enter it in `sources`.
+To add a source to Broden+, write a class like `Source` and register it in `sources`.
 """
 
 import json
@@ -14,7 +14,7 @@ import numpy as np
 from .files import BrodenError, read_lines
 from .vocabulary import LabelAssignment
 
-#: Tasks that are labelled pixel by pixel; the others are labelled image by image.
+#: Tasks with one label per pixel; the others have one label per image.
 MAP_TASKS = ("object", "part", "material")
 SPLITS = ("train", "val")
 
@@ -27,7 +27,7 @@ class Record:
         source: the name of its source.
         index: position in the source's own list (``file_index``), 0-based.
         height: rows of the image in pixels, after the resize rule.
-        width: columns likewise.
+        width: columns of the image in pixels, after the resize rule.
         has_parts: whether the list promises part labels (``nr_part``).
     """
 
@@ -44,7 +44,7 @@ class Record:
 
 
 class Lists(NamedTuple):
-    """Record lists, which define the splits: the names of the sources in them, and their paths below ``meta_file``."""
+    """Record lists, which define the splits: the names of their sources, and their paths below ``meta_file``."""
 
     sources: tuple[str, ...]
     train: str
@@ -54,19 +54,19 @@ class Lists(NamedTuple):
 class Source(Protocol):
     """The lists, layout, labels and archives of one source; opened with a data folder, it locates and reads files.
 
-    ``assignment`` says which classes the source's raw labels become.
+    ``assignment`` maps the source's raw labels to classes.
 
     Attributes:
-        name: what the record lists and label_assignment.csv call it.
-        tasks: what it annotates; its label maps come in this order.
-        lists: the record lists it stands in. Sources that share lists also share training batches.
+        name: its name in the record lists and label_assignment.csv.
+        tasks: tasks that it annotates; its label maps come in this order.
+        lists: the record lists that name it. Sources that share lists also share training batches.
         directory: its folder below the data folder.
         archives: where it is published, the photographs first and the label files last.
         resized: whether Broden+'s size rule applies to its images, see `sources.resized_shape`.
-        free_labels: whether its label maps are rendered at a size of their own and take that of their photographs.
-        misfit_hint: what it may mean that many photographs have another size than their records.
-        folder: where its photographs are.
-        photos: their paths in there; a record's index counts them.
+        free_labels: whether its label maps are rendered at their own size and resized to that of their photographs.
+        misfit_hint: likely cause if many photographs differ in size from their records.
+        folder: folder of its photographs.
+        photos: their paths in it; a record's index is a position in this list.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Source(Protocol):
 
     @classmethod
     def map_tasks(cls) -> tuple[str, ...]:
-        """Name the tasks that come as label maps."""
+        """Return the tasks that come as label maps."""
         return tuple(task for task in cls.tasks if task in MAP_TASKS)
 
     @property
@@ -98,7 +98,7 @@ class Source(Protocol):
         return f"restore it from {self.archives[-1]}"
 
     def key(self, record: Record) -> str:
-        """Give the image's unique id."""
+        """Return the image's unique id."""
         return f"{self.name}/{Path(self.photos[record.index]).with_suffix('')}"
 
     def image(self, record: Record) -> Path:
@@ -119,12 +119,12 @@ class Source(Protocol):
         return {}
 
     def label(self, record: Record) -> dict[str, int]:
-        """Give the labels of the whole image, "scene" (-1: unlabelled) or "texture"; none by default."""
+        """Return the labels of the whole image, "scene" (-1: unlabelled) or "texture"; none by default."""
         return {}
 
 
 def read_records(meta: Path, split: str, sources: Sequence[type[Source]]) -> list[Record]:
-    """Read the official lists of one split, "train" or "val", of some sources, below unifiedparsing's ``meta_file``.
+    """Read the official lists of one split, "train" or "val", for some sources from unifiedparsing's ``meta_file``.
 
     Raises:
         BrodenError: a list is missing or broken, or names a record twice.
@@ -154,9 +154,9 @@ def _record(line: str, lists: Lists, path: Path) -> Record:
     try:
         fields = json.loads(line)
         name, *numbers = (fields.get(key) for key in ("dataset", "file_index", "height", "width"))
-    except (json.JSONDecodeError, AttributeError):  # no JSON, or no object
+    except (json.JSONDecodeError, AttributeError):  # not JSON, or not an object
         name, numbers = None, [None]
-    whole = all(isinstance(number, int) for number in numbers)  # 0.7 would else become record 0
+    whole = all(isinstance(number, int) for number in numbers)  # otherwise 0.7 would become record 0
     if name not in lists.sources or not whole or numbers[0] < 0 or min(numbers[1:]) < 1:
         raise BrodenError(
             f"{path}: the record {line} must be a JSON object with {' or '.join(lists.sources)} as its dataset, and as "

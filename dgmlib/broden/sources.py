@@ -1,4 +1,4 @@
-"""The sources of Broden+, registered, and those of one data folder behind one door."""
+"""The registry of Broden+'s sources, and one interface to those of a data folder."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -20,12 +20,12 @@ SHORT_SIDE = 512
 
 
 def labelled_for(tasks: Iterable[str]) -> list[type[Source]]:
-    """Choose the sources that carry labels for at least one of some tasks."""
+    """Select the sources with labels for at least one of some tasks."""
     return [source for source in SOURCES.values() if set(source.tasks) & set(tasks)]
 
 
 def resized_shape(height: int, width: int) -> tuple[int, int]:
-    """Apply Broden+'s size rule: where both sides exceed 512 pixels, the short one becomes 512."""
+    """Apply Broden+'s size rule: if both sides exceed 512 pixels, the short one becomes 512."""
     short = min(height, width)
     if short <= SHORT_SIDE:
         return height, width
@@ -49,20 +49,20 @@ class Sources:
         self.vocabulary = read_vocabulary(joint)
         self._assignment = LabelAssignment(joint / "label_assignment.csv", self.vocabulary)
         self.prepared = Path(cache or root) / "prepared"
-        # What prepared label maps hold depends on the assignment.
+        # The content of prepared label maps depends on the assignment.
         self._prepared_maps = self.prepared / f"labels-{_digest(self._assignment.path.read_bytes())}"
         self._opened: dict[str, Source] = {}
 
     def open(self, source: type[Source]) -> None:
-        """Open one source; until then none of its records can be read."""
+        """Open one source; before that, none of its records can be read."""
         self._opened[source.name] = source(self.root, self._assignment)
 
     def of(self, record: Record) -> Source:
-        """Give the opened source of a record."""
+        """Return the opened source of a record."""
         return self._opened[record.source]
 
     def check_index(self, record: Record) -> None:
-        """Raise BrodenError where a record points past the end of its source's list."""
+        """Raise BrodenError if a record points past the end of its source's list."""
         source = self.of(record)
         if record.index >= len(source.photos):
             raise BrodenError(
@@ -72,14 +72,14 @@ class Sources:
             )
 
     def image(self, record: Record) -> np.ndarray:
-        """Read the photograph, (H, W, 3) uint8: the resized copy where there is one."""
+        """Read the photograph, (H, W, 3) uint8: the resized copy if there is one."""
         path, remedy = self._photo(record), self.of(record).photo_remedy
         image = read_photo(path, remedy, record.shape)
         self._check_size(image.shape[:2], record, path, remedy)
         return image
 
     def maps(self, record: Record) -> dict[str, np.ndarray]:
-        """Read the label maps, (H, W) int64 ids of the vocabulary each: the prepared ones where there are any."""
+        """Read the label maps, (H, W) int64 ids of the vocabulary each: the prepared ones if there are any."""
         source, (_, copy) = self.of(record), self.copies(record)
         if copy.is_file():
             return read_maps(copy, source.map_tasks())
@@ -89,21 +89,21 @@ class Sources:
         return maps
 
     def copies(self, record: Record) -> tuple[Path, Path]:
-        """Locate the prepared copies of the photograph and of the label maps, whether they are there or not.
+        """Locate the prepared copies of the photograph and of the label maps, whether they exist or not.
 
-        Their names carry a stamp of the originals they were made from: what has changed is not found, and made again.
+        Their names carry a stamp of the originals, so copies of changed originals are not found and are made again.
         """
         source = self.of(record)
         key, photo, labels = source.key(record), _stamp([source.image(record)]), _stamp(source.label_files(record))
         return self.prepared / "images" / f"{key}-{photo}.jpg", self._prepared_maps / f"{key}-{labels}.png"
 
     def _photo(self, record: Record) -> Path:
-        """Locate the photograph, or its resized copy where there is one."""
+        """Locate the photograph, or its resized copy if there is one."""
         copy, _ = self.copies(record)
         return copy if copy.is_file() else self.of(record).image(record)
 
     def _check_size(self, shape: tuple[int, int], record: Record, path: Path, remedy: str) -> None:
-        """Compare a file on disk with its record; where `prepare` brings it to that size, say so."""
+        """Compare a file's size with its record; if `prepare` would bring it to that size, say so."""
         if shape == record.shape:
             return
         source, kind, native = self.of(record), WrongSizeError, shape
@@ -118,7 +118,7 @@ class Sources:
 
 
 def _stamp(originals: Sequence[Path]) -> str:
-    """Digest the sizes and times of files, as far as they exist."""
+    """Digest the sizes and modification times of the files that exist."""
     stats = [path.stat() if path.is_file() else None for path in originals]
     return _digest(repr([stat and (stat.st_size, stat.st_mtime_ns) for stat in stats]).encode())
 

@@ -1,4 +1,4 @@
-"""Broden+'s csv tables: class names, the object-part hierarchy, and what the raw labels of every source become."""
+"""Broden+'s csv tables: class names, the object-part hierarchy, and the classes of every source's raw labels."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def _hierarchy(path: Path, num_objects: int, num_parts: int) -> dict[int, tuple[
 
 
 class LabelAssignment:
-    """label_assignment.csv: which class of the vocabulary every raw label of every source becomes.
+    """label_assignment.csv, which maps every source's raw labels to classes of the vocabulary.
 
     Raises:
         BrodenError: the table is missing or broken, or assigns a class that the vocabulary lacks.
@@ -75,7 +75,7 @@ class LabelAssignment:
     def table(self, source: str, category: str, num_raw: int) -> np.ndarray:
         """Lookup table of at least ``num_raw + 1`` entries, indexed by raw label; unlisted labels become 0."""
         rows = self._select(source, category)
-        # The list stops before the largest raw label there is (3,137 of 3,148 ADE20K names): pad to all of them.
+        # The list ends before the largest raw label (3,137 of 3,148 ADE20K names), so pad to all of them.
         lookup = np.zeros(max(num_raw, rows["raw_label"].max()) + 1, dtype=np.int64)
         lookup[rows["raw_label"]] = rows["broden_label"]
         return lookup

@@ -18,16 +18,16 @@ from .files import BrodenError, UnreadableFileError
 from .source import Record
 from .sources import Sources
 
-#: Records of one task of a cluster.
+#: Number of records in one task of a cluster.
 AT_ONCE = 256
 
 
 class Reader(Dataset):
-    """Reads one record of a dataset at a time, and notes for `ReportingLoader` which one that is.
+    """Reads one record of a dataset at a time, and notes for `ReportingLoader` which one it is.
 
     Args:
-        dataset: gives ``key(index)``.
-        workers: processes that will share the notes.
+        dataset: provides ``key(index)``.
+        workers: number of processes that will share the notes.
     """
 
     def __init__(self, dataset, workers: int):
@@ -59,7 +59,7 @@ class Reader(Dataset):
 
 
 class ReportingLoader(DataLoader):
-    """A DataLoader over a `Reader` that says which record is broken, and which one killed a worker."""
+    """A DataLoader over a `Reader` that reports which record is broken, and which one killed a worker."""
 
     def __iter__(self) -> Iterator:
         try:
@@ -80,7 +80,7 @@ class ReportingLoader(DataLoader):
 
 
 class _Work(Reader):
-    """Calls a function on records; gives pairs of the record and what the function returned or raised."""
+    """Calls a function on records; returns pairs of the record and what the function returned or raised."""
 
     def __init__(self, function: Callable, sources: Sources, records: list[Record], workers: int):
         super().__init__(records, workers)
@@ -96,9 +96,9 @@ class _Work(Reader):
             return record, self.function(self.sources, record)
         except BrodenError as error:
             return record, error
-        except UnwritableError:  # nor would the next record be written
+        except UnwritableError:  # the next record could not be written either
             raise
-        except Exception as error:  # broken bytes surface as almost any: one record must not end the whole run
+        except Exception as error:  # broken bytes may raise anything, and one record must not end the whole run
             told = f"{record.source} entry {record.index} cannot be processed ({error!r}); restore its files."
             return record, UnreadableFileError(told)
 
@@ -112,16 +112,16 @@ def map_records(
     progress: bool | None,
     scheduler: str = "",
 ) -> Iterator[tuple]:
-    """Call ``function(sources, record)`` on every record, in order; give (record, result or BrodenError) pairs.
+    """Call ``function(sources, record)`` on every record, in order; yield (record, result or BrodenError) pairs.
 
-    ``workers`` processes share the work: -1 stands for one per core, and 1 for this one. Or a Dask cluster does it,
-    see `dgmlib.cluster`, which sees the data in the same folder.
+    ``workers`` processes share the work: -1 for one per core, and 1 for this process. Alternatively, ``scheduler``
+    names a Dask cluster, see `dgmlib.cluster`, which sees the data in the same folder.
 
     Raises:
         BrodenError: a worker died; the message names what it was reading.
     """
     if scheduler:
-        work, run = _Work(function, sources, records, 1), uuid4().hex  # which no other run's tasks are named after
+        work, run = _Work(function, sources, records, 1), uuid4().hex  # makes task names unique to this run
         starts = range(0, len(records), AT_ONCE)
         tasks = {f"{title} {start} {run}": (work, start, min(start + AT_ONCE, len(records))) for start in starts}
         return chain.from_iterable(spread(scheduler, _some, tasks))
@@ -135,10 +135,10 @@ def map_records(
 
 
 def _some(work: _Work, start: int, stop: int) -> list[tuple]:
-    """Do a cluster's task."""
+    """Run a cluster's task."""
     return [work.load(index) for index in range(start, stop)]
 
 
 def _unchanged(result: tuple | BrodenError) -> tuple | BrodenError:
-    """Stand for PyTorch's own function, which makes tensors of it."""
+    """Replace PyTorch's default collation, which would make tensors of it."""
     return result

@@ -1,24 +1,24 @@
-"""Everything that fills ``results/``: one module for each file there, ``dgmlib measure WHAT`` on the command line.
+"""Measurements that fill ``results/``: one module per file there, run as ``dgmlib measure WHAT``.
 
 ===============  ============================================================================================
 `tables`         Tables 1 and 2, trained and scored; Table 3, counted
 `modules`        parameters, FLOPs, time and memory of the modules of Table 3
-`superpixels`    our superpixels beside other methods (`baselines`) on BSDS500, and with constants kept aside
-`grouping`       groups of every level against labels, beside controls (Fig. 5)
+`superpixels`    our superpixels against other methods (`baselines`) on BSDS500, and with cross-validated constants
+`grouping`       groups of every level against labels, with controls (Fig. 5)
 `clicks`         IoU after a simulated user's clicks (Fig. 6)
 `gradcam`        pointing game, deletion and insertion of heat maps (Fig. 7)
-`predictions`    what trained networks see in the same images (Fig. 4)
-`loader`         how fast training samples load
-`speed`          what the Deep Grouping Model adds to a network, and how time grows with the input, on one thread
-`gpu`            the same on one GPU, with the modules of Table 3 and the images a second of every preset
-`evidence`       does the grouping help? UPerNet and three forms of DGM, paired, with intervals
-`frozen`         a frozen or a tuned ImageNet backbone
-`reading`        which reading of the paper lets the graph be heard
-`ablation`       what matters in the Deep Grouping Model: one thing changed at a time
-`candidates`     how these two, and `frozen`, train and score on folds of training images
-`turns`          networks that take turns on made-up images
-`study`          what they share: images -> rows -> csv, json and md, with their provenance
+`predictions`    predictions of trained networks on the same images (Fig. 4)
+`loader`         loading speed of training samples
+`speed`          overhead of the Deep Grouping Model and growth of time with input size, on one thread
+`gpu`            its overhead on one GPU, with the modules of Table 3 and the training throughput of every preset
+`evidence`       does the grouping help? UPerNet and four forms of DGM, paired, with intervals
+`frozen`         a frozen against a tuned ImageNet backbone
+`reading`        under which reading of the paper the graph contributes
+`ablation`       ablation of the Deep Grouping Model: one change at a time
+`candidates`     how `frozen`, `reading` and `ablation` train and score on folds of training images
+`turns`          interleaved timing of networks on synthetic images
+`study`          shared pipeline: images -> rows -> csv, json and md, with their provenance
 ===============  ============================================================================================
 
-Nothing else in dgmlib but the command line, `dgmlib.reproduce` and `dgmlib.plan` imports this package.
+Within dgmlib, only the command line, `dgmlib.reproduce` and `dgmlib.plan` import this package.
 """

@@ -1,7 +1,7 @@
-"""What matters: one thing of the Deep Grouping Model changed at a time, `candidates` on photographs, paired.
+"""Ablation of the Deep Grouping Model: one change at a time, with the paired runs of `candidates` on photographs.
 
-Beside mIoU over all pixels stand mIoU near the boundaries of labels, mIoU on small segments, and the boundary
-F-measure: superpixels follow boundaries, and groups gather what is small.
+Scores are mIoU over all pixels, mIoU near label boundaries, mIoU of small segments, and the boundary F-measure, because
+superpixels follow boundaries and groups gather small things.
 """
 
 from collections.abc import Sequence
@@ -30,37 +30,37 @@ from dgmlib.paths import RESULTS, RUNS
 from dgmlib.reading import Reading
 from dgmlib.superpixels import RegionMaps
 
-#: The settings of preset mini, for photographs and objects alone.
+#: The settings of preset mini, for photographs and the object task only.
 PRESET = replace(
     PHOTOGRAPHS,
     model=replace(PHOTOGRAPHS.model, max_regions=192),
     training=replace(PHOTOGRAPHS.training, iterations=400, short_sides=(96, 128), max_size=320, checkpoint_every=400),
     testing=presets.get("mini").testing,
 )
-#: Folds of a training split, of which seed s is scored on the s-th.
+#: Number of folds of a training split; seed s is scored on fold s.
 FOLDS = 5
-#: Connected segments below this share of the image are small.
+#: Connected segments that cover less than this share of the image are small.
 SMALL = 0.01
-#: Names of `close_scores`.
+#: Scores of `close_scores`.
 SCORES = ("mIoU", "mIoU near boundaries", "mIoU of small segments", "boundary F")
 
 
 def regions_of_labels(sample: dict, cap: int) -> np.ndarray:
-    """Connected pieces of the label map, those beyond the ``cap`` largest as one: (H, W) from 0."""
+    """Connected regions of the label map, with all but the ``cap`` - 1 largest as one: (H, W) from 0."""
     pieces = label(sample["object"], background=-1, connectivity=1) - 1
     rank = np.bincount(pieces.ravel()).argsort()[::-1].argsort()
     return np.minimum(rank[pieces], cap - 1)
 
 
-#: Superpixels of other kinds than ours: name -> function of a sample and the most regions.
+#: Alternatives to our superpixels: name -> function of a sample and the maximum number of regions.
 PARTITIONS = {
     "SLIC": lambda sample, cap: slic_at(sample["image"], cap),
     "grid cells": lambda sample, cap: grid(sample["image"].shape[:2], cap),
     "labels": regions_of_labels,
 }
-#: What is done to some trained networks before they are scored again.
+#: Interventions on some trained networks before they are scored again.
 READ = {"read on superpixels": read_on_superpixels}
-#: Question -> candidates. All differ in one thing from DGM, which has the defaults of `presets`.
+#: Question -> candidates. Each differs in one thing from DGM, which has the defaults of `presets`.
 QUESTIONS = {
     "What is DGM ahead of?": {
         "UPerNet": Candidate(None, probes=READ),
@@ -110,29 +110,29 @@ CANDIDATES = {name: candidate for group in QUESTIONS.values() for name, candidat
 def measure(
     folders: tuple[Path, ...], seeds: int = FOLDS, workers: int = 2, out: Path = RESULTS, runs: Path = RUNS
 ) -> str:
-    """Train DGM with one thing changed at a time, and write ``ablation.{csv,json,md}``; rows of the same data go.
+    """Train DGM with one change at a time, and write ``ablation.{csv,json,md}``; rows of the same data are replaced.
 
-    Finished runs are kept: interrupted, or with more seeds, the same command continues.
+    Finished runs are kept, so the same command continues after an interruption or with more seeds.
 
     Args:
-        folders: image/label folders of photographs, see `FolderDataset`, whose training splits are used.
-        seeds: how many, at most `FOLDS`.
-        workers: runs side by side, one thread each.
-        out: where the table goes.
-        runs: where the trained models go.
+        folders: image/label folders of photographs, see `FolderDataset`; their training splits are used.
+        seeds: number of seeds, at most `FOLDS`.
+        workers: number of parallel runs, one thread each.
+        out: output folder for the table.
+        runs: folder for the trained models.
     """
     if not 1 <= seeds <= FOLDS:
         raise ValueError(f"--seeds must be from 1 to {FOLDS}, one for each fold, not {seeds}.")
     jobs = []
     for folder in folders:
         digest, sets = content(folder), {"": FolderDataset(folder, "train")}
-        for kind in PARTITIONS:  # those of labels are of these labels
+        for kind in PARTITIONS:  # keyed by digest: kind "labels" depends on them
             cache = runs / "candidates" / folder.name / f"{kind}-{digest[:8]}"
             sets[kind] = FolderDataset(folder, "train", cache=cache)
             parallel(workers)(delayed(_keep)(sets[kind], kind, index) for index in range(len(sets[kind])))
         jobs += [
             Run(PRESET, sets[c.superpixels], digest, folder.name, ("object",), name, c, seed, FOLDS, close_scores)
-            for seed in range(seeds)  # first, so that what is interrupted has all candidates of some seeds
+            for seed in range(seeds)  # outer loop: interrupted runs have all candidates of some seeds
             for name, c in CANDIDATES.items()
         ]
     facts = {"preset": asdict(PRESET), "seeds": seeds, "folds": FOLDS}
@@ -149,9 +149,9 @@ def _keep(dataset: Dataset, kind: str, index: int) -> None:
 def close_scores(
     model: PerceptualParser, dataset: Dataset, preset: presets.Preset, tasks: Sequence[str]
 ) -> dict[str, float]:
-    """Score objects over all labelled pixels, near boundaries and on small segments, and their boundaries.
+    """Score objects over all labelled pixels, near boundaries and on small segments, and score their boundaries.
 
-    The names are "object/" and one of `SCORES`, the values fractions in [0, 1].
+    Keys are "object/" followed by one of `SCORES`; values are fractions in [0, 1].
     """
     counts: dict[str, list] = {name: [] for name in SCORES[:3]}
     edges = []
@@ -169,17 +169,17 @@ def close_scores(
 
 
 def in_small_segments(labels: np.ndarray) -> np.ndarray:
-    """Pixels of connected segments of less than `SMALL` of the image, (H, W) bool."""
+    """Mark the pixels of connected segments that cover less than `SMALL` of the image, (H, W) bool."""
     pieces = label(labels, background=-1, connectivity=1)
     return np.bincount(pieces.ravel())[pieces] < SMALL * labels.size
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """How far every candidate, and every probe of it, is ahead, in percent points, seed by seed, in rows of `Run.rows`.
+    """Summarise the paired leads of every candidate and probe, in percentage points, from the rows of `Run.rows`.
 
     Returns:
-        columns "data", "question", "candidate", "score" (of `SCORES`), "beside" (UPerNet, as large and long, or DGM),
-        "ahead", the mean over seeds, and "reach", half the 95 % interval (Student's t; nan of one seed).
+        columns "data", "question", "candidate", "score" (of `SCORES`), "beside" (UPerNet at the same scale and length,
+        or DGM), "ahead" (mean over seeds) and "reach" (half the 95 % interval, Student's t; nan for one seed).
     """
     rows, scores = [], _named(table[table["name"].str.startswith("object/")])
     for (data, score), numbers in scores.groupby(["data", "name"], sort=False):
@@ -199,13 +199,13 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:
-    """Add a column "network": the candidate, and what was done to it before this score."""
+    """Add a column "network": the candidate and, if any, the probe applied before this score."""
     probe = table["probe"].fillna("").astype(str)
     return table.assign(network=table["candidate"] + (", " + probe).where(probe != "", ""))
 
 
 def render(table: pd.DataFrame) -> str:
-    """Render the rows as markdown: for every data set a table of candidates for every question."""
+    """Render the rows as markdown: one table of candidates per data set and question."""
     text = (
         "What matters in the Deep Grouping Model: one thing changed at a time, percent. Photographs of training\n"
         "splits, each scored by a network that has not seen it. Ahead: points ahead of UPerNet (as large and as long)\n"
@@ -234,7 +234,7 @@ def _line(rows: pd.DataFrame, spans: pd.DataFrame, name: str) -> dict[str, str]:
         line["graph share"] = f"{100 * own['graph share'].iloc[1:].mean():.1f}"
     if "seconds" in own:
         seconds = rows[rows["name"] == "seconds"].pivot(index="seed", columns="network", values="value")
-        times = (seconds[name] / seconds[CANDIDATES[name].base]).dropna()  # of runs that were not interrupted
+        times = (seconds[name] / seconds[CANDIDATES[name].base]).dropna()  # of uninterrupted runs
         line["time"] = f"{times.median():.2f}" if len(times) else "-"
     return line
 

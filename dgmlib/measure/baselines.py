@@ -1,4 +1,4 @@
-"""The superpixel methods that the quality table sets beside ours, each with at most a given number of regions."""
+"""Baseline superpixel methods of the quality table, each with at most a given number of regions."""
 
 import math
 
@@ -10,15 +10,15 @@ from dgmlib.superpixels.partition import lab_image, smooth
 
 
 def slic_at(image: np.ndarray, count: int) -> np.ndarray:
-    """SLIC as scikit-image has it, asked for the number of segments that gives the most regions within ``count``."""
+    """Run scikit-image's SLIC, requesting the number of segments that yields the most regions within ``count``."""
     return _largest_within(
         count, lambda n: slic(image, round(n), channel_axis=-1, start_label=0), count / 2, 2 * count, 6
     )
 
 
 def felzenszwalb_at(image: np.ndarray, count: int) -> np.ndarray:
-    """Felzenszwalb and Huttenlocher's method at the scale that gives the most regions within ``count``."""
-    least = image.shape[0] * image.shape[1] // (5 * count)  # with fewer pixels, specks use up the regions
+    """Run Felzenszwalb and Huttenlocher's method at the scale that yields the most regions within ``count``."""
+    least = image.shape[0] * image.shape[1] // (5 * count)  # with a smaller minimum size, specks use up the regions
     return _largest_within(count, lambda knob: felzenszwalb(image, 3000 / knob, 0.8, least), 1, 3000, 7)
 
 
@@ -34,10 +34,10 @@ def watershed_at(image: np.ndarray, count: int) -> np.ndarray:
 
 
 def seeds_like(image: np.ndarray, count: int, sweeps: int = 60, bins: int = 5) -> np.ndarray:
-    """SEEDS' energy climbed pixel by pixel: from a grid, boundary pixels move to where their colour is more frequent.
+    """Hill-climb SEEDS' energy from a grid: boundary pixels join the neighbour in which their colour is more frequent.
 
-    The original (Van den Bergh et al., 2012) also moves blocks, and checks connectivity at every move; here the
-    largest 4-connected part of every region grows back over its crumbs at the end.
+    The original (Van den Bergh et al., 2012) also moves blocks and checks connectivity at every move. Here, the largest
+    4-connected part of every region grows back over its fragments at the end.
     """
     lab = smooth(lab_image(image), 1.0)
     low, high = lab.min((0, 1)), lab.max((0, 1))
@@ -52,7 +52,7 @@ def seeds_like(image: np.ndarray, count: int, sweeps: int = 60, bins: int = 5) -
     for sweep in range(sweeps):
         counts = np.bincount(labels * bins**3 + colour, minlength=n * bins**3).reshape(n, -1)
         share = counts / counts.sum(1, keepdims=True).clip(1)
-        # One direction at a time, so that two neighbours never trade places.
+        # One direction at a time, so that two neighbours never swap labels.
         here, there = directions[sweep % 4]
         edge = labels[here] != labels[there]
         here, there = here[edge], there[edge]
@@ -67,7 +67,7 @@ def seeds_like(image: np.ndarray, count: int, sweeps: int = 60, bins: int = 5) -
 
 
 def _largest_within(count, method, low, high, steps):
-    """The result with the most regions, at most ``count``, by bisection of a knob that makes more of them."""
+    """Find the result with the most regions, at most ``count``, by bisecting a knob that increases their number."""
     best = None
     for _ in range(steps):
         knob = math.sqrt(low * high)

@@ -1,9 +1,9 @@
-"""Boundaries of label maps: where they lie, what lies near them, how well those of two maps agree."""
+"""Boundaries of label maps: where they are, which pixels are near them, and how well those of two maps agree."""
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-#: A boundary pixel is found within this share of the image's diagonal (Csurka et al. 2013), and "near" is twice that.
+#: Matching tolerance for boundary pixels, a share of the image diagonal (Csurka et al. 2013); "near" is twice that.
 TOLERANCE = 0.0075
 
 
@@ -16,15 +16,15 @@ def boundary(labels: np.ndarray, known: np.ndarray | bool = True) -> np.ndarray:
 
 
 def near_boundaries(labels: np.ndarray) -> np.ndarray:
-    """Pixels within twice `TOLERANCE` of a boundary, (H, W) bool; no pixel where there is none."""
+    """Mark the pixels within twice `TOLERANCE` of a boundary, (H, W) bool; none if the map has no boundary."""
     return _within(boundary(labels), 2 * TOLERANCE)
 
 
 def boundary_f(found: np.ndarray, labels: np.ndarray) -> float:
-    """F-measure of the boundaries between found classes or groups, (H, W) from 0; nan where the labels have none.
+    """F-measure of the boundaries of predicted classes or groups, (H, W) from 0; nan if the labels have no boundary.
 
-    A boundary pixel is right if one of the other map lies within `TOLERANCE`. The outline of unlabelled pixels, 0, is
-    no boundary of either map: there is nothing to find.
+    A boundary pixel is correct if the other map has one within `TOLERANCE`. The outline of unlabelled pixels (0) does
+    not count as a boundary in either map.
     """
     true, seen = boundary(labels, labels > 0), boundary(found, labels > 0)
     if not true.any():
@@ -35,7 +35,7 @@ def boundary_f(found: np.ndarray, labels: np.ndarray) -> float:
 
 
 def _within(mask: np.ndarray, share: float) -> np.ndarray:
-    """Pixels within a share of the diagonal, and at least one pixel, of those in a mask."""
+    """Mark the pixels within a share of the diagonal, but at least one pixel, of a mask."""
     if not mask.any():
         return mask
     return distance_transform_edt(~mask) <= max(share * np.hypot(*mask.shape), 1)

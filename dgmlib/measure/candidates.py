@@ -1,8 +1,8 @@
-"""Candidates: networks that start alike, see the same batches, and are scored on images that none of them has seen.
+"""Candidates: networks with the same initial weights and batches, scored on images that none of them has seen.
 
-The data are *training* splits, cut into folds: seed s trains on all folds but s and is scored on that one, so that
-nothing is chosen on validation images. Candidates of a seed start with the same weights in all parts that networks
-share, see the same batches and draw the same random numbers.
+The data are *training* splits, cut into folds: seed s trains on all folds but s and is scored on fold s, so nothing is
+chosen on validation images. Candidates of one seed start with the same weights in all parts that networks share, see
+the same batches and draw the same random numbers.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ from dgmlib.superpixels import RegionMaps
 from dgmlib.training import train
 from dgmlib.vocabulary import TASKS
 
-#: Photographs: from ImageNet, frozen; the settings of preset mini otherwise, at twice its size.
+#: For photographs: a frozen ImageNet backbone; otherwise the settings of preset mini, at twice its size.
 PHOTOGRAPHS = replace(
     presets.get("mini"),
     name="photographs",
@@ -53,26 +53,26 @@ PHOTOGRAPHS = replace(
     testing=presets.TestingConfig(short_side=192, max_size=400),
 )
 
-#: What is done to a network for a while, see `dgmlib.interventions`.
+#: A temporary change to a network, see `dgmlib.interventions`.
 Intervention = Callable[[PerceptualParser], AbstractContextManager]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network of a comparison, by what it differs in from a preset's Deep Grouping Model."""
+    """A network in a comparison, described by its differences from a preset's Deep Grouping Model."""
 
     dgm: Variant | None = "full"  # None: the baseline
-    reading: Reading | None = None  # of the paper, where it is another
-    model: Mapping = field(default_factory=dict)  # other fields of `ModelConfig` that differ
-    scale: float = 1.0  # of all image sides, beside the preset's
-    length: float = 1.0  # of the training, beside the preset's
-    superpixels: str = ""  # of another kind than ours; who starts the runs keeps their maps in a folder of this name
-    base: str = "UPerNet"  # the candidate that it is compared with
-    trained: Intervention = nullcontext  # what is done to the network while it trains and is scored
-    probes: Mapping[str, Intervention] = field(default_factory=dict)  # what is done before it is scored again, by name
+    reading: Reading | None = None  # of the paper; None: the preset's
+    model: Mapping = field(default_factory=dict)  # further fields of `ModelConfig` that differ
+    scale: float = 1.0  # of all image sides, relative to the preset's
+    length: float = 1.0  # of the training, relative to the preset's
+    superpixels: str = ""  # another kind than ours; the caller keeps its maps in a folder of this name
+    base: str = "UPerNet"  # the candidate it is compared with
+    trained: Intervention = nullcontext  # applied to the network during training and scoring
+    probes: Mapping[str, Intervention] = field(default_factory=dict)  # name -> applied before it is scored again
 
     def changed(self, preset: presets.Preset) -> presets.Preset:
-        """Give a preset the candidate's settings."""
+        """Apply the candidate's settings to a preset."""
 
         def scaled(side: int) -> int:
             return round(self.scale * side)
@@ -89,7 +89,7 @@ class Candidate:
 
 
 class Fold(Subset):
-    """A part of a dataset that trains and scores as the whole does."""
+    """A part of a dataset that trains and scores like the whole."""
 
     def __init__(self, dataset: Dataset, indices: Sequence[int]):
         super().__init__(dataset, indices)
@@ -97,21 +97,21 @@ class Fold(Subset):
         self.records = [dataset.records[i] for i in indices]
 
     def key(self, index: int) -> str:
-        """Give an image's unique id."""
+        """Return an image's unique id."""
         return self.dataset.key(self.indices[index])
 
     def groups(self, tasks: Sequence[str]) -> list[list[int]]:
-        """Give the indices of this part's records that carry some tasks, by groups of sources."""
+        """Return the indices of this part's records that are labelled for some tasks, by group of sources."""
         place = {index: i for i, index in enumerate(self.indices)}
         groups = [[place[i] for i in group if i in place] for group in self.dataset.groups(tasks)]
         return [group for group in groups if group]
 
 
 def folds(dataset: Dataset, count: int, fold: int, blocks: int = 12) -> tuple[Fold, Fold]:
-    """All folds but one, to train on, and that one, to score on.
+    """Split a dataset into all folds but one, to train on, and that one, to score on.
 
-    A fold is every ``count``-th of ``blocks`` contiguous pieces: frames of one sequence are alike, and every sequence
-    is to occur on both sides.
+    A fold is every ``count``-th of ``blocks`` contiguous pieces: frames of one sequence are alike, yet every sequence
+    should occur on both sides.
     """
     fold_of = np.arange(len(dataset)) * blocks // len(dataset) % count
     kept, held_out = (np.flatnonzero(part).tolist() for part in (fold_of != fold, fold_of == fold))
@@ -119,7 +119,7 @@ def folds(dataset: Dataset, count: int, fold: int, blocks: int = 12) -> tuple[Fo
 
 
 def drawings(preset: presets.Preset, workers: int) -> tuple[Dataset, tuple[str, ...]]:
-    """Open a preset's own training split, for all tasks but texture, which is trained apart on what they made."""
+    """Open a preset's own training split for all tasks but texture, which is trained afterwards on their features."""
     tasks = tuple(task for task in TASKS if task != "texture")
     return open_data(data_root(preset, workers=workers), "train", tasks), tasks
 
@@ -127,7 +127,7 @@ def drawings(preset: presets.Preset, workers: int) -> tuple[Dataset, tuple[str, 
 def views(
     dataset: Dataset, preset: presets.Preset, indices: Iterable[int]
 ) -> Iterator[tuple[dict, tuple[Tensor, Tensor]]]:
-    """Samples, each with its image and superpixels scaled as a preset tests, see `view`."""
+    """Yield samples, each with its image and superpixels scaled to a preset's test size, see `view`."""
     maps, testing = RegionMaps(dataset.cache, preset.model.max_regions), preset.testing
     for index in indices:
         sample = dataset[index]
@@ -138,7 +138,7 @@ def views(
 def plain_scores(
     model: PerceptualParser, dataset: Dataset, preset: presets.Preset, tasks: Sequence[str]
 ) -> dict[str, float]:
-    """Score by Broden+'s rules, as a preset tests."""
+    """Score by Broden+'s rules, with a preset's test settings."""
     testing = preset.testing
     return evaluate(model, dataset, tasks, testing.short_side, preset.model.max_regions, max_size=testing.max_size)
 
@@ -151,11 +151,11 @@ class Run:
     dataset: Dataset  # the whole split; superpixels are kept in its ``cache``
     content: str  # digest of the data, see `dgmlib.data.content`
     data: str  # its name
-    tasks: tuple[str, ...]  # what is trained and scored
+    tasks: tuple[str, ...]  # trained and scored
     name: str  # of the candidate
     candidate: Candidate
-    seed: int  # of weights and batches, and the fold that is held out
-    folds: int  # how many
+    seed: int  # of weights and batches; also the held-out fold
+    folds: int  # number of folds
     scores: Callable[..., dict[str, float]] = plain_scores
 
     @cached_property
@@ -164,7 +164,7 @@ class Run:
         return self.candidate.changed(self.preset)
 
     def folder(self, runs: Path) -> Path:
-        """Where the run's model and numbers stand: of other settings or data, somewhere else."""
+        """Folder of the run's model and numbers; other settings or data have another folder."""
         settings = self.settings
         facts = [asdict(settings.model), asdict(settings.training) | presets.PACE, asdict(settings.testing)]
         facts += [self.candidate.dgm, self.candidate.superpixels, self.tasks, self.folds, self.content]
@@ -173,16 +173,16 @@ class Run:
         return runs / "candidates" / self.data / f"{self.name.replace('/', '')}, seed {self.seed}-{digest[:8]}"
 
     def measure(self, runs: Path) -> dict:
-        """Train and score, or read back, in a folder of its own.
+        """Train and score in a folder of its own, or read back a finished result.
 
         Returns:
-            "scores": {"": metrics, and by probe}, "heard": numbers by level, "seconds" of CPU time in training
-            (nan if it was interrupted), "parameters" of the Deep Grouping Model.
+            "scores": {"": metrics, and by probe}, "heard": numbers by level, "seconds": CPU time of training (nan if it
+            was interrupted), "parameters": of the Deep Grouping Model.
         """
         torch.set_num_threads(1)
         out, candidate, settings = self.folder(runs), self.candidate, self.settings
         done = out / "measured.json"
-        with suppress(FileNotFoundError, ValueError):  # not there, or not whole: measured now
+        with suppress(FileNotFoundError, ValueError):  # missing or incomplete: measure it now
             return json.loads(done.read_text())
         kept, held_out = folds(self.dataset, self.folds, self.seed)
         torch.manual_seed(self.seed)
@@ -193,7 +193,7 @@ class Run:
         with candidate.trained(model):
             resumed, began = any(out.glob("*.safetensors")), process_time()
             train(model, kept, settings.training, out, self.seed, settings.model.max_regions, "cpu", progress=False)
-            result = {"seconds": nan if resumed else process_time() - began}  # of a part they would say nothing
+            result = {"seconds": nan if resumed else process_time() - began}  # not comparable for a part
             with listening(model) as heard:
                 result |= {"scores": {"": score()}, "heard": heard}
             result["parameters"] = sum(p.numel() for p in model.dgm.parameters()) if model.dgm else 0
@@ -205,9 +205,9 @@ class Run:
         return result
 
     def rows(self, result: dict) -> list[dict]:
-        """One row per number that `measure` found.
+        """List one row per number that `measure` returned.
 
-        Columns are data, candidate, seed, probe, name, level (0 where there is none) and value.
+        Columns are data, candidate, seed, probe, name, level (0 if there is none) and value.
         """
         numbers = [(probe, name, 0, v) for probe, scores in result["scores"].items() for name, v in scores.items()]
         numbers += [("", name, 0, result[name]) for name in ("seconds", "parameters")]
@@ -219,13 +219,13 @@ class Run:
 
 
 def measured(jobs: Sequence[Run], workers: int, runs: Path) -> pd.DataFrame:
-    """Measure runs side by side, one thread each; the rows of all, see `Run.rows`."""
+    """Measure runs in parallel, one thread each, and return the rows of all, see `Run.rows`."""
     results = parallel(workers)(delayed(job.measure)(runs) for job in jobs)
     return pd.DataFrame([row for job, result in zip(jobs, results, strict=True) for row in job.rows(result)])
 
 
 def _said(intervention: Intervention) -> str:
-    """Name an intervention, with the arguments that a `partial` fixes."""
+    """Name an intervention, including the arguments that a `partial` fixes."""
     if isinstance(intervention, partial):
         return f"{_said(intervention.func)} {sorted(intervention.keywords.items())}"
     return intervention.__name__

@@ -1,12 +1,12 @@
-"""How far a few clicks get: click propagation at every level, beside ways that need no trained groups.
+"""Segmentation with a few clicks: click propagation at every level, against methods without trained groups.
 
-A simulated user clicks on labelled objects, as the standard protocol of interactive segmentation has it: in the middle
-of the largest region that is wrong, the object itself at first, positive where something is missing and negative where
-there is too much. Every pixel outside the object is wrong to select, unlabelled ones too.
+A simulated user clicks on labelled objects, following the standard protocol of interactive segmentation: in the middle
+of the largest wrong region (at first, the object itself), positive where pixels are missing and negative where there
+are too many. Selecting any pixel outside the object is an error, even if it is unlabelled.
 
-What a method leaves to choose, the threshold of the mask or the tolerance of the flood, is chosen on images of the
-training split, by the mean IoU over all numbers of clicks. Every click climbs to the same level, or only the first one
-does and those that correct it stay at level 1.
+A method's free parameter, the threshold of the mask or the tolerance of the flood, is chosen on images of the training
+split by the mean IoU over all numbers of clicks. Either every click climbs to the same level, or only the first one
+does and the corrections stay at level 1.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ from dgmlib.measure.study import Study, markdown, untrained
 from dgmlib.predictor import Predictor
 from dgmlib.superpixels.partition import lab_image
 
-SMALLEST = 0.01  # share of the image that an object has at least
+SMALLEST = 0.01  # minimum share of the image that an object covers
 CLICKS = (1, 2, 3, 5)
 SUPERPIXEL, FLOOD = "superpixel only", "flood by colour"
 DGM, CORRECTED, UNTRAINED = "DGM", "DGM, corrected at level 1", "untrained DGM"
@@ -34,14 +34,14 @@ BOUND = "best choice of superpixels"
 THRESHOLDS = (0.1, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99)
 TOLERANCES = (3.0, 6.0, 10.0, 15.0, 22.0, 30.0)  # distance in CIE Lab from the clicked pixel
 
-#: A way to answer clicks: method, level (0 where there are none), threshold or tolerance (nan where there is none).
+#: A way to answer clicks: method, level (0 if it has none), threshold or tolerance (nan if it has none).
 Setting = tuple[str, int, float]
 
 
 def simulate(click: Callable[[int, int, bool], np.ndarray], target: np.ndarray, count: int) -> list[float]:
     """IoU with an object, (H, W) bool, after 1 ... ``count`` clicks of the simulated user.
 
-    ``click`` takes x, y and positive, and returns the (H, W) bool mask of all clicks so far.
+    ``click`` takes x, y and positive, and returns the (H, W) bool mask after all clicks so far.
     """
     mask, scores = np.zeros_like(target), []
     while len(scores) < count:
@@ -54,7 +54,7 @@ def simulate(click: Callable[[int, int, bool], np.ndarray], target: np.ndarray, 
 
 
 def next_click(target: np.ndarray, mask: np.ndarray) -> tuple[int, int, bool] | None:
-    """Where the simulated user clicks: (x, y, positive) in the largest wrong region, or None if all is right."""
+    """Place the next simulated click: (x, y, positive) in the largest wrong region, or None if the mask is right."""
     regions, area = _connected(np.where(target == mask, 0, 1 + target))
     if not len(area):
         return None
@@ -71,14 +71,14 @@ def centre(region: np.ndarray) -> tuple[int, int]:
 
 
 def objects(labels: np.ndarray) -> Iterator[np.ndarray]:
-    """Connected regions of every class but 0, (H, W) bool, of at least `SMALLEST` of the image."""
+    """Yield the connected regions of every class but 0, (H, W) bool, that cover at least `SMALLEST` of the image."""
     regions, area = _connected(labels)
     for number in 1 + np.flatnonzero(area >= SMALLEST * labels.size):
         yield regions == number
 
 
 def _connected(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Number connected pixels of one value but 0, from 1, (H, W); and how many pixels each number has."""
+    """Number the connected regions of equal values other than 0, (H, W) from 1, and count the pixels of each."""
     regions = label(values, background=0, connectivity=1)
     return regions, np.bincount(regions.ravel())[1:]
 
@@ -86,7 +86,7 @@ def _connected(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def best_choice(regions: np.ndarray, target: np.ndarray) -> float:
     """Best IoU with an object, (H, W) bool, of any union of regions, (H, W) integers 0..n-1.
 
-    Regions are added by the share that lies in the object, the largest first: the best union is one of these.
+    Regions are added in descending order of their share inside the object; the best union is one of these.
     """
     area = np.bincount(regions.ravel())
     inside = np.bincount(regions.ravel(), weights=target.ravel())
@@ -96,10 +96,10 @@ def best_choice(regions: np.ndarray, target: np.ndarray) -> float:
 
 
 def colour_flood(lab: np.ndarray, tolerance: float) -> Callable[[int, int, bool], np.ndarray]:
-    """Clicks without groups: each floods the connected pixels whose colour is within a tolerance of the clicked one.
+    """Click without groups: flood the connected pixels whose colour is within a tolerance of the clicked one.
 
-    Colours are (H, W, 3) CIE Lab, the tolerance a distance there. Where positive and negative floods meet, the click
-    whose colour is closer wins. Returns what `simulate` takes.
+    Colours are (H, W, 3) CIE Lab, and the tolerance is a distance there. Where positive and negative floods meet, the
+    click with the closer colour wins. Returns a ``click`` for `simulate`.
     """
     strongest = {True: np.zeros(lab.shape[:2]), False: np.zeros(lab.shape[:2])}
 
@@ -116,17 +116,17 @@ def colour_flood(lab: np.ndarray, tolerance: float) -> Callable[[int, int, bool]
 def measure(study: Study = Study(images=40), training_images: int = 20) -> str:
     """Measure click propagation and add it to ``clicks.{csv,json,md}``; rows of the same data and model are replaced.
 
-    The same network with random weights is measured beside the model. A row of the table is a data set, method, level
-    and number of `CLICKS`: "setting" (the threshold or tolerance chosen), "IoU" averaged over objects, "error", the
-    standard error of that mean, "objects" and "images". `BOUND` is the `best_choice` of superpixels, whatever the
+    The same network with random weights is measured as a control. The table has one row per data set, method, level and
+    number of clicks (`CLICKS`): "setting" (the chosen threshold or tolerance), "IoU" averaged over objects, "error",
+    the standard error of that mean, "objects" and "images". `BOUND` is the `best_choice` of superpixels, independent of
     clicks.
 
     Args:
-        study: what to measure on what.
-        training_images: of every training split, to choose thresholds on.
+        study: the model and the images to measure it on.
+        training_images: number of images of every training split on which to choose thresholds.
 
     Raises:
-        ValueError: for a model without Deep Grouping Model, or a split without objects that are large enough.
+        ValueError: if the model has no Deep Grouping Model, or a split has no object that is large enough.
     """
     model = study.load()
     if model.dgm is None:
@@ -148,7 +148,7 @@ def measure(study: Study = Study(images=40), training_images: int = 20) -> str:
 
 
 def choose(tried: pd.DataFrame) -> list[Setting]:
-    """Of every method and level, the setting with the highest mean IoU."""
+    """Choose the setting with the highest mean IoU for every method and level."""
     means = tried.groupby(["method", "level", "setting"], sort=False, dropna=False)["IoU"].mean().reset_index()
     best = means.loc[means.groupby(["method", "level"], sort=False)["IoU"].idxmax()]
     return list(best[["method", "level", "setting"]].itertuples(index=False, name=None))
@@ -161,7 +161,7 @@ def _scores(models, settings: list[Setting], study: Study, name: str, dataset: D
 
 
 def _image(models, settings, short_side, dataset, index) -> list[dict]:
-    """Every object of one image, clicked in every way."""
+    """Click every object of one image with every setting."""
     sample, rows = dataset[index], []
     sessions = {name: Predictor(model, short_side, tasks=())(sample["image"]).clicks for name, model in models.items()}
     sessions |= dict.fromkeys((SUPERPIXEL, CORRECTED, BOUND), sessions[DGM])
@@ -180,7 +180,7 @@ def _image(models, settings, short_side, dataset, index) -> list[dict]:
 
 def _clicker(session: ClickSession, method: str, level: int, threshold: float) -> Callable[..., np.ndarray]:
     session.reset()
-    session.threshold = THRESHOLDS[0] if method == SUPERPIXEL else threshold  # the weights of one are 0 and 1
+    session.threshold = THRESHOLDS[0] if method == SUPERPIXEL else threshold  # a superpixel's weights are 0 and 1
     then = 1 if method == CORRECTED else level
     return lambda x, y, positive: session.click(x, y, positive, then if session.clicks else level)
 

@@ -1,4 +1,4 @@
-"""Did a reproduction reproduce? Every number that it made, beside the committed one and how much seeds move that."""
+"""Did a reproduction reproduce? Every new number against the committed one and its variation over seeds."""
 
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from dgmlib.measure.study import markdown
 from dgmlib.paths import write_atomic
 
 TABLES = ("table1", "table2", "table3")
-#: What tells one number of a table from another.
+#: Columns that identify a number of a table.
 KEYS = ["table", "data", "profile", "setting", "model", "task", "metric"]
-#: What to look at where numbers lie outside.
+#: What to check if numbers lie outside.
 REMEDY = (
     "Look first at `packages` and `commit` in the .json files of both (constraints.txt has the versions that the "
     "committed numbers were made with), then at the number of threads a run had (OMP_NUM_THREADS), then at more seeds."
@@ -20,16 +20,16 @@ REMEDY = (
 
 
 def compare(mine: Path, committed: Path) -> pd.DataFrame:
-    """Set the tables of two folders side by side, as far as both have them.
+    """Compare the tables that two folders have in common.
 
-    A mean over n new seeds belongs to the committed one over m seeds, 19 times of 20, if it differs by at most
-    t s sqrt(1/m + 1/n), s being the committed deviation over seeds, or the median one of that metric where it is more
-    (few images may score alike by chance), and t Student's quantile for m - 1 degrees of freedom. What is counted, not
-    trained, has to be equal.
+    In 19 cases out of 20, the mean over n new seeds differs from the committed mean over m seeds by at most t s
+    sqrt(1/m + 1/n). Here, s is the committed deviation over seeds, or the median one of that metric if it is larger
+    (few images may score alike by chance), and t is Student's quantile for m - 1 degrees of freedom. Numbers that are
+    counted, not trained, must be equal.
 
     Returns:
-        one row for each number of ``mine``: `KEYS`, "committed", "deviation", "allowed", "seeds" (of the new one),
-        "yours", "verdict": "same digits", "inside", "outside", or "not committed".
+        one row per number of ``mine``: `KEYS`, "committed", "deviation", "allowed", "seeds" (of the new one), "yours",
+        and "verdict": "same digits", "inside", "outside", or "not committed".
     """
     names = [name for name in TABLES if all((folder / f"{name}.csv").exists() for folder in (mine, committed))]
     if not names:
@@ -50,7 +50,7 @@ def compare(mine: Path, committed: Path) -> pd.DataFrame:
 
 
 def report(mine: Path, committed: Path) -> str:
-    """Write ``report.md`` and ``report.csv`` into ``mine``: all numbers, and what lies outside; return a summary."""
+    """Write all numbers, and which lie outside, to ``report.{md,csv}`` in ``mine``; return a summary."""
     table = compare(mine, committed)
     counts = ", ".join(f"{count} {verdict}" for verdict, count in table["verdict"].value_counts().items())
     summary = f"{len(table)} numbers beside the committed ones: {counts or 'nothing to compare'}."
@@ -67,7 +67,7 @@ def report(mine: Path, committed: Path) -> str:
 def _read(path: Path) -> pd.DataFrame:
     table = pd.read_csv(path)
     table[KEYS] = table[KEYS].fillna("").astype(str)
-    return table[[*KEYS, "seed", "value"]].fillna({"seed": 0})  # what is counted has no seed
+    return table[[*KEYS, "seed", "value"]].fillna({"seed": 0})  # counted numbers have no seed
 
 
 def _over_seeds(table: pd.DataFrame) -> pd.DataFrame:
@@ -75,7 +75,7 @@ def _over_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Scores in percent, everything else as it is."""
+    """Format scores in percent, and everything else as it is."""
     scale = np.where(table["committed"].abs() <= 1, 100.0, 1.0)
     numbers = {name: (table[name] * scale).map("{:,.2f}".format) for name in ("committed", "allowed", "yours")}
     row = [", ".join(names) for names in table[["setting", "model", "task", "metric"]].itertuples(index=False)]

@@ -1,13 +1,15 @@
-"""Does the grouping help? UPerNet and four forms of DGM on it, paired by seed, with their uncertainty.
+"""Does the grouping help? UPerNet and four forms of DGM on it, paired by seed, with confidence intervals.
 
-The systems of a seed start with the same weights in all parts that they share and see the same batches. Each one's
-distance to UPerNet has two 95 % intervals: over seeds (Student's t of the paired differences) and over images (the
-validation images drawn anew with replacement, a thousand times, in blocks of neighbours in the list, since those may be
-frames of one video). Where both exclude zero, the claim holds or fails here; elsewhere it is undecided.
+The systems of a seed start with the same weights in all parts that they share and see the same batches. Each system's
+difference from UPerNet has two 95 % intervals: over seeds (Student's t of the paired differences) and over images (the
+validation images resampled with replacement, a thousand times, in blocks of neighbours in the list, since those may be
+frames of one video). If both exclude zero, the claim holds or fails here; otherwise it is undecided.
 """
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +22,16 @@ from dgmlib.evaluation import fractions
 from dgmlib.experiments import CONTROL, Cell
 from dgmlib.measure.study import extend, markdown, plus_minus, reach
 from dgmlib.measure.tables import cells_of, origins, side_by_side
-from dgmlib.paths import RESULTS, RUNS
+from dgmlib.paths import RESULTS, RUNS, write_atomic
 from dgmlib.vocabulary import Vocabulary
 
 BASE = "UPerNet"
 SYSTEMS = (BASE, "DGM w/o graph", "DGM w/o top-down", "DGM", "DGM plus")
-#: Shares of the preset's iterations after which UPerNet is scored, too, to see whether it has stopped gaining.
+#: Shorter trainings of UPerNet, as shares of the preset's iterations, that show whether it has stopped gaining.
 LENGTHS = (0.25, 0.5)
-#: How often the images are drawn anew, and how many neighbours at once.
+#: How often the images are resampled, and the number of neighbours per block.
 DRAWS, BLOCK = 1000, 10
-#: Below this graph share at levels 2 and up, on average, a row has not tested DGM.
+#: A row with a mean graph share below this, at levels 2 and up, does not test DGM.
 AUDIBLE = 0.01
 
 
@@ -42,17 +44,19 @@ def measure(
     out: Path = RESULTS,
     runs: Path = RUNS,
 ) -> str:
-    """Train and score UPerNet, DGM and what lies between, and write ``evidence.{csv,json,md}``.
+    """Train and score UPerNet, DGM and the forms between them, and write ``evidence.{csv,json,md}``.
 
-    Rows of the same data are replaced, finished cells read back: interrupted, the same command continues.
+    Rows of the same data are replaced. Finished cells are read back, so the same command continues after an
+    interruption. Scores and counts of every cell are copied to the folder ``evidence`` beside the table; given as
+    ``runs``, that folder yields the same table again without training.
 
     Args:
         profile: preset: mini, or real for a folder of data folders, see `dgmlib.broden.Mixture`.
-        seeds: how many.
-        data: root of the data; Broden-mini is drawn where it is missing.
-        workers: runs side by side, which share the CPU's cores; a GPU takes one at a time.
+        seeds: number of seeds.
+        data: root of the data; Broden-mini is drawn if it is missing.
+        workers: number of parallel runs, which share the CPU's cores; a GPU takes one at a time.
         device: auto, cpu or cuda.
-        out: where the table goes.
+        out: output folder for the table.
         runs: folder of all runs.
     """
     preset = presets.get(profile)
@@ -73,20 +77,28 @@ def measure(
         group = [cell for cell in cells if cell.setting == setting]
         vocabulary = open_data(root, "val", group[0].tasks).vocabulary
         rows += [{"setting": setting} | row for row in intervals(group, vocabulary)]
+    keep(cells + shorter, out / "evidence")
     table = pd.DataFrame(rows)
     table.insert(0, "data", data_name(preset, root))
     facts = {"preset": asdict(preset), "seeds": seeds, "made": origins(cells + shorter)}
     return extend("evidence", table, render, out, facts)
 
 
+def keep(cells: Iterable[Cell], folder: Path) -> None:
+    """Copy the files that the table is computed from, 16 kB per cell, to a folder of runs of its own."""
+    for cell, name in product(cells, ("metrics.json", "counts.npz")):
+        with write_atomic(folder / cell.folder.relative_to(cell.runs) / name) as temporary:
+            shutil.copyfile(cell.folder / name, temporary)
+
+
 def intervals(cells: list[Cell], vocabulary: Vocabulary) -> Iterator[dict]:
-    """How far systems are ahead of UPerNet, over seeds and over images: "value", "low", "high" and the `verdict`."""
+    """Compute leads over UPerNet, with intervals over seeds and over images: "value", "low", "high", `verdict`."""
     counts = {(cell.system, cell.seed): cell.counts() for cell in cells}
     seeds = sorted({seed for _, seed in counts})
     images = len(next(iter(next(iter(counts.values())).values())))
     firsts = np.random.default_rng(0).integers(images, size=(DRAWS, -(-images // BLOCK), 1))
     chosen = ((firsts + np.arange(BLOCK)) % images).reshape(DRAWS, -1)[:, :images]  # (DRAWS, images)
-    weights = [np.ones(images), *(np.bincount(each, minlength=images) for each in chosen)]  # first as they are
+    weights = [np.ones(images), *(np.bincount(each, minlength=images) for each in chosen)]  # first unchanged
     weights = np.stack(weights)  # (1 + DRAWS, images)
     drawn = {key: redrawn(counted, vocabulary, weights) for key, counted in counts.items()}
     for system in SYSTEMS[1:]:
@@ -102,7 +114,7 @@ def intervals(cells: list[Cell], vocabulary: Vocabulary) -> Iterator[dict]:
 
 
 def redrawn(counts: Mapping[str, np.ndarray], vocabulary: Vocabulary, weights: np.ndarray) -> pd.DataFrame:
-    """Scores of a validation split whose images count ``weights`` (draws, images) times: one row for each draw."""
+    """Score a validation split whose images count ``weights`` (draws, images) times: one row per draw."""
     totals = {
         task: torch.from_numpy(np.tensordot(weights, counted.astype(float), 1)) for task, counted in counts.items()
     }
@@ -111,18 +123,18 @@ def redrawn(counts: Mapping[str, np.ndarray], vocabulary: Vocabulary, weights: n
 
 
 def verdict(spans: Iterable[tuple[float, float]]) -> str:
-    """Say "ahead" or "behind" if every interval lies on that side of zero, else, or if one is NaN, "undecided"."""
+    """Return "ahead" or "behind" if every interval lies on that side of zero, else, or if one is NaN, "undecided"."""
     spans = np.array(list(spans))
     return "ahead" if (spans > 0).all() else "behind" if (spans < 0).all() else "undecided"
 
 
 def render(table: pd.DataFrame) -> str:
-    """Render the rows as markdown: for every data set and setting a table with a row per number."""
+    """Render the rows as markdown: one table per data set and setting, with a row per number."""
     text = (
-        "Does the grouping help? Percent; points ahead of UPerNet, of the same seed, with 95 % intervals [over seeds]\n"
-        "and (over images). **Bold** where both exclude zero. *DGM w/o graph* is trained without: superpixels are\n"
-        "pooled and re-projected, and hear of the others their mean alone; the last column sets DGM beside it (over\n"
-        "seeds).\n"
+        "Does the grouping help? UPerNet in percent (± standard deviation over seeds); the others as points ahead of\n"
+        "UPerNet of the same seed, with 95 % intervals [over seeds] and (over images). **Bold**: both exclude zero.\n"
+        "*DGM w/o graph* is trained without the graph: superpixels are pooled and re-projected, and know only\n"
+        "the mean of each other. The last column is DGM minus that control (± half the 95 % interval over seeds).\n"
     )
     for (data, setting), rows in table.groupby(["data", "setting"], sort=False):
         seeds = rows["over"][rows["over"].str.startswith("seed ")].nunique()
@@ -132,7 +144,8 @@ def render(table: pd.DataFrame) -> str:
             means = 100 * shares.groupby(["number", "level"])["value"].mean()
             told = [f"{share} {' / '.join(means[share].map('{:.1f}'.format))}" for share in means.index.levels[0]]
             silent = model not in CONTROL and bool(means["graph share"].iloc[1:].mean() < 100 * AUDIBLE)
-            text += f"\n- {model}: {', '.join(told)} %{'; not heard: this row does not test DGM' * silent}"
+            verdict_on_row = "; the graph is hardly heard: this row does not test DGM" * silent
+            text += f"\n- {model}: {', '.join(told)} %{verdict_on_row}"
         less = rows[rows["over"].str.endswith(" iterations") & ~rows["over"].str.startswith("level ")]
         for over, scores in less.groupby("over", sort=False):
             told = ", ".join(f"{row.number} {100 * row.value:.1f}" for row in scores.itertuples())
@@ -148,7 +161,7 @@ def _block(rows: pd.DataFrame) -> str:
         spans = [
             f"{a}{100 * row.low:+.1f}, {100 * row.high:+.1f}{b}"
             for row, (a, b) in zip(both.itertuples(), ("[]", "()"), strict=True)
-            if row.low == row.low  # of a single seed no interval is known
+            if row.low == row.low  # a single seed has no interval
         ]
         cell = " ".join([f"{100 * both['value'].iloc[0]:+.1f}", *spans])
         shown.loc[number, system] = cell if both["verdict"].iloc[0] == "undecided" else f"**{cell}**"

@@ -1,7 +1,7 @@
-"""Should the backbone keep its ImageNet weights? UPerNet on a frozen and on a gently tuned one, paired.
+"""Should the backbone keep its ImageNet weights? UPerNet with a frozen and with a gently tuned one, paired.
 
-Runs are those of `dgmlib.measure.candidates`: of one seed they start alike and see the same batches, on folds of the
-training split. A spoilt backbone says the same of every image: what is watched is how far C5 differs between images.
+Runs are those of `dgmlib.measure.candidates`: for one seed, they start alike and see the same batches, on folds of the
+training split. A spoilt backbone gives all images the same features, so C5's deviation between images is reported.
 """
 
 from dataclasses import asdict, replace
@@ -21,20 +21,20 @@ from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, RUNS
 
-#: The backbone's rates, relative to that of the rest; below 1 its BatchNorm keeps its statistics.
+#: The backbone's learning rates, relative to that of the rest; below 1, its BatchNorm keeps its statistics.
 RATES = {"frozen": 0.0, "tuned, a tenth of the rate": 0.1}
 DEVIATION = "C5 deviation"
 
 
 def measure(profile: str = "mini", seeds: int = 3, workers: int = 2, out: Path = RESULTS, runs: Path = RUNS) -> str:
-    """Train UPerNet on a frozen and a tuned backbone, and write ``frozen.{csv,json,md}``.
+    """Train UPerNet with a frozen and a tuned backbone, and write ``frozen.{csv,json,md}``.
 
     Args:
-        profile: preset, on whose drawings it is measured.
-        seeds: how many, and how many folds.
-        workers: runs side by side, one thread each.
-        out: where the table goes.
-        runs: where the trained models go.
+        profile: preset whose drawings are used.
+        seeds: number of seeds, and of folds.
+        workers: number of parallel runs, one thread each.
+        out: output folder for the table.
+        runs: folder for the trained models.
     """
     preset = presets.get(profile)
     dataset, tasks = drawings(preset, workers)
@@ -62,7 +62,7 @@ def _numbers(job: Run, runs: Path) -> dict[str, float]:
 
 
 def deviation(model: PerceptualParser, dataset: Dataset, preset: presets.Preset, images: int = 40) -> float:
-    """Deviation between images of C5, pooled over each image: the mean over its channels."""
+    """Standard deviation of C5 between images, pooled over each image; mean over its channels."""
     spread, pooled = range(0, len(dataset), max(len(dataset) // images, 1)), []
     with torch.inference_mode():
         for _, (image, _) in views(dataset, preset, spread):
@@ -71,7 +71,7 @@ def deviation(model: PerceptualParser, dataset: Dataset, preset: presets.Preset,
 
 
 def render(table: pd.DataFrame) -> str:
-    """Render the rows as markdown: scores in percent, what else there is as it is."""
+    """Render the rows as markdown: scores in percent, other numbers unchanged."""
     scale = table["number"].str.contains("/").map({True: 100, False: 1})
     groups = table.assign(value=table["value"] * scale).groupby(["number", "backbone"], sort=False)["value"]
     shown = plus_minus(groups.mean(), groups.std(), 2).unstack(sort=False).reset_index()

@@ -1,6 +1,6 @@
-"""What the Deep Grouping Model costs on one GPU, in less than ten minutes of it.
+"""Cost of the Deep Grouping Model on one GPU, measured in less than ten minutes of GPU time.
 
-Without a GPU the same runs in seconds on networks of preset smoke and small images, and says so in its result.
+Without a GPU, the same runs in seconds on networks of preset smoke and small images, and the result says so.
 """
 
 import tempfile
@@ -20,17 +20,17 @@ from dgmlib.measure.turns import batch, forward, in_turn, network, ratio, traini
 
 
 def measure(data: Path | None = None, rounds: int = 10, iterations: int = 100, out: Path = paths.RESULTS) -> str:
-    """Measure, in turn, and write ``gpu.{csv,json,md}``.
+    """Take all measurements, in turn, and write ``gpu.{csv,json,md}``.
 
-    Forward pass and training step of UPerNet with ResNet-50 as in the paper and the Deep Grouping Model over the same
-    without it, in bfloat16, at batches of 2 and 8 images of 480 x 608; modules of Table 3 at 769 x 769; images that a
-    training step of every preset takes a second, without loading; with ``data``, a short training of preset real.
+    Forward pass and training step of the paper's UPerNet with ResNet-50, with over without the Deep Grouping Model, in
+    bfloat16, at batches of 2 and 8 images of 480 x 608; modules of Table 3 at 769 x 769; training throughput of every
+    preset, in images per second without loading; with ``data``, a short training of preset real.
 
     Args:
         data: a mixture of labelled photographs that preset real can train on, see `dgmlib.broden.Mixture`.
-        rounds: of which the median is told.
-        iterations: of the short training.
-        out: where the table goes.
+        rounds: number of rounds; the median is reported.
+        iterations: length of the short training.
+        out: output folder for the table.
     """
     began, large = perf_counter(), torch.cuda.is_available()
     fabric, rows = launch("cuda" if large else "cpu"), []
@@ -53,7 +53,7 @@ def measure(data: Path | None = None, rounds: int = 10, iterations: int = 100, o
 
 
 def _images_a_second(preset: presets.Preset, fabric, rounds: int) -> float:
-    """Images a second of a training step of the preset's network with the Deep Grouping Model, at its largest size."""
+    """Training images per second of the preset's network with the Deep Grouping Model, at its largest size."""
     config, system = preset.training, "UPerNet + DGM" if preset.settings == ("O",) else "DGM"
     side = -(-max(config.short_sides) // 32) * 32
     images = batch(config.batch_size, side, -(-side * 4 // 96) * 32, preset.model.max_regions, fabric.device)
@@ -62,7 +62,7 @@ def _images_a_second(preset: presets.Preset, fabric, rounds: int) -> float:
 
 
 def _short_training(data: Path, iterations: int) -> float:
-    """Seconds of so many iterations of preset real, loading and saving included."""
+    """Seconds that a number of iterations of preset real take, including loading and saving."""
     real = presets.get("real")
     short = replace(real, training=replace(real.training, iterations=iterations, texture_iterations=iterations // 10))
     with tempfile.TemporaryDirectory() as runs:

@@ -1,16 +1,16 @@
-"""How well Grad-CAM's maps point at objects, and whether a model needs what they mark, beside controls.
+"""Do Grad-CAM's maps point at objects, and does a model need what they mark? Measured against controls.
 
 *Pointing game* (Zhang et al., "Top-down Neural Attention by Excitation Backprop", IJCV 2018): does the maximum of the
-map lie on the object? Where several pixels share the maximum, as those of a superpixel do, it scores their share on
-the object; only labelled pixels count, and there is no tolerance around the object. So a constant map scores the
-object's share of the area.
+map lie on the object? If several pixels share the maximum, as those of a superpixel do, the score is their share on the
+object. Only labelled pixels count, and there is no tolerance around the object, so a constant map scores the object's
+share of the area.
 
-*Deletion* and *insertion* (Petsiuk et al., "RISE", BMVC 2018): pixels are replaced by the mean colour, or come back
-into the blurred image, the most important first, in `STEPS` equal steps; the area under the curve of the label's
-softmax probability is low for a good order of deletion, high for one of insertion. The superpixels stay those of the
-whole image. Pixels of one value go superpixel by superpixel, in a random order that all maps of an image share. So a
-constant map is the control of a random order. A level of the graph has a control of its own, its values shuffled among
-its nodes: it removes pieces of the same sizes.
+*Deletion* and *insertion* (Petsiuk et al., "RISE", BMVC 2018): pixels are replaced by the mean colour, or restored in
+the blurred image, the most important first, in `STEPS` equal steps. For a good order, the area under the curve of the
+label's softmax probability is low for deletion and high for insertion. The superpixels stay those of the whole image.
+Pixels of equal value go superpixel by superpixel, in a random order that all maps of an image share, so a constant map
+is the control of a random order. Each level of the graph has its own control, its values shuffled among its nodes,
+which removes pieces of the same sizes.
 """
 
 from collections.abc import Mapping
@@ -35,28 +35,28 @@ from dgmlib.vocabulary import Vocabulary
 STEPS = 10
 BLUR = 1 / 6  # of the short side: standard deviation of insertion's Gaussian. Narrower ones leave scenes recognisable.
 
-#: What is explained: the true scene, where the model names it; the mean logit of an object over the pixels predicted as
+#: What is explained: the true scene, if the model predicts it; the mean logit of an object over the pixels predicted as
 #: it, or over all.
 SCENE, PREDICTED, ANYWHERE = "scene", "object, where predicted", "object, all pixels"
-#: A measure of the model: how often it names the true scene.
+#: A measure of the model: how often it predicts the true scene.
 RIGHT = "named rightly"
-#: What is added to a level's name for its control.
+#: Suffix of a level's name for its control.
 SHUFFLED = ", shuffled"
-#: Maps beside the levels of the graph: Grad-CAM on F^L up-sampled bilinearly; that, averaged over superpixels; the
-#: pixels predicted as the object, which the logit was told; and a constant.
+#: Maps compared with the levels of the graph: Grad-CAM on F^L up-sampled bilinearly; the same, averaged over
+#: superpixels; the pixels predicted as the object, over which the logit is averaged; and a constant.
 FEATURES, POOLED, TOLD, CONSTANT = "F^L", "F^L over superpixels", "predicted pixels", "constant"
 
 
 def measure(study: Study = Study()) -> str:
     """Measure Grad-CAM and add it to ``gradcam.{csv,json,md}``; rows of the same data and model are replaced.
 
-    Labels are true ones, as in the paper's Fig. 7: the scene, where the model names it, and objects that are in the
-    image and predicted somewhere in it: every such class in turn for the pointing game, one drawn at random for
-    deletion and insertion, which cost more. The data's object classes are matched with the model's by name; pixels of
+    Labels are true ones, as in the paper's Fig. 7: the scene, if the model predicts it, and objects that are in the
+    image and predicted somewhere in it. The pointing game uses every such class in turn; deletion and insertion, which
+    cost more, use one drawn at random. The data's object classes are matched with the model's by name; pixels of
     classes that the model does not know count as unlabelled.
 
     Raises:
-        ValueError: for a model without Deep Grouping Model, or data without a class that the model knows.
+        ValueError: if the model has no Deep Grouping Model, or the data have no class that the model knows.
     """
     model, sets = study.load(), study.sets("val", ("object", "scene"))
     for name, dataset in sets.items():
@@ -75,14 +75,14 @@ def average(rows: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         one row per data, target, measure and map: mean "value" and "error", its standard error; "gain" and
-        "gain_error", the same for the difference from the map's control on the same image, a level shuffled or else the
-        constant; "silent", the share of maps that are zero everywhere; "trials" and "images".
+        "gain_error", the same for the difference from the map's control on the same image (the shuffled level, or else
+        the constant); "silent", the share of maps that are zero everywhere; "trials" and "images".
     """
     keys = ["data", "target", "measure", "map"]
     per_image = rows.groupby([*keys, "image"], sort=False)["value"].mean()
     scores = per_image.groupby(level=keys, sort=False).agg(value="mean", error="sem", images="size")
     trials = rows.groupby(keys, sort=False)["silent"].agg(silent="mean", trials="size")
-    # Images differ much more than maps do: the difference from the control is taken image by image.
+    # Images differ much more than maps do, so the difference from the control is taken image by image.
     by_map = per_image.unstack("map")
     controls = [name + SHUFFLED if name + SHUFFLED in by_map else CONSTANT for name in by_map]
     gains = by_map.sub(by_map[controls].to_numpy()).stack("map").groupby(level=keys).agg(gain="mean", gain_error="sem")
@@ -90,7 +90,7 @@ def average(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def model_ids(data: Vocabulary, model: Vocabulary, name: str = "the data") -> np.ndarray:
-    """Look up the model's id of every object id of the data, 0 where it has no class of that name."""
+    """Look up the model's id of every object id of the data, 0 if it has no class of that name."""
     ids = np.array([model.objects.index(thing) if thing in model.objects else 0 for thing in data.objects])
     if not ids.any():
         raise ValueError(
@@ -107,7 +107,7 @@ def pointing(cam: np.ndarray, truth: np.ndarray, labelled: np.ndarray) -> float:
 
 
 def removal_order(cam: np.ndarray, regions: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Positions of the pixels (of the flattened image), the most important first; equal ones region by region."""
+    """Positions of the pixels in the flattened image, the most important first; ties go region by region."""
     shuffled = np.random.default_rng(seed).permutation(regions.max() + 1)
     return np.lexsort((shuffled[regions].ravel(), -cam.ravel()))
 
@@ -122,7 +122,7 @@ def curves(
     mask: Tensor | None = None,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Softmax probability of a label as pixels go ("deletion"), or come back ("insertion"), (STEPS + 1,) each.
+    """Softmax probability of a label as pixels are removed ("deletion") or restored ("insertion"), (STEPS + 1,) each.
 
     Args:
         model: in evaluation mode.
@@ -130,9 +130,9 @@ def curves(
         regions: (1, H, W) superpixels.
         cam: (H, W) the map.
         task: see `gradcam`.
-        target: the class id; give it also for scenes, because the best one changes on the way.
-        mask: (1, h, w) the pixels whose mean probability counts, for objects.
-        seed: of the order of equal pixels.
+        target: the class id, required for scenes, too, because the predicted one changes on the way.
+        mask: (1, h, w) the pixels over which the probability is averaged, for objects.
+        seed: of the order of tied pixels.
     """
     order = torch.from_numpy(removal_order(cam, regions[0].cpu().numpy(), seed)).to(image.device)
     width = BLUR * min(image.shape[2:])
@@ -156,7 +156,7 @@ def curves(
 
 
 def area_under(curve: np.ndarray) -> float:
-    """Area under a curve over [0, 1], by trapezoids."""
+    """Area under a curve over [0, 1], by the trapezoidal rule."""
     return float(np.trapezoid(curve, dx=1 / (len(curve) - 1)))
 
 
@@ -188,7 +188,7 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def true_scene(sample: Mapping, data: Vocabulary, model: Vocabulary) -> int:
-    """The true scene as the model numbers it, by its name; -1 if there is none, or the model does not know it."""
+    """The model's id of the true scene, matched by name; -1 if there is none or the model does not know it."""
     name = data.scenes[sample["scene"]] if sample.get("scene", -1) >= 0 else None
     return model.scenes.index(name) if name in model.scenes else -1
 
@@ -224,13 +224,13 @@ def _image(model, short_side, dataset, index) -> list[dict]:
 
 
 def _maps(model, image, regions, grouping, task, target, mask, told, seed) -> dict[str, np.ndarray]:
-    """Every map of one label, (H, W)."""
+    """All maps of one label, (H, W)."""
     size, generator = regions.shape[1:], torch.Generator().manual_seed(seed)
     cam = gradcam(model, image, regions, task, target, mask)
     features = F.interpolate(cam.feature_map[:, None], size, mode="bilinear", align_corners=False)  # (1, 1, H, W)
     pooled = RegionGrid(regions, [size]).pool(features, 0)[..., 0]  # (1, N)
     maps = {f"level {level}": pixels for level, pixels in enumerate(cam.pixels, 1)}
-    for level, nodes in enumerate(cam.nodes, 1):  # of one image, so none is padding
+    for level, nodes in enumerate(cam.nodes, 1):  # of a single image, so without padding
         values = nodes[:, torch.randperm(nodes.shape[1], generator=generator).to(nodes.device)]
         values = to_superpixels(values, grouping, level) if task == "scene" else values
         maps[f"level {level}{SHUFFLED}"] = to_pixels(values, regions)

@@ -1,22 +1,22 @@
-"""Do groups look like parts or like objects? Every level of a grouping against labels, beside equal-count controls.
+"""Do groups look like parts or like objects? Every level of a grouping against labels, with equal-count controls.
 
-Pixels form parts, says the paper's Fig. 1, and parts objects; its Fig. 5 shows groups level by level. Here both are
-compared with labels, image by image, on labelled pixels only:
+The paper's Fig. 1 says that pixels form parts, and parts form objects; its Fig. 5 shows groups level by level. Here,
+groups are compared with labels of both kinds, image by image, on labelled pixels only:
 
-purity        share of the pixels that carry the commonest label of their group (achievable segmentation accuracy)
-region mIoU   best IoU that any one group has with a label, mean over the labels of the image
+purity        share of the pixels that carry the most common label of their group (achievable segmentation accuracy)
+region mIoU   best IoU of a label with any single group, mean over the labels of the image
 boundary F    of the groups' boundaries and the labels', see `boundary_f`
 merged        H(label | group) in bits: what a group leaves open about the label; 0 for groups inside one label
-split         H(group | label) in bits: into how many groups a label falls; 0 for labels inside one group
-VI            merged + split, the variation of information: 0 only for groups that are the labels
+split         H(group | label) in bits: how a label is divided among groups; 0 for labels inside one group
+VI            merged + split, the variation of information: 0 only if groups and labels coincide
 
-Purity can only fall as groups merge, so it says nothing by itself: each level stands beside the same superpixels
-merged by the features that the network pools over them, or by their colour; beside the superpixels' own hierarchy cut
-again and Felzenszwalb and Huttenlocher's segments, all as many as the groups which that level shows in that image; and
-beside one single group. What the network has learnt is in its features, too, so the first of these says whether EMGP
-does more than any clustering of them would. A difference to a control is taken
-image by image before it is averaged. Whether nodes collapse is measured on the same images: their effective rank, the
-graph's share in what superpixels read, the entropy of memberships (see `Grouping`).
+Purity can only fall as groups merge, so it means nothing by itself. Each level is compared with the same superpixels
+merged by the features that the network pools over them, or by their colour; with the superpixels' own hierarchy cut
+again and with Felzenszwalb and Huttenlocher's segments, all with as many groups as that level shows in that image; and
+with one single group. The network's features are learnt, too, so the first of these controls shows whether EMGP does
+more than any clustering of them would. Differences from a control are taken image by image before they are averaged.
+Node collapse is measured on the same images: the nodes' effective rank, the graph's share in what superpixels read, and
+the entropy of memberships (see `Grouping`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,11 +42,11 @@ from dgmlib.predictor import Predictor, Scene
 from dgmlib.vocabulary import Vocabulary
 
 METRICS = ("groups", "segments", "purity", "region mIoU", "boundary F", "merged", "split", "VI")
-#: The network's own groups, then the controls. All but the last have equally many groups; felzenszwalb at most so many.
+#: The network's own groups, then the controls. All but the last have as many groups; felzenszwalb at most as many.
 METHODS = ("DGM", "features", "colour", "superpixels", "felzenszwalb", "one group")
-#: What the network's nodes tell of themselves, at levels 2 and up.
+#: Measures of node collapse, at levels 2 and up.
 COLLAPSE = ("graph share", "rank", "entropy")
-#: In what DGM is ahead of a control, and whether more is better.
+#: Metrics of DGM's lead over a control, with 1 if more is better, else -1.
 LEADS = {"purity": 1, "region mIoU": 1, "boundary F": 1, "VI": -1}
 
 
@@ -54,8 +54,8 @@ def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     """Compare the groups of an image, (H, W) integers from 0, with its labels, (H, W) with 0 where nothing is labelled.
 
     Returns:
-        `METRICS`: "groups" counts those of the whole image, the others are about labelled pixels, of which there must
-        be some; "segments" counts the labels that occur.
+        `METRICS`: "groups" counts those of the whole image; the others consider labelled pixels only, of which there
+        must be some; "segments" counts the labels that occur.
     """
     labelled = labels[labels > 0], groups[labels > 0]
     shared = contingency_table(*labelled, sparse_type="array").toarray()  # (labels, groups), pixels
@@ -75,9 +75,9 @@ def agreement(groups: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def merge_by(features: np.ndarray, regions: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
-    """Merge superpixels by their features alone (Ward's criterion), wherever they lie, as a DGM may.
+    """Merge superpixels by their features alone (Ward's criterion), adjacent or not, as DGM may.
 
-    ``features`` are (n, D), ``regions`` the superpixels, (H, W) 0..n-1, ``counts`` the numbers of groups wanted, each
+    ``features`` are (n, D), ``regions`` the superpixels, (H, W) 0..n-1, ``counts`` the desired numbers of groups, each
     1 ... n. Returns (H, W) groups for every count.
     """
     if len(features) == 1:
@@ -93,7 +93,7 @@ def mean_colours(image: np.ndarray, regions: np.ndarray) -> np.ndarray:
 
 
 def pooled(scene: Scene) -> np.ndarray:
-    """What EMGP starts from: the network's features of every superpixel, V^1, (n, D)."""
+    """Input of EMGP: the network's features of every superpixel, V^1, (n, D)."""
     caught = []
     note = hooked(lambda _, inputs, output: caught.append(inputs[0]), scene.model.dgm.emgp)
     with note, evaluating(scene.model), torch.inference_mode():
@@ -104,8 +104,8 @@ def pooled(scene: Scene) -> np.ndarray:
 def label_maps(sample: Mapping, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
     """Read the "object" and "part" labels of a sample, (H, W) integers with 0 for unlabelled.
 
-    Part labels are (object, part) pairs of the objects whose parts are annotated; what no part covers is one more
-    segment of its object. In a plain folder, the class "building/window" is a part of "building".
+    Part labels are (object, part) pairs of the objects whose parts are annotated; pixels outside all parts are one more
+    segment of their object. In a plain folder, the class "building/window" is a part of "building".
     """
     objects = sample["object"]
     if "part" in sample:
@@ -120,7 +120,7 @@ def label_maps(sample: Mapping, vocabulary: Vocabulary) -> dict[str, np.ndarray]
 
 
 def compare(models: Mapping[str, PerceptualParser], sets: Mapping[str, Dataset], study: Study) -> pd.DataFrame:
-    """Measure every level of models, by name, and the controls on images of data sets, by name, as the study says.
+    """Measure every level of named models, and the controls, on images of named data sets, as the study specifies.
 
     Returns:
         one row per data, image, kind of labels that has two or more in the image, model, level and method (of
@@ -155,7 +155,7 @@ def _image(models: Mapping[str, PerceptualParser], short_side: int, dataset: Dat
 
 
 def collapse(grouping: Grouping, level: int) -> dict[str, float]:
-    """Measure how far the nodes of a level (2 ... L) of one image differ, by the names of `COLLAPSE`."""
+    """Measure the collapse of the nodes of a level (2 ... L) of one image, by the names of `COLLAPSE`."""
     values = grouping.graph_share[:, level - 1], grouping.rank(level), grouping.entropy(level)
     return {name: value.item() for name, value in zip(COLLAPSE, values, strict=True)}
 
@@ -163,8 +163,8 @@ def collapse(grouping: Grouping, level: int) -> dict[str, float]:
 def summarise(table: pd.DataFrame) -> pd.DataFrame:
     """Average `compare`'s rows over images: data, model, labels, level, method, metric, mean, error (standard), images.
 
-    Metrics "DGM ahead, purity" and so on for `LEADS` are mean differences between DGM and a control, image by image,
-    positive where DGM is better.
+    Metrics "DGM ahead, purity" and so on, for `LEADS`, are mean differences between DGM and a control, taken image by
+    image, positive where DGM is better.
     """
     names = ["data", "model", "labels", "level", "method"]
     at = [*names[:-1], "image"]
@@ -179,10 +179,10 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def measure(study: Study = Study(images=100)) -> str:
-    """Measure groups against labels and add them to ``grouping.{csv,json,md}``; rows of the same data and model go.
+    """Measure groups against labels for ``grouping.{csv,json,md}``; rows of the same data and model are replaced.
 
-    The same network with random weights is measured beside the model. In a folder's names.txt, "building/window" stands
-    for a part.
+    The same network with random weights is measured as a control. In a folder's names.txt, "building/window" stands for
+    a part.
     """
     model, name = study.load(), study.name
     models = {name: model, f"{name} untrained": untrained(model)}
@@ -191,10 +191,10 @@ def measure(study: Study = Study(images=100)) -> str:
 
 
 def beside_untrained(table: pd.DataFrame) -> pd.DataFrame:
-    """Trained networks where they have as many groups as level 2 of the untrained ones, which group more coarsely.
+    """Compare trained networks at the number of groups of the untrained ones' level 2, which group more coarsely.
 
-    Of `summarise`'s rows: a trained network's purity and region mIoU are read off between its levels, linearly in the
-    logarithm of the number of groups.
+    The rows are `summarise`'s. A trained network's purity and region mIoU are interpolated between its levels, linearly
+    in the logarithm of the number of groups.
     """
     what = ["data", "labels", "model"]
     curves = table[table["method"] == "DGM"].pivot_table("mean", [*what, "level"], "metric", sort=False)
@@ -211,7 +211,7 @@ def beside_untrained(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def render(table: pd.DataFrame) -> str:
-    """Render `summarise`'s rows as markdown: a table per data and labels, a row per model and level."""
+    """Render `summarise`'s rows as markdown: a table per data set and kind of labels, a row per model and level."""
     parts = [
         "Groups of every level against labels, validation images. Purity is the share of labelled pixels that carry\n"
         "the commonest label of their group; region mIoU the best IoU of a label with one group, mean over labels;\n"

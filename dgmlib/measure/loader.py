@@ -1,4 +1,4 @@
-"""How fast training samples load, beside an implementation of the original's way, measured in turn."""
+"""Loading speed of training samples, compared with a reimplementation of unifiedparsing's loader, in turn."""
 
 import os
 import tempfile
@@ -38,27 +38,27 @@ def measure(
     rounds: int = 3,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Time the same draws in three ways, in turn: the original's, ours, and ours after `prepare`.
+    """Time the same draws with three loaders in turn: the original's, ours, and ours after `prepare`.
 
-    Superpixel maps stand in the cache before the clock starts; the original's way does without them. Beside the table,
-    ``loader.{csv,json,md}``, stand the machine's load averages, since samples per second depend on them.
+    Superpixel maps are in the cache before the clock starts; the original's loader does not use them. The machine's
+    load averages are written with the table, ``loader.{csv,json,md}``, because samples per second depend on them.
 
     Args:
         root: data folders, as for `BrodenPlus`; copies and maps are made in a temporary folder.
-        data: what the table calls them; by default the folders' names.
-        out: where the table goes.
-        tasks: whose labels to load.
-        short_side: of the scaled images, in pixels.
-        max_regions: the most superpixels of one image.
-        images: how many training images to use, of those that are on disk in their record's size.
-        workers: loader processes.
-        seconds: how long each way loads in each round, from its first batch on.
-        rounds: of which the median is told.
-        seed: of the draws.
+        data: names of the folders in the table; by default the folders' own.
+        out: output folder for the table.
+        tasks: tasks whose labels are loaded.
+        short_side: short side of the scaled images, in pixels.
+        max_regions: maximum number of superpixels of an image.
+        images: number of training images to use, from those that are on disk in their record's size.
+        workers: number of loader processes.
+        seconds: how long each loader runs in each round, from its first batch on.
+        rounds: number of rounds; the median is reported.
+        seed: seed of the draws.
 
     Returns:
-        a row per folder and way: "data", "loader", "samples/s", "times the original", and "CPU ms/sample", the
-        processor time that one sample takes in a process of its own.
+        one row per folder and loader: "data", "loader", "samples/s", "times the original", and "CPU ms/sample", the
+        processor time of one sample when a single process loads.
     """
     names = data or [Path(folder).resolve().name for folder in root]
     if len(names) != len(root):
@@ -92,9 +92,9 @@ def measure(
 def _loaders(
     root: Path, cache: Path, tasks: Sequence[str], images: int, max_regions: int, options: dict
 ) -> dict[str, Callable[[int], DataLoader]]:
-    """Way -> function of the number of processes, a loader of the same draws, the original's first; caches are filled.
+    """Map each loader's name to a function of the number of processes, the original's first; caches are filled.
 
-    Records are chosen evenly among those whose image needs no resizing, the state that the original's way expects.
+    Draws are the same. Records are chosen evenly from those whose image needs no resizing, as the original expects.
     """
     raw, prepared = (BrodenPlus(root, "train", tasks, cache / name) for name in ("raw", "prepared"))
     spread = np.linspace(0, len(raw) - 1, min(4 * images, len(raw))).round().astype(int)
@@ -122,7 +122,7 @@ def _loaders(
 
 
 def _rate(loader: DataLoader, seconds: float, clock: Callable[[], float]) -> float:
-    """Samples per second on a clock, of a loader that gives two at a time, from its first batch on."""
+    """Samples per second on a clock, for a loader with batches of two, from its first batch on."""
     batches, loaded = iter(loader), 0
     next(batches)
     start = clock()
@@ -133,7 +133,7 @@ def _rate(loader: DataLoader, seconds: float, clock: Callable[[], float]) -> flo
 
 
 class LiteralSamples(Dataset):
-    """Carries out draws as unifiedparsing's TrainDataset does: one part map per object, resized twice each.
+    """Loads draws as unifiedparsing's TrainDataset does: one part map per object, each resized twice.
 
     Labels are read from the data set's original files.
     """

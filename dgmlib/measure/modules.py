@@ -1,7 +1,7 @@
-"""Parameters, FLOPs, time and memory, taken one way for every module of Table 3.
+"""Parameters, FLOPs, time and memory, measured in one way for every module of Table 3.
 
-FLOPs are 2 x multiply-accumulate of convolutions and matrix products, by ``torch.utils.flop_counter``, to which this
-module adds sparse products. Normalisations, activations and resizing are not counted.
+FLOPs are 2 x multiply-accumulate of convolutions and matrix products, counted by ``torch.utils.flop_counter``, to which
+this module adds sparse products. Normalisations, activations and resizing are not counted.
 """
 
 import copy
@@ -40,13 +40,13 @@ def _sparse_product(out, sparse, dense, *args, **kwargs) -> int:
     return 2 * sparse._nnz() * dense.shape[1]
 
 
-_sparse_product._get_raw = True  # the counter hands over tensors instead of their shapes
+_sparse_product._get_raw = True  # the counter passes tensors instead of their shapes
 
 
 def count(module: nn.Module, *inputs: Any) -> Count:
-    """Count a module's parameters and the FLOPs of one forward pass of some inputs in evaluation.
+    """Count a module's parameters and the FLOPs of one forward pass in evaluation mode.
 
-    The module is left as it is; on the meta device it is counted without computing anything.
+    The module is left unchanged; on the meta device it is counted without computing anything.
     """
     module = copy.deepcopy(module).eval()
     sparse = {torch.ops.aten._sparse_addmm: _sparse_product}
@@ -59,11 +59,11 @@ def table3_modules(side: int = SIDE, context: str = "cpu") -> dict[str, tuple[nn
     """Build the rows of Table 3: name -> (module, arguments of its ``forward`` for one square image).
 
     DGM reads UPerNet's four maps (1, 512, h, w), strides 4 to 32, with K = 10, and 512 superpixels (1, side, side).
-    These are a regular grid here; their shape moves only the sparse products, about 0.1 GFLOP. Context modules read C5
-    of a dilated ResNet, (1, 2048, side / 8, side / 8), and have no classifier.
+    These are a regular grid here; their shape affects only the sparse products, about 0.1 GFLOP. Context modules read
+    C5 of a dilated ResNet, (1, 2048, side / 8, side / 8), and have no classifier.
 
     Args:
-        side: of the image, in pixels.
+        side: side of the image, in pixels.
         context: device of the context modules; "meta" is enough to count them.
     """
     maps = [torch.rand(1, 512, -(-side // stride), -(-side // stride)) for stride in (4, 8, 16, 32)]
@@ -78,11 +78,11 @@ def table3_modules(side: int = SIDE, context: str = "cpu") -> dict[str, tuple[nn
 def timings(
     modules: Mapping[str, tuple[nn.Module, Sequence[Any]]], repeats: int = 5, device: str | torch.device = "cpu"
 ) -> pd.DataFrame:
-    """Take the peak memory of modules, see `table3_modules`, on a device; then time them in turn, ``repeats`` rounds.
+    """Measure the peak memory of modules, see `table3_modules`, on a device; then time them in turn for some rounds.
 
     Returns:
-        one row per module: "module", "seconds" (median forward pass in evaluation) and "megabytes", the most that
-        PyTorch's allocator holds during a pass beside weights and inputs.
+        one row per module: "module", "seconds" (median forward pass in evaluation mode) and "megabytes", the peak
+        memory of PyTorch's allocator during a pass, without weights and inputs.
     """
     device = torch.device(device)
     calls = {
@@ -98,14 +98,14 @@ def timings(
 
 @one_thread()
 def measure(repeats: int = 3, side: int = SIDE, out: Path = paths.RESULTS) -> str:
-    """Time the modules of Table 3 and take their peak memory, in turn in one thread; write ``modules.{csv,json,md}``.
+    """Measure time and peak memory of Table 3's modules, in turn in one thread; write ``modules.{csv,json,md}``.
 
-    Measured on the CPU and, where there is one, on the GPU. Ratios say more than seconds, which belong to one machine.
+    Measured on the CPU and, if there is one, on the GPU. Ratios say more than seconds, which depend on the machine.
 
     Args:
-        repeats: rounds, of which the median is told.
-        side: of the square input, in pixels.
-        out: where the table goes.
+        repeats: number of rounds; the median is reported.
+        side: side of the square input, in pixels.
+        out: output folder for the table.
     """
     tables = []
     for device in ["cpu", *["cuda"] * torch.cuda.is_available()]:
@@ -121,13 +121,13 @@ def measure(repeats: int = 3, side: int = SIDE, out: Path = paths.RESULTS) -> st
 
 
 def _peak_memory(call: Callable[[], Any], device: torch.device) -> int:
-    """Most bytes that the allocator holds during a call, beyond those it held before."""
+    """Peak number of bytes that the allocator holds during a call, beyond those it held before."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         call()
         return torch.cuda.max_memory_allocated(device) - before
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler would write its start and stop to the terminal
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # or the profiler logs its start and stop to the terminal
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         call()
     events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]

@@ -1,4 +1,4 @@
-"""Fig. 4: what trained networks see in the same images, beside the truth; predicted once, stored small, shown anywhere.
+"""Fig. 4: predictions of trained networks for the same images, and the truth; computed once and stored compactly.
 
 The images are chosen by a rule, never by how they look: for every task and every source of the data, the first images
 of the validation list with at least two labels of it, on a tenth of the image or more.
@@ -26,24 +26,24 @@ from dgmlib.vocabulary import Vocabulary
 #: Columns of Fig. 4, after image and truth.
 MODELS = ("APCNet", "OCNet", "UPerNet", "DGM")
 TASKS = ("object", "part", "material")
-#: The setting of Table 1 whose models know all of them.
+#: The setting of Table 1 whose models predict all of these tasks.
 SETTING = "O+P+S+M+T"
-ENOUGH = 0.1  # of the image's pixels have to be labelled for it to be shown
+ENOUGH = 0.1  # minimum share of labelled pixels for an image to be shown
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One task of one image."""
+    """The truth and predictions for one task on one image."""
 
     task: str  # one of `TASKS`
     key: str  # the image's id
     image: np.ndarray  # (H, W, 3) uint8
     truth: np.ndarray  # (H, W) class ids, 0 where nothing is labelled
     predictions: dict[str, np.ndarray]  # model -> (H, W) class ids
-    names: tuple[str, ...]  # class names by id, parts together with their object: "car: wheel"
+    names: tuple[str, ...]  # class names by id, parts with their object: "car: wheel"
 
     def right(self, model: str) -> float:
-        """Share of the labelled pixels that a model names rightly; who draws no part earns nothing by "no part"."""
+        """Share of the labelled pixels that a model gets right; for parts, the label "no part" does not count."""
         named = self.truth > (1 if self.task == "part" else 0)
         return float((self.predictions[model] == self.truth)[named].mean())
 
@@ -56,7 +56,7 @@ def compare(
     images: int = 2,
     models: Sequence[str] = MODELS,
 ) -> list[Comparison]:
-    """Let trained cells of Table 1, see `Cell`, predict validation images, so many of every task and source.
+    """Predict ``images`` validation images of every task and source with trained cells of Table 1, see `Cell`.
 
     Raises:
         FileNotFoundError: if a cell is not trained.
@@ -78,7 +78,7 @@ def compare(
 
 
 def choose(dataset: Dataset, task: str, images: int) -> list[int]:
-    """Indices of the first so many images of every source with two or more labels of a task on `ENOUGH` pixels."""
+    """Choose the first images of every source that have two or more labels of a task on `ENOUGH` of the pixels."""
     chosen: dict[str, list[int]] = {}
     for index in sorted(chain.from_iterable(dataset.groups((task,)))):
         found = chosen.setdefault(dataset.records[index].source, [])
@@ -90,7 +90,7 @@ def choose(dataset: Dataset, task: str, images: int) -> list[int]:
 
 
 def labels_of(sample: Mapping, task: str, vocabulary: Vocabulary) -> np.ndarray:
-    """The truth of a sample, (H, W) ids as in `class_names`; parts count on the objects whose parts are annotated."""
+    """Ground truth of a sample, (H, W) ids as in `class_names`; parts only on objects whose parts are annotated."""
     if task != "part":
         return sample[task]
     ids = np.zeros_like(sample["object"])
@@ -101,7 +101,7 @@ def labels_of(sample: Mapping, task: str, vocabulary: Vocabulary) -> np.ndarray:
 
 
 def save(comparisons: Sequence[Comparison], folder: Path, **facts) -> None:
-    """Write ``maps.npz`` and ``index.json``, which says where they come from."""
+    """Write ``maps.npz`` and ``index.json``, which records their provenance."""
     arrays, entries = {}, []
     for i, one in enumerate(comparisons):
         arrays |= {f"{i} image": one.image, f"{i} truth": one.truth.astype(np.uint16)}
@@ -115,10 +115,10 @@ def save(comparisons: Sequence[Comparison], folder: Path, **facts) -> None:
 
 
 def load(folder: Path) -> tuple[list[Comparison], dict]:
-    """Read what `save` wrote: the comparisons, and the facts beside them.
+    """Read what `save` wrote: the comparisons, and the facts stored with them.
 
     Raises:
-        FileNotFoundError: if there is nothing.
+        FileNotFoundError: if nothing is stored.
     """
     path = folder / "index.json"
     if not path.exists():

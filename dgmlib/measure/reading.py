@@ -1,6 +1,6 @@
-"""Which reading of the paper lets the graph be heard: `candidates` on photographs and on drawings, paired.
+"""Under which reading of the paper does the graph contribute? Paired `candidates` on photographs and on drawings.
 
-Of a trained candidate the score is taken again with parts of the graph disabled: what nothing changes was not heard.
+Trained candidates are scored again with parts of the graph disabled: a part that changes no score contributes nothing.
 """
 
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from dgmlib.measure.study import extend, markdown, plus_minus
 from dgmlib.paths import RESULTS, RUNS
 from dgmlib.reading import VERSION_0_1, Reading
 
-#: What is done to a trained candidate's graph at test time.
+#: Interventions on a trained candidate's graph at test time.
 DISABLED = {
     "graph cut": cut,
     "groups of another image": foreign_groups,
@@ -45,14 +45,14 @@ def measure(
 ) -> str:
     """Compare the readings of the paper and write ``reading.{csv,json,md}``; rows of the same data are replaced.
 
-    Finished runs are kept: interrupted, the same command continues.
+    Finished runs are kept, so the same command continues after an interruption.
 
     Args:
         folders: image/label folders of photographs, see `FolderDataset`; by default Broden-mini.
-        seeds: how many, and how many folds.
-        workers: runs side by side, one thread each.
-        out: where the table goes.
-        runs: where the trained models go.
+        seeds: number of seeds, and of folds.
+        workers: number of parallel runs, one thread each.
+        out: output folder for the table.
+        runs: folder for the trained models.
     """
     preset, tasks = PHOTOGRAPHS, ("object",)
     sets = {folder.name: FolderDataset(folder, "train") for folder in folders}
@@ -75,7 +75,7 @@ def measure(
 
 
 def paired(rows: pd.DataFrame, metric: str, by: str, base: str) -> pd.DataFrame:
-    """Mean and deviation over seeds of a metric, and of its difference to that of ``base``, in percent points.
+    """Mean and deviation over seeds of a metric, and of its paired difference from ``base``, in percentage points.
 
     Rows are those of one data set, see `Run.rows`; ``base`` is one of their values in column ``by``.
     """
@@ -84,7 +84,7 @@ def paired(rows: pd.DataFrame, metric: str, by: str, base: str) -> pd.DataFrame:
     return pd.DataFrame({"mean": wide.mean(), "std": wide.std(), "ahead": ahead.mean(), "ahead std": ahead.std()})
 
 
-#: What is told of every level: name in `Run.rows` -> factor, digits after the point, first level.
+#: Numbers reported by level: name in `Run.rows` -> factor, decimal places, first level.
 BY_LEVEL = {
     "residual share": (100, 1, 1),
     "graph share": (100, 2, 1),
@@ -95,7 +95,7 @@ BY_LEVEL = {
 
 
 def render(table: pd.DataFrame) -> str:
-    """Render the rows as markdown: for every data set a table of candidates, and one of what was disabled."""
+    """Render the rows as markdown: per data set, a table of candidates, and one of what was disabled."""
     parts = [
         "Which reading of the paper is heard. Mean ± deviation over seeds, percent, on folds of the training split.\n"
         "Every candidate of a seed starts from the same shared weights and sees the same batches. Shares are those of\n"

@@ -1,7 +1,7 @@
-"""How fast one thread is: what the Deep Grouping Model adds to a network, and how time grows with the input.
+"""Speed on one thread: what the Deep Grouping Model adds to a network, and how time grows with the input.
 
-Everything takes turns in one process and is told in the process's own time. Beside every number stands the one that is
-required, which the project sets itself.
+All calls take turns in one process and are measured in process time. Every number is reported with the required one,
+which the project sets itself.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,23 +28,23 @@ STRIDES = (4, 8, 16, 32)
 
 
 class Sizes(NamedTuple):
-    """What is measured, by default what the requirements name; sides are height and width, in pixels."""
+    """Sizes to measure, by default those that the requirements name; sides are height and width, in pixels."""
 
     forward: tuple[tuple[int, int], ...] = ((320, 416), (450, 600))  # images for the paper's network
-    mini: tuple[int, int, int] = (4, 128, 160)  # images of a batch that preset mini trains on, and their sides
-    paper: tuple[int, int, int] = (2, 256, 320)  # the same of preset paper, at D = 256
+    mini: tuple[int, int, int] = (4, 128, 160)  # batch size of preset mini, and the sides of its images
+    paper: tuple[int, int, int] = (2, 256, 320)  # the same for preset paper, at D = 256
     regions: tuple[int, ...] = (512, 1024, 2048, 4096)  # superpixels of a square image, for DGM alone
     square: int = 512  # side of that image
-    sides: tuple[int, ...] = (256, 512, 1024, 2048)  # of square images of 512 superpixels, for DGM alone
-    megapixels: tuple[float, ...] = (0.75, 3.0, 12.0)  # of pictures to cut into superpixels
+    sides: tuple[int, ...] = (256, 512, 1024, 2048)  # of square images with 512 superpixels, for DGM alone
+    megapixels: tuple[float, ...] = (0.75, 3.0, 12.0)  # of pictures to segment into superpixels
 
 
 def measure(rounds: int = 3, out: Path = paths.RESULTS) -> str:
     """Measure on one thread of the CPU and write ``speed.{csv,json,md}``; takes about ten minutes.
 
     Args:
-        rounds: of which the median is told.
-        out: where the table goes.
+        rounds: number of rounds; the median is reported.
+        out: output folder for the table.
     """
     return _measure(presets.get("paper"), presets.get("mini"), Sizes(), rounds, out)
 
@@ -62,7 +62,7 @@ def _measure(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: 
 
 
 def _ratios(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: int) -> list[tuple]:
-    """RegionGrid alone; forward passes and training steps with the Deep Grouping Model over those without."""
+    """Time RegionGrid alone, and forward passes and training steps with over without the Deep Grouping Model."""
     fabric, rows = launch("cpu"), []
     for height, width in sizes.forward:
         grid = partial(RegionGrid, *_regions(height, width, paper.model.max_regions))
@@ -81,7 +81,7 @@ def _ratios(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: i
 
 
 def _growth(paper: presets.Preset, sizes: Sizes, rounds: int) -> list[tuple]:
-    """Times and slopes over the number of superpixels, the image's side and the picture's megapixels."""
+    """Times and slopes by number of superpixels, by side of the image and by megapixels of the picture."""
     dim = paper.model.dim
     model = DeepGrouping(dim=dim, in_channels=(dim,) * 4).eval()
 
@@ -91,7 +91,7 @@ def _growth(paper: presets.Preset, sizes: Sizes, rounds: int) -> list[tuple]:
         return lambda: model(maps, regions)
 
     with torch.inference_mode():
-        # Required of 512 to 4096 regions: a fifth of the 49 times the time of 512 that it once took.
+        # Required from 512 to 4096 regions: growth by a fifth of the factor 49 that it once had.
         by_count = {count: _seconds(grouping(sizes.square, count), rounds) for count in sizes.regions}
         by_side = {side: _seconds(grouping(side, paper.model.max_regions), rounds) for side in sizes.sides}
     by_size = {size: _seconds(partial(segment, _photograph(size)), 1) for size in sizes.megapixels}
@@ -116,13 +116,13 @@ def _slope(seconds: Mapping[float, float]) -> float:
 
 
 def _regions(height: int, width: int, count: int) -> tuple[torch.Tensor, list[tuple[int, int]]]:
-    """Superpixels of a made-up picture, (1, height, width), and the sizes of its four feature maps."""
+    """Superpixels of a synthetic picture, (1, height, width), and the sizes of its four feature maps."""
     regions = superpixels(picture(height, width), count)
     return regions[None], [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
 
 
 def _photograph(megapixels: float) -> np.ndarray:
-    """A picture that is as grainy as a photograph, whatever its size, (H, W, 3) uint8, 3 by 4."""
+    """A synthetic picture with the grain of a photograph at any size, (H, W, 3) uint8, 3 by 4."""
     height = round((megapixels * 0.75e6) ** 0.5)
     small = Image.fromarray((255 * picture(450, 600)).byte().permute(1, 2, 0).numpy())
     large = np.asarray(small.resize((height * 4 // 3, height), Image.Resampling.BICUBIC), np.float32)

@@ -1,7 +1,7 @@
-"""The shape of every measurement: images -> rows -> a table in ``results/``, as csv, as text, and where it comes from.
+"""The pipeline of every measurement: images -> rows -> a table in ``results/``, as csv and text, with its provenance.
 
-`rows_of` measures images in processes side by side, `publish` writes a table and `extend` one that grows, by data and
-model. A `Study` is a trained model and what it is measured on.
+`rows_of` measures images in parallel processes, `publish` writes a table, and `extend` adds to one by data and model. A
+`Study` is a trained model and the images it is measured on.
 """
 
 import hashlib
@@ -38,13 +38,13 @@ def rows_of(
     """Measure images of some data sets.
 
     Args:
-        measure: takes a data set and the index of an image, returns rows; it can be pickled.
+        measure: picklable function of a data set and the index of an image that returns rows.
         sets: name -> data set.
-        images: how many of every data set, spread evenly; all of them if not given.
-        workers: processes.
+        images: number of images of every data set, spread evenly; all of them if not given.
+        workers: number of processes.
 
     Returns:
-        all rows in order, after columns "data" (the name) and "image" (the index).
+        all rows in order, with columns "data" (the name) and "image" (the index) first.
     """
     rows = []
     for name, dataset in sets.items():
@@ -57,7 +57,7 @@ def rows_of(
 
 
 def publish(name: str, table: pd.DataFrame, text: str, out: Path = RESULTS, **facts) -> str:
-    """Write a table, ``name.csv``, provenance and ``facts``, ``name.json``, and the text it returns, ``name.md``."""
+    """Write ``name.csv`` (the table), ``name.json`` (provenance and ``facts``) and ``name.md`` (the text, returned)."""
     csv, origin = table.to_csv(index=False, float_format="%.6g"), json.dumps(provenance() | facts, indent=1) + "\n"
     for suffix, content in (("csv", csv), ("json", origin), ("md", text)):
         with write_atomic(Path(out) / f"{name}.{suffix}") as temporary:
@@ -68,9 +68,9 @@ def publish(name: str, table: pd.DataFrame, text: str, out: Path = RESULTS, **fa
 def extend(
     name: str, table: pd.DataFrame, render: Callable[[pd.DataFrame], str], out: Path, measured: dict, **facts
 ) -> str:
-    """Add rows to a table, see `publish`, in place of older ones of the same "data" and, where they have it, "model".
+    """Add rows to a table, see `publish`, replacing older ones of the same "data" and, if they have it, "model".
 
-    ``render`` makes the text of all rows; ``measured`` are settings of these rows, ``facts`` those of all.
+    ``render`` makes the text from all rows; ``measured`` are settings of these rows, ``facts`` those of all.
     """
 
     def subject(rows: pd.DataFrame) -> pd.Series:
@@ -85,7 +85,7 @@ def extend(
 
 
 def reach(differences: pd.Series) -> float:
-    """Half the 95 % interval of a mean over seeds, by Student's t; nan of one seed."""
+    """Half the 95 % interval of a mean over seeds, by Student's t; nan for one seed."""
     return stats.t.ppf(0.975, max(len(differences) - 1, 1)) * differences.sem()
 
 
@@ -97,9 +97,9 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def plus_minus(mean: pd.Series, deviation: pd.Series, digits: int, sign: str = "") -> pd.Series:
-    """Render numbers as text, "0.123 ± 0.004": without deviation where that is not known, "-" where nothing is.
+    """Render numbers as text, "0.123 ± 0.004": without the deviation if it is unknown, "-" if the mean is.
 
-    ``sign="+"`` shows the sign of positive numbers, too.
+    ``sign="+"`` also shows the sign of positive numbers.
     """
     spread = deviation.map(f" ± {{:.{digits}f}}".format).where(deviation.notna(), "")
     return (mean.map(f"{{:{sign}.{digits}f}}".format) + spread).where(mean.notna(), "-")
@@ -107,17 +107,17 @@ def plus_minus(mean: pd.Series, deviation: pd.Series, digits: int, sign: str = "
 
 @dataclass(frozen=True)
 class Study:
-    """A model that is measured on images.
+    """A trained model and the images it is measured on.
 
     Attributes:
         model: the model's path without suffix.
         folders: image/label folders to measure on, see `FolderDataset`; by default the profile's data.
         profile: preset whose data and test settings are used.
-        data: root of Broden+; of Broden-mini it is optional.
-        short_side: that images are scaled to, in pixels; by default what the model was tested at, or the profile's.
-        images: of every validation split, spread evenly.
-        workers: processes.
-        out: where the table goes.
+        data: root of Broden+; optional for Broden-mini.
+        short_side: short side of the scaled images, in pixels; by default the model's test size, or the profile's.
+        images: number of images of every validation split, spread evenly.
+        workers: number of processes.
+        out: output folder for the table.
     """
 
     model: tyro.conf.Positional[Path] = MODELS / "demo-dgm"
@@ -131,7 +131,7 @@ class Study:
 
     @property
     def name(self) -> str:
-        """What the model is called: a cell's by its folder."""
+        """Name of the model; for a cell's model, the name of its folder."""
         return self.model.parent.name if self.model.name == "model" else self.model.name
 
     @property
@@ -155,14 +155,14 @@ class Study:
     def rows(
         self, measure: Callable[[Dataset, int], Iterable[dict]], sets: Mapping[str, Dataset], nothing: str
     ) -> pd.DataFrame:
-        """Measure the study's number of images, see `rows_of`; a ValueError says ``nothing`` where none gives a row."""
+        """Measure the study's number of images, see `rows_of`; raise a ValueError, ``nothing``, if none gives a row."""
         rows = rows_of(measure, sets, self.images, self.workers)
         if rows.empty:
             raise ValueError(nothing)
         return rows
 
     def publish(self, name: str, table: pd.DataFrame, render: Callable[[pd.DataFrame], str], **facts) -> str:
-        """Add the study's rows to a table, see `extend`; its settings and a digest of the weights stand beside them."""
+        """Add the study's rows to a table, see `extend`, with its settings and a digest of the weights."""
         weights = hashlib.sha256(self.model.with_name(f"{self.model.name}.safetensors").read_bytes()).hexdigest()
         facts = {"images": self.images, "short_side": self.side, "weights": weights[:16]} | facts
         return extend(name, table, render, self.out, facts)

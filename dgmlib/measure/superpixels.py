@@ -1,4 +1,4 @@
-"""How well superpixels follow what people draw: ours beside other methods at equal counts, on BSDS500."""
+"""How well superpixels follow human segmentations: ours and other methods at equal counts, on BSDS500."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -20,7 +20,7 @@ from dgmlib.paths import RESULTS
 from dgmlib.superpixels import segment, segment_hierarchy
 from dgmlib.superpixels.fitting import HumanSegmentations, fit_images
 
-#: Method of the table -> function of an image and the most regions.
+#: Method in the table -> function of an image and the maximum number of regions.
 METHODS = {
     "ours": segment,
     "SLIC": slic_at,
@@ -29,7 +29,7 @@ METHODS = {
     "compact watershed": watershed_at,
 }
 COUNTS = (512, 256, 128, 64)
-TOLERANCE = 2  # pixels that a human boundary may lie from a found one
+TOLERANCE = 2  # maximum distance of a human boundary from a found one, in pixels
 
 
 def scores(regions: np.ndarray, human: Sequence[np.ndarray], image: np.ndarray) -> dict[str, float]:
@@ -59,14 +59,14 @@ def scores(regions: np.ndarray, human: Sequence[np.ndarray], image: np.ndarray) 
 def measure(
     data: Path, out: Path = RESULTS, workers: int = 1, split: str = "val", images: int | None = None
 ) -> pd.DataFrame:
-    """Write ``superpixels.{csv,json,md}``: our superpixels beside other methods on BSDS500, at equal counts.
+    """Write ``superpixels.{csv,json,md}``: our superpixels and other methods on BSDS500, at equal counts.
 
     Args:
         data: folder of BSDS500, with ``images/val/*.jpg`` and ``groundTruth/val/*.mat``.
-        out: where the table goes.
-        workers: processes.
+        out: output folder for the table.
+        workers: number of processes.
         split: "val", which no constant was fitted to, or "train".
-        images: how many images, spread evenly; all of them if not given.
+        images: number of images, spread evenly; all of them if not given.
 
     Returns:
         one row per method and count: `scores`, averaged over images.
@@ -92,16 +92,16 @@ def measure(
 
 
 def kept_aside(data: Path, out: Path = RESULTS, workers: int = 1, folds: int = 4) -> pd.DataFrame:
-    """Write ``superpixels_kept_aside.{csv,json,md}``: training images of BSDS500, each kept aside from its constants.
+    """Write ``superpixels_kept_aside.{csv,json,md}``: cross-validation of the fitted constants on training images.
 
-    The constants of P are fitted to all folds but one, whose images they then segment. What was chosen by hand on
-    training images (`merge.BOUNDARY` and the smoothings) is the same in all folds.
+    The constants of P are fitted to all folds of BSDS500's training images but one and segment the images of that one.
+    What was chosen by hand on training images (`merge.BOUNDARY` and the smoothings) is the same in all folds.
 
     Args:
         data: folder of BSDS500, with ``images/train/*.jpg`` and ``groundTruth/train/*.mat``.
-        out: where the table goes.
-        workers: processes.
-        folds: image k is in fold ``k % folds``.
+        out: output folder for the table.
+        workers: number of processes.
+        folds: number of folds; image k is in fold ``k % folds``.
 
     Returns:
         one row per count: `scores`, averaged over images.
@@ -121,7 +121,7 @@ def kept_aside(data: Path, out: Path = RESULTS, workers: int = 1, folds: int = 4
 
 
 def time_ratio(images: Sequence[np.ndarray], repeats: int = 5) -> float:
-    """Measure our time over that of scikit-image's SLIC, 512 regions, in turn in one thread: the median ratio."""
+    """Median ratio of our time to that of scikit-image's SLIC, 512 regions, in turn in one thread."""
     ratios = []
     segment(images[0])  # compiles
     for image in images * repeats:

@@ -1,7 +1,7 @@
-"""Tables 1, 2 and 3: run what they compare, write tidy csv files with provenance, render them in the paper's shape.
+"""Tables 1, 2 and 3: run their systems, write tidy csv files with provenance, render them in the paper's layout.
 
-A result is one row: model x setting x task x metric x seed, with the name of the data it was measured on and, where we
-have it, the number that the paper prints for Broden+ or ADE20K. The two are never mixed: ours carry their data's name.
+A result is one row: model x setting x task x metric x seed, with the name of the data it was measured on and, if any,
+the number that the paper prints for Broden+ or ADE20K. The two are never mixed: ours carry their data's name.
 """
 
 import re
@@ -26,10 +26,10 @@ from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
 from dgmlib.measure.study import markdown, plus_minus, publish
 from dgmlib.parallel import parallel
 
-#: Tables 1 and 2: their systems, others to be had by name, and what follows a profile's name in that of their preset.
+#: Tables 1 and 2: their systems, others available by name, and the suffix of their presets after a profile's name.
 ROWS = {"1": (experiments.TABLE1, experiments.APPENDIX, ""), "2": (experiments.TABLE2, {}, "-objects")}
 COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data", "profile", "paper"]
-#: All that the paper prints in Tables 1-3, scores as fractions of one.
+#: All numbers that the paper prints in Tables 1-3, scores as fractions of one.
 PRINTED = pd.read_csv(Path(__file__).with_name("printed.csv"), dtype={"table": str})
 NOTES = {
     "1": "Printed in the paper for **Broden+** with ResNet-50, APCNet's dilated, one number each (other data and "
@@ -56,27 +56,27 @@ def scored(
 ) -> pd.DataFrame:
     """Train and score the systems of Table 1 or 2 in all its settings; write ``table1.{csv,json,md}`` or table2's.
 
-    Finished cells are read back: interrupted, the same command continues.
+    Finished cells are read back, so the same command continues after an interruption.
 
     Args:
         number: "1" or "2".
         profile: preset: mini, paper or smoke.
-        seeds: how many seeds to train every system with.
-        data: root of the data set; Broden-mini is drawn where it is missing.
-        systems: rows of the table, by default all; of Table 1 the appendix's, too: GCU, HRNetV2, HRNetV2 + DGM.
+        seeds: number of seeds to train every system with.
+        data: root of the data set; Broden-mini is drawn if it is missing.
+        systems: rows of the table, by default all; for Table 1, GCU, HRNetV2 and HRNetV2 + DGM (appendix) on request.
         pretrained: ImageNet weights to start from, as for `dgmlib train`.
         runs: folder of all runs.
-        out: where the table goes.
-        workers: processes among which the runs and the CPU's cores are shared; a GPU takes one run at a time.
+        out: output folder for the table.
+        workers: number of processes that share the runs and the CPU's cores; a GPU takes one run at a time.
         device: auto, cpu or cuda.
-        report: whether every run prints a line now and then.
+        report: whether every run prints its progress in lines.
         scheduler: address of a Dask cluster that runs every cell as a task, in place of ``workers``, see
-            `dgmlib.cluster`; its workers see data and runs in the same folders.
+            `dgmlib.cluster`; its workers must see data and runs in the same folders.
     """
     known, others, suffix = ROWS[number]
     if unknown := sorted(set(systems) - set(known | others)):
         raise ValueError(f"Table {number} has no {', '.join(unknown)}; choose from {', '.join(known | others)}.")
-    if pretrained and Path(pretrained).exists():  # not as seen from this folder alone
+    if pretrained and Path(pretrained).exists():  # valid from any folder
         pretrained = str(Path(pretrained).absolute())
     preset = presets.with_weights(presets.get(profile + suffix), pretrained)
     root = data_root(preset, data, workers)
@@ -105,24 +105,24 @@ table1, table2 = partial(scored, "1"), partial(scored, "2")
 def cells_of(
     preset: presets.Preset, systems: Iterable[str], seeds: int, data: Path, runs: Path = paths.RUNS
 ) -> list[experiments.Cell]:
-    """Cells of some systems in all settings of a preset, seed by seed."""
+    """Create the cells of some systems in all settings of a preset, seed by seed."""
     rows = product(range(seeds), preset.settings, systems)
     return [experiments.Cell(preset, system, setting, seed, data, runs) for seed, setting, system in rows]
 
 
 def side_by_side(cells: Sequence[experiments.Cell], workers: int, report: bool, device: str) -> list[dict[str, float]]:
-    """Score cells in processes that share the CPU's cores, or one after the other on a GPU; arguments as `scored`'s."""
+    """Score cells in processes that share the CPU's cores, or one by one on a GPU; arguments as for `scored`."""
     workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
-    # Convolutions of this size gain nothing from a second core; two runs side by side do. OMP_NUM_THREADS counts.
+    # Convolutions of this size gain nothing from a second core; two parallel runs do. OMP_NUM_THREADS is respected.
     threads = max(torch.get_num_threads() // workers, 1)
     with warnings.catch_warnings():
-        # joblib replaces a worker whose memory has grown and says so; no run is lost.
+        # joblib warns when it replaces a worker whose memory has grown; no run is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")
         return parallel(workers)(delayed(_run_cell)(threads, report, cell, device) for cell in cells)
 
 
 def origins(cells: Iterable[experiments.Cell]) -> dict[str, list[str]]:
-    """Commit and machine -> the cells made there, which may be older than a table that finds them finished."""
+    """Map commit and machine to the cells made there; finished cells may be older than a table that reads them."""
     found: dict[str, list[str]] = {}
     for cell in cells:
         found.setdefault(cell.made(), []).append(_name(cell))
@@ -134,7 +134,7 @@ def _name(cell: experiments.Cell) -> str:
 
 
 def _run_cell(threads: int | None, report: bool, cell: experiments.Cell, device: str) -> dict[str, float]:
-    """Score a cell; bars of several processes would overwrite each other, so each phase prints ten lines."""
+    """Score a cell; each phase prints ten lines, because bars of several processes would overwrite each other."""
     if threads:
         torch.set_num_threads(threads)
     totals, began = (cell.preset.training.iterations, cell.preset.training.texture_iterations), {}
@@ -155,17 +155,17 @@ def _run_cell(threads: int | None, report: bool, cell: experiments.Cell, device:
 
 
 def render(table: pd.DataFrame) -> str:
-    """Table 1 or 2 as markdown: a row per model and setting, a column per metric; percent, mean ± deviation."""
+    """Render Table 1 or 2 as markdown: a row per model and setting, a column per metric; percent, mean ± deviation."""
     number, data, seeds = table["table"].iloc[0], table["data"].iloc[0], table["seed"].nunique()
     made = f"{seeds} seeds (± standard deviation over them)" if seeds > 1 else "1 seed"
     text = f"Table {number} on **{data}**, {made}, percent.\n\n{_wide(table, 'value')}\n"
     printed = table.dropna(subset="paper").drop_duplicates(["setting", "model", "task", "metric"])
-    printed = printed.assign(metric=printed["metric"].str.removesuffix(" (multi-scale)"))  # the paper does not say so
+    printed = printed.assign(metric=printed["metric"].str.removesuffix(" (multi-scale)"))  # not stated in the paper
     return text + (f"\n{NOTES[number]}:\n\n{_wide(printed, 'paper')}\n" if len(printed) else "")
 
 
 def _wide(table: pd.DataFrame, column: str) -> str:
-    """One row per model and setting, one column per metric, of the fractions in a column, as percent."""
+    """Render a column's fractions in percent: one row per model and setting, one column per metric."""
     shown = table.assign(metric=table["task"] + " " + table["metric"], percent=100 * table[column])
     cells = shown.groupby(["setting", "model", "metric"], sort=False)["percent"]
     wide = plus_minus(cells.mean(), cells.std(), 2).unstack(sort=False).fillna("-").reset_index()
@@ -173,7 +173,7 @@ def _wide(table: pd.DataFrame, column: str) -> str:
 
 
 def render_heard(heard: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
-    """One line for every row with a Deep Grouping Model: both shares of `Grouping` by level, means over seeds."""
+    """Render one line per row with a Deep Grouping Model: both shares of `Grouping` by level, means over seeds."""
     if not heard:
         return ""
     rows = {}
@@ -192,10 +192,10 @@ def render_heard(heard: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
 
 
 def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
-    """Count Table 3's parameters and FLOPs; write ``table3.{csv,json,md}``, the printed numbers beside ours.
+    """Count Table 3's parameters and FLOPs; write ``table3.{csv,json,md}`` with the printed numbers for comparison.
 
     Args:
-        out: where the table goes.
+        out: output folder for the table.
     """
     counts = {name: count(module, *inputs) for name, (module, inputs) in table3_modules(context="meta").items()}
     with torch.device("meta"):

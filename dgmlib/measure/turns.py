@@ -1,6 +1,6 @@
-"""Networks at work on made-up images, in turn: what comparisons of time share.
+"""Interleaved timing of networks on synthetic images, shared by all comparisons of time.
 
-Seconds belong to one machine. What stands in a table are ratios of medians, of calls that take turns in one process.
+Seconds depend on the machine. Tables report ratios of medians, of calls that take turns in one process.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +25,7 @@ TASKS = ("scene", "object", "part")
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let PyTorch compute in one thread, as CPU time is to be measured."""
+    """Restrict PyTorch to one thread, for measurements of CPU time."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -35,9 +35,9 @@ def one_thread() -> Iterator[None]:
 
 
 def in_turn(calls: Mapping[str, Callable[[], object]], rounds: int, device: torch.device) -> dict[str, float]:
-    """Median seconds of calls that take turns, after one round that does not count.
+    """Median seconds of calls that take turns, after one warm-up round.
 
-    On a CPU the process's own, in which nothing counts that others compute there; see `one_thread`.
+    On a CPU, this is the process's own time, which excludes other processes; see `one_thread`.
     """
     clock, seconds = perf_counter if device.type == "cuda" else process_time, {name: [] for name in calls}
     for _ in range(rounds + 1):
@@ -51,7 +51,7 @@ def in_turn(calls: Mapping[str, Callable[[], object]], rounds: int, device: torc
 
 
 def picture(height: int, width: int, seed: int = 0) -> Tensor:
-    """A picture of smooth patches and some noise, (3, height, width) in [0, 1], whose superpixels look like any."""
+    """A picture of smooth patches and some noise, (3, height, width) in [0, 1], with realistic superpixels."""
     generator = torch.Generator().manual_seed(seed)
     patches = torch.rand(1, 3, max(height // 24, 1), max(width // 24, 1), generator=generator)
     smooth = F.interpolate(patches, size=(height, width), mode="bicubic")[0]
@@ -64,7 +64,7 @@ def superpixels(image: Tensor, max_regions: int) -> Tensor:
 
 
 def batch(size: int, height: int, width: int, max_regions: int, device: torch.device) -> dict[str, Tensor]:
-    """Made-up images (size, 3, height, width) with their superpixels, and labels of `TASKS` of Broden-mini."""
+    """Synthetic images (size, 3, height, width) with their superpixels, and labels of `TASKS` of Broden-mini."""
     images = torch.stack([picture(height, width, seed) for seed in range(size)])
     vocabulary, generator = mini.vocabulary(), torch.Generator().manual_seed(0)
     shape = size, -(-height // 4), -(-width // 4)
@@ -80,7 +80,7 @@ def batch(size: int, height: int, width: int, max_regions: int, device: torch.de
 
 
 def network(preset: Preset, system: str, fabric: Fabric) -> PerceptualParser:
-    """Build a system of Table 1 or 2 from random weights, for `TASKS` of Broden-mini, on a device."""
+    """Build a system of Table 1 or 2 with random weights, for `TASKS` of Broden-mini, on a device."""
     model = experiments.build(with_weights(preset, "random"), system, mini.vocabulary(), TASKS, 0)
     return model.to(fabric.device)
 
@@ -88,7 +88,7 @@ def network(preset: Preset, system: str, fabric: Fabric) -> PerceptualParser:
 def training(
     model: PerceptualParser, batch: Mapping[str, Tensor], fabric: Fabric, preset: Preset
 ) -> Callable[[], None]:
-    """A training step as `dgmlib.training` makes it, with the preset's choice of what is frozen."""
+    """Return a training step as in `dgmlib.training`, with the preset's choice of frozen parts."""
     network, optimizer = set_up(fabric, model, 0, preset.training)
 
     def call() -> None:
@@ -104,7 +104,7 @@ def training(
 def forward(
     model: PerceptualParser, batch: Mapping[str, Tensor], fabric: Fabric, preset: Preset
 ) -> Callable[[], object]:
-    """A forward pass in evaluation."""
+    """Return a forward pass in evaluation mode."""
 
     def call() -> object:
         model.eval()
@@ -115,9 +115,9 @@ def forward(
 
 
 def ratio(work: Callable, preset: Preset, shape: tuple[int, int, int], fabric: Fabric, rounds: int) -> float:
-    """Seconds of UPerNet with the Deep Grouping Model over those without, in turn.
+    """Time of UPerNet with the Deep Grouping Model over the time without, in turn.
 
-    ``work`` is `forward` or `training`; ``shape`` is how many made-up images there are, their height and width.
+    ``work`` is `forward` or `training`; ``shape`` is the number of synthetic images, their height and width.
     """
     images = batch(*shape, preset.model.max_regions, fabric.device)
     calls = {system: work(network(preset, system, fabric), images, fabric, preset) for system in ("UPerNet", "DGM")}

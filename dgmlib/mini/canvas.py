@@ -1,7 +1,7 @@
 """A painter's canvas for labelled scenes: flat shapes in a world in metres, seen by one pinhole camera.
 
-Scenes are painted from far to near. Every stroke carries its labels with it, so that the label maps show exactly
-what is visible. Colours are supersampled; a pixel's labels are those of the last shape that covers half of it.
+Scenes are painted from far to near. Every stroke carries its labels, so the label maps show exactly what is visible.
+Colours are supersampled; a pixel's labels are those of the last shape that covers half of it.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,11 +15,11 @@ from dgmlib.mini.names import MATERIALS, OBJECTS, PARTS
 from dgmlib.mini.notation import Rng, number
 
 SCALE, FINE = 2, 2  # colour samples per pixel and axis; mask samples per colour sample and axis
-NEGLIGIBLE, TINY = 0.05, 6  # bounding boxes left out (square pixels); shapes that show no pattern (colour samples)
+NEGLIGIBLE, TINY = 0.05, 6  # bounding boxes to skip (square pixels); shapes without a pattern (colour samples)
 
 
-#: Light of the sun and of a lamp in a room: how often, time; sky at the zenith and at the horizon (lightness, chroma,
-#: hue); light of sun or lamp, and of all around (red, green, blue).
+#: Light of the sun and of a lamp in a room: probability, time; sky at the zenith and at the horizon (lightness, chroma,
+#: hue); light of sun or lamp, and ambient light (red, green, blue).
 TIMES = """
 sun  .42 day       .62~.75 .11 235~255  .92 .04 230    .66 .63 .56  .54 .57 .62
 sun  .18 morning   .78 .07 250          .93 .05 20~70  .66 .58 .52  .54 .52 .57
@@ -32,7 +32,7 @@ lamp .22 dark      1 0 0                1 0 0          .46~.52 .42 .32~.38   .48
 
 
 class Plane(NamedTuple):
-    """A plane square to one axis: ``x`` (side walls), ``y`` (floors, tops) or ``z`` (facing the camera).
+    """A plane perpendicular to one axis: ``x`` (side walls), ``y`` (floors, tops) or ``z`` (facing the camera).
 
     Points in it are given as (z, height), (x, z) and (x, height); all in metres, x to the right, z ahead.
     """
@@ -42,7 +42,7 @@ class Plane(NamedTuple):
 
 
 class Light(NamedTuple):
-    """Sun or lamp light: where it comes from, its colours, and the haze far things fade into."""
+    """Sun or lamp light: its direction, its colours, and the haze that distant things fade into."""
 
     towards: np.ndarray  # unit vector to the light: x right, y up, z towards the viewer
     key: np.ndarray
@@ -54,7 +54,7 @@ class Light(NamedTuple):
 
     @classmethod
     def drawn(cls, kind: str, rng: Rng) -> "Light":
-        """One of the `TIMES` of a "sun" or a "lamp"."""
+        """Draw one of the `TIMES` of a "sun" or a "lamp"."""
         rows = [row.split() for row in TIMES.splitlines() if row.startswith(kind)]
         _, _, time, *texts = rows[rng.choice(len(rows), p=[float(row[1]) for row in rows])]
         zenith, horizon, key, ambient = np.reshape([number(text, rng) for text in texts], (4, 3))
@@ -65,7 +65,7 @@ class Light(NamedTuple):
 
 
 def sky(rng: Rng, light: Light, bottom: float, top: float) -> Surface:
-    """The sky as a wall far away, from the horizon to the zenith at heights in metres, with clouds."""
+    """The sky as a distant wall with clouds, from the horizon to the zenith at heights in metres."""
     shift, cover, low = rng.uniform(0, 9), rng.uniform(-0.5, 0.9), light.horizon
     white = low * 0.8 if light.dark else 0.3 * low + 0.7 * np.array([1, 0.99, 0.97])
 
@@ -80,10 +80,10 @@ def sky(rng: Rng, light: Light, bottom: float, top: float) -> Surface:
 
 
 def shading(options: dict[str, str], shapes: list[np.ndarray], towards: np.ndarray) -> Callable | None:
-    """How light falls on shapes, (N, 2) corners each, as a factor over in-plane coordinates; None for evenly.
+    """How light falls on shapes, (N, 2) corners each, as a factor over in-plane coordinates; None if evenly.
 
-    ``ball`` shades them like a ball, ``fade`` darkens them downwards, ``fold`` hangs them in folds, ``edge`` darkens
-    them near the sides of their bounding box, as in the corners of a room; 0 to 1 each.
+    ``ball`` shades them like a ball, ``fade`` darkens them downwards, ``fold`` adds folds, ``edge`` darkens them near
+    the sides of their bounding box, as in the corners of a room; 0 to 1 each.
     """
     amounts = [float(options.get(kind, 0)) for kind in ("ball", "fade", "fold", "edge")]
     if not any(amounts):
@@ -107,7 +107,7 @@ def shading(options: dict[str, str], shapes: list[np.ndarray], towards: np.ndarr
 class Canvas:
     """Colour and label maps of one picture, ``width`` x ``height`` pixels.
 
-    ``zoom`` 2 shows a window of half the scene's width and height; ``centre`` says where it lies, as fractions.
+    ``zoom`` 2 shows a window of half the scene's width and height; ``centre`` is its position, as fractions.
     """
 
     def __init__(self, width: int, height: int, zoom: float = 1.0, centre=(0.5, 0.5)):
@@ -132,7 +132,7 @@ class Canvas:
     def unproject(self, plane: Plane, px: np.ndarray, py: np.ndarray) -> tuple[np.ndarray, ...]:
         """In-plane coordinates, depth and size of a pixel in metres for pixel coordinates px (1, w), py (h, 1).
 
-        Each result has the least shape that broadcasts to (h, w): what varies along rows only is (1, w).
+        Each result has the smallest shape that broadcasts to (h, w): what varies along rows only is (1, w).
         """
         right, down = (px - self.cx) / self.focal, (py - self.cy) / self.focal
         if plane.axis == "z":
@@ -144,7 +144,7 @@ class Canvas:
         return (right * z, z, z, size) if plane.axis == "y" else (z, self.eye - down * z, z, size)
 
     def _cover(self, plane: Plane, outlines: Sequence[np.ndarray], blur: float = 0.0):
-        """Samples that polygons touch, how far each is covered, and the box of pixels and which are half covered."""
+        """Find samples that polygons touch, their coverage, the box of pixels, and which pixels are half covered."""
         corners = self.project(plane, np.concatenate(outlines))
         low, high = corners.min(0), corners.max(0)
         x0, y0 = np.maximum((low - 3 * blur - 0.5).astype(int), 0).tolist()
@@ -184,7 +184,7 @@ class Canvas:
         px = (np.arange(columns.start, columns.stop, dtype=np.float32)[None] + 0.5) / SCALE
         py = (np.arange(rows.start, rows.stop, dtype=np.float32)[:, None] + 0.5) / SCALE
         first, second, depth, size = self.unproject(plane, px, py)
-        # ceilings get their light from the room below
+        # ceilings are lit from the room below
         up = (0.0, 1.0, 0.0) if plane.at < self.eye else (0.0, 0.6, 0.4)
         normal = {"x": (-np.sign(plane.at), 0.0, 0.0), "y": up, "z": (0.0, 0.0, 1.0)}[plane.axis]
         light = self.light.ambient + self.light.key * max(0.0, float(np.dot(normal, self.light.towards)))
@@ -214,7 +214,7 @@ class Canvas:
         self.colour = 1 - (1 - self.colour) * (1 - np.clip(halo[..., None] * np.float32([1.0, 0.83, 0.52]), 0, 1))
 
     def picture(self, rng: Rng, grain: float = 0.008) -> np.ndarray:
-        """The finished picture (height, width, 3) uint8: exposed and graded, with soft corners and a sensor's grain."""
+        """The finished picture (height, width, 3) uint8: exposed and graded, with darker corners and sensor grain."""
         colour = self.colour.reshape(self.height, SCALE, self.width, SCALE, 3).mean((1, 3))
         bright = float(np.quantile(colour.max(-1), 0.97))
         colour = np.clip(colour * np.clip(0.95 / bright, 0.85, 1.15 if self.light.dark else 1.35), 0, 1)

@@ -1,4 +1,4 @@
-"""Outlines of shapes, and the artist who follows the descriptions of `tables`; `notation` explains their words."""
+"""Outlines of shapes, and the artist that executes the descriptions of `tables`; `notation` explains their syntax."""
 
 from collections import namedtuple
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from dgmlib.mini.tables import SCENES, THINGS
 BOOK = read(THINGS) | read(SCENES)
 PAINTS = {name: recipe for step in BOOK["paints"].steps for name, recipe, _ in step.words}
 PRINTS = ("banded", "chequered", "grid", "polka-dotted", "zigzagged")
-SHADES = {"shade": (0.50, 0.52, 0.56), "sun": (1.32, 1.26, 1.1)}  # multiply what is there
+SHADES = {"shade": (0.50, 0.52, 0.56), "sun": (1.32, 1.26, 1.1)}  # factors on the colours beneath
 Pair = tuple[float, float]
 
 
@@ -28,7 +28,7 @@ def rectangle(x: Pair, y: Pair) -> np.ndarray:
 
 
 def ellipse(centre: Pair, radii: Pair, corners: float = 28) -> np.ndarray:
-    """An ellipse, or with few corners a polygon in it."""
+    """An ellipse or, with few corners, a polygon in it."""
     return centre + _circle(int(corners)) * radii
 
 
@@ -55,9 +55,9 @@ def blob(rng: Rng, centre: Pair, radii: Pair, rough: float = 0.15) -> np.ndarray
 
 
 def ridge(rng: Rng, x: Pair, y: Pair, rough: float, sharp: float = 0, seed: float = 0, cut: float = -9e9) -> np.ndarray:
-    """What lies under a line of hills between two x: from y[0] up to y[1], uneven by a share; 1 makes peaks of them.
+    """The area under a line of hills between two x: up from y[0] to y[1], uneven by a share; ``sharp`` makes peaks.
 
-    The same ``seed`` gives the same line, whatever its height; ``cut`` leaves only what lies above that height.
+    The same ``seed`` gives the same line at any height; ``cut`` keeps only what lies above that height.
     """
     along, wave = np.linspace(-1, 1, 110), np.array([[1.5], [3.3], [7.0], [14.0], [28.0]])
     rng = np.random.default_rng(int(seed)) if seed else rng
@@ -74,14 +74,14 @@ OUTLINES = {
     "rect": rectangle, "round": rounded, "oval": ellipse, "limb": capsule, "puff": blob, "ridge": ridge,
     "poly": lambda *points: np.array(points),
 }  # fmt: skip
-#: Where a thing stands: the middle of its front edge on the ground, sizes in metres, -1 where it is mirrored.
+#: Position of a thing: the middle of its front edge on the ground, sizes in metres, -1 if it is mirrored.
 Frame = namedtuple("Frame", "x y z w h d flip", defaults=[1.0])
-#: An area of a plane: the foot of its middle, sizes in metres, -1 where it is mirrored.
+#: An area of a plane: the middle of its lower edge, sizes in metres, -1 if it is mirrored.
 Face = namedtuple("Face", "plane u v w h flip", defaults=[1.0])
 
 
 def paint_scene(name: str, canvas: Canvas, rng: Rng, subject: str = "") -> None:
-    """Paint a scene on an empty canvas, from far to near; a subject, "NAMES x z" as for ``put``, is seen close up."""
+    """Paint a scene on an empty canvas, from far to near; a subject, "NAMES x z" as for ``put``, is shown close up."""
     sizes = [number(size, rng) for size in BOOK[name].sizes]
     scene = Artist(name, canvas, rng, Frame(0, 0, 0, *(sizes * 3)[:3]), flags=["close"] if subject else [])
     scene.follow()
@@ -92,11 +92,11 @@ def paint_scene(name: str, canvas: Canvas, rng: Rng, subject: str = "") -> None:
 
 
 class Artist:
-    """Draws one thing in its frame, or one detail in many cells of a size; knows its parent's paints and lengths."""
+    """Draws one thing in its frame, or one detail in many cells of a size; inherits its parent's paints and lengths."""
 
     def __init__(self, name: str, canvas: Canvas, rng: Rng, where: Frame | list[Face], parent=None, flags=()):
         self.name, self.canvas, self.rng, self.where, self.flags = name, canvas, rng, where, set(flags)
-        self.later: list[Artist] = parent.later if parent else []  # what a scene puts
+        self.later: list[Artist] = parent.later if parent else []  # things that a scene has ``put``
         self.paints, self.object = (dict(parent.paints), parent.object) if parent else ({}, ("-", 0))
         sizes = where if isinstance(where, Frame) else where[0]
         self.units = (parent.units if parent else {"m": 1.0}) | {"w": sizes.w, "h": sizes.h}
@@ -104,7 +104,7 @@ class Artist:
             self.units |= {"d": where.d, "z": where.z, "hue": rng.uniform(0, 360)}
 
     def follow(self) -> None:
-        """Draw what the description of this name says."""
+        """Execute the description of this name."""
         if BOOK[self.name].label != "^":
             self._do("object", BOOK[self.name].label)
         self._do("with", self.name)
@@ -155,7 +155,7 @@ class Artist:
         return number(text, self.rng, self.units)
 
     def _values(self, words: Sequence[str], sizes: Sequence[float]) -> list:
-        """Evaluate extents, whose first is a share of the first size and so on, points, and plain numbers."""
+        """Evaluate extents (the first as a share of the first size, and so on), points, and plain numbers."""
         found, along = [], iter(sizes)
         for word in words:
             if ":" in word:
@@ -168,7 +168,7 @@ class Artist:
         return found
 
     def _surface(self, recipe: str) -> Surface:
-        """Mix one of the materials that " / " divides: a paint that has a name, one of `PAINTS`, or a new one."""
+        """Mix one of the materials separated by " / ": a named paint, one of `PAINTS`, or a new one."""
         if recipe in self.paints:
             return self.paints[recipe]
         choices = recipe.split(" / ")
@@ -186,7 +186,7 @@ class Artist:
         return found._replace(colour=found.colour * options["tone"]) if "tone" in options else found
 
     def _hire(self, names: str, x: str, z: str, y: str = "0", **options: str) -> "Artist":
-        """Find one of the things its frame; an extent instead of a place decides its size too."""
+        """Create the artist of one of the things in its frame; an extent instead of a place also sets its size."""
         name, f, at = str(self.rng.choice(names.split("|"))), self.where, {}
         sizes = [number(size, self.rng) for size in BOOK[name].sizes] * 3
         size = {key: self._number(options[key]) if key in options else sizes[i] for i, key in enumerate("whd")}
@@ -215,7 +215,7 @@ class Artist:
                 Artist(name, self.canvas, self.rng, chosen, self, self.flags).follow()
 
     def _faces(self, options: dict[str, str]) -> list[Face]:
-        """Where an outline is drawn: the front of the frame, its ground, its flank, or some of the cells."""
+        """Find the faces for an outline: the front of the frame, its ground, its flank, or some of the cells."""
         f, some, on = self.where, float(options.get("some", 1)), options.get("on")
         if isinstance(f, list):
             return [face for face in f if some == 1 or self.rng.random() < some]

@@ -1,4 +1,4 @@
-"""Materials, each a row of one table (label, range of colours, layers of its pattern), and eight textures after DTD."""
+"""Materials, each a row of one table (label, range of colours, layers of its pattern), and eight textures as in DTD."""
 
 import re
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from dgmlib.mini.notation import Rng, number
 
-SIDE, GRAIN = 1024, 32  # samples along the tile of noise, and per bump
+SIDE, GRAIN = 1024, 32  # samples along a side of the noise tile, and per bump
 
 Pattern = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
-#: Name, material label; lightness, chroma, hue | layers, which vanish where the eye is too far away for them:
-#: ``courses`` (in rows; ``boards``, upright) height, length in heights, offset of rows (.5 running bond, 1 at random),
-#: joint, its brightness, spread of brightness, contrast of a draughtboard; ``tinge`` and any of `LAYERS` amount, bumps
-#: per metre across and up.
+#: Name, material label; lightness, chroma, hue | layers, which fade out where they are too far away to be resolved:
+#: ``courses`` (in rows; ``boards``, upright): height, length in heights, offset of rows (.5 running bond, 1 random),
+#: joint, its brightness, spread of brightness, contrast of a draughtboard; ``tinge`` and any of `LAYERS`: amount,
+#: bumps per metre across and up.
 RECIPES = """
 brick    brick   .42~.72 .05~.12 28~62    | courses .11~.2 2.6 .5 .022 .85~1.5 .21 0  soft .05 12 12
 carpet   carpet  .45~.8  .02~.1  0~360    | soft .10 22 22  soft .08 60 60  soft .04 1.5 1.5
@@ -61,7 +61,7 @@ class Surface(NamedTuple):
     """A material: its label ("-" for stuff without one), its colour, (3,) sRGB in [0, 1], and its pattern.
 
     The pattern maps in-plane coordinates and the size of a pixel, all in metres, to a factor on the colour, (H, W) or
-    (H, W, 3). Emission 1 shines by itself, 0 only reflects.
+    (H, W, 3). A surface with emission 1 is luminous, with 0 it only reflects.
     """
 
     material: str
@@ -70,7 +70,7 @@ class Surface(NamedTuple):
     emission: float = 0.0
 
     def __call__(self, u: np.ndarray, v: np.ndarray, size: np.ndarray, tint: np.ndarray) -> np.ndarray:
-        """Colours (H, W, 3), or what broadcasts to that, at points u, v under light of a colour ``tint``."""
+        """Colours (H, W, 3), or what broadcasts to that, at points u, v under light of colour ``tint``."""
         base = (self.colour * tint).astype(np.float32)
         if self.pattern is None:
             return base
@@ -84,7 +84,7 @@ _RGB = np.array([[4.0767416621, -3.3077115913, 0.2309699292], [-1.2684380046, 2.
 
 
 def oklch(lightness: float, chroma: float, hue: float) -> np.ndarray:
-    """SRGB colour of even lightness: lightness 0..1, chroma 0..0.2, hue in degrees (30 red, 90 yellow, 250 blue)."""
+    """Convert OKLCH to an sRGB colour: lightness 0..1, chroma 0..0.2, hue in degrees (30 red, 90 yellow, 250 blue)."""
     a, b = chroma * np.cos(np.radians(hue)), chroma * np.sin(np.radians(hue))
     linear = np.clip(_RGB @ (_LMS @ (lightness, a, b)) ** 3, 0, 1)
     return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
@@ -106,19 +106,19 @@ def noise(u: np.ndarray, v: np.ndarray, fu: float, fv: float, shift: float = 0.0
 
 
 def smooth_noise(u: np.ndarray, v: np.ndarray, frequency: float, shift: float = 0.0) -> np.ndarray:
-    """The same noise interpolated, for bumps so large that the tile's samples would show."""
+    """The same noise interpolated, for bumps so large that the tile's samples would be visible."""
     u, v = np.broadcast_arrays(u, v)
     where = [v * (GRAIN * frequency) + 131.7 * shift, u * (GRAIN * frequency) + 71.3 * shift]
     return map_coordinates(_noise_tile(), where, order=1, mode="grid-wrap")
 
 
 def visible(period: float, size: np.ndarray) -> np.ndarray:
-    """1 where a pattern of this period (metres) is resolved, falling to 0 where it is finer than two pixels."""
+    """1 where a pattern of this period (metres) is resolved, falling to 0 at one and a half pixels."""
     return np.clip(period / size / 3 - 0.5, 0, 1)
 
 
 def _chance(i: np.ndarray, j: np.ndarray, shift: float) -> np.ndarray:
-    """A fixed pseudo-random number in [0, 1) for every pair of whole numbers."""
+    """A fixed pseudo-random number in [0, 1) for every pair of integers."""
     i, j = i.astype(np.int64), j.astype(np.int64)
     return (_noise_tile()[(i * 137 + j * 211 + int(shift * 64)) % SIDE, (i * 173 - j * 91) % SIDE] * 7.3) % 1.0
 
@@ -243,8 +243,8 @@ def motif(kind: str, rng: Rng, period: float = 1.0, turn: float = 0.0) -> Patter
 
 
 def texture_picture(kind: str, rng: Rng, width: int, height: int) -> np.ndarray:
-    """A picture (height, width, 3) uint8 filled with one texture, bent, lit from a side and a little worn."""
-    y, x = np.mgrid[: 2 * height, : 2 * width].astype(np.float32) / (2 * height)  # two samples a pixel
+    """A picture (height, width, 3) uint8 filled with one texture, bent, lit from one side and slightly worn."""
+    y, x = np.mgrid[: 2 * height, : 2 * width].astype(np.float32) / (2 * height)  # two samples per pixel
     pattern = motif(kind, rng, period=rng.uniform(0.09, 0.3), turn=rng.normal(0, 0.35))
     bend, lean = rng.uniform(0.0, 0.018), rng.uniform(-0.35, 0.35, 2)
     depth = 1 + lean[0] * (x - 0.6) + lean[1] * (y - 0.5)  # seen at a slant

@@ -1,4 +1,4 @@
-"""The names that Broden-mini labels with: a small cut of Broden+'s own vocabulary."""
+"""The class names of Broden-mini: a small excerpt of Broden+'s own vocabulary."""
 
 from dgmlib.vocabulary import Vocabulary
 
@@ -49,7 +49,7 @@ PASCAL_PARTS = {
     "person": {"arm": ("luarm", "ruarm"), "head": ("head",), "leg": ("luleg", "ruleg"), "torso": ("torso",)},
 }
 
-#: What each source calls its classes; the position, counted from 1, is the number in its files.
+#: Each source's names of its classes; the position, counted from 1, is the number in its files.
 ADE_NAMES = ("-", *sorted({*OBJECTS, *PARTS} - {"-"}))
 CONTEXT_NAMES = {name: {"carpet": "rug", "plant": "pottedplant"}.get(name, name) for name in OBJECTS[1:]}
 CONTEXT_LABELS = (*sorted(CONTEXT_NAMES.values()), "unknown")

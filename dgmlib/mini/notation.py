@@ -1,23 +1,23 @@
-"""How the tables are written: things described in steps, and numbers.
+"""Syntax of the tables: things described in steps, and numbers.
 
 A thing has a header ``name[=object] [width [height depth]]`` in metres ("=^": a detail of the object it is drawn on)
-and, behind a colon and on indented lines, steps that semicolons divide. Lengths are shares of the thing's width, height
+and, after a colon and on indented lines, steps separated by semicolons. Lengths are shares of the thing's width, height
 or depth, or sums with units: m metres, z the distance from the camera, w h d the sizes, and names from ``let``. x runs
-from -.5 to .5, y and z from 0 to 1. a:b is an extent, a~b is drawn between, a|b chosen; & repeats a step, ± repeats it
-mirrored. ?a,-b in front of a step: only where flag a holds and b does not.
+from -.5 to .5, y and z from 0 to 1. a:b is an extent, a~b is drawn between, a|b is a choice; & repeats a step, ±
+repeats it mirrored. ?a,-b in front of a step: only if flag a is set and b is not.
 
-    either a b c | maybe a .3 [b]         set one of these flags | one with a chance, always where b holds
+    either a b c | maybe a .3 [b]         set one of these flags | one with a probability, always if b is set
     let a .2~.5 | frame = wood / metal .5 name a length | mix a paint of one of some materials; ?= unless inherited
-    object NAME | with NAME               go on as another object | with the steps of another description
+    object NAME | with NAME               continue as another object | with the steps of another description
     draw NAMES x z [y]                    one of these things, at once; put: later, after all that is further away
     cells NAMES x y w,h                   fill an area with details in cells of about w x h
     box PAINT[:PART] x y z                the faces of a box that can be seen
     rect PAINT[:PART] ...                 or another of `drawing.OUTLINES`, from extents, points x,y and plain numbers
     shadow rx rz | glow x,y radius strength | mirror | camera sun|lamp eye horizon focal
 
-Options: p= chance and n= times of a step; w= h= d= sizes and as= a flag of a thing. Of outlines: on=y lying, on=x on
-the flank or at=; up= and z= offsets; some= share of cells; tone= brightness; blur= of the paints shade and sun; and
-those of `canvas.shading`.
+Options: p= probability and n= repetitions of a step; w= h= d= sizes and as= a flag of a thing. For outlines: on=y
+lying, on=x on the flank or at=; up= and z= offsets; some= share of cells; tone= brightness; blur= of the paints shade
+and sun; and those of `canvas.shading`.
 """
 
 import re
@@ -28,12 +28,12 @@ from itertools import product
 import numpy as np
 
 Rng = np.random.Generator
-Step = namedtuple("Step", "flags verb words options")  # flags asked for; words: a tuple for every repetition
+Step = namedtuple("Step", "flags verb words options")  # flags: required ones; words: a tuple per repetition
 Thing = namedtuple("Thing", "label sizes steps")
 
 
 def read(text: str) -> dict[str, Thing]:
-    """Read descriptions: headers at the left margin, their steps behind a colon and on indented lines."""
+    """Read descriptions: headers at the left margin, their steps after a colon and on indented lines."""
     found, steps = {}, []
     for line in filter(str.strip, text.splitlines()):
         head, _, tail = line.partition(" : ") if line[0] != " " else ("", "", line)
@@ -56,7 +56,7 @@ def _step(words: list[str]) -> Step:
 
 
 def _mirrored(word: str) -> str:
-    """Turn the signs of an extent, or of the first coordinate of a point, that begins with ±."""
+    """Flip the signs of an extent, or of the first coordinate of a point, that begins with ±."""
     if word[0] != "±":
         return word
     x, comma, y = word[1:].partition(",")

@@ -1,4 +1,4 @@
-"""The four sources in their own layouts: one picture of each, and the lists of ``meta_file`` that name them."""
+"""The four sources in their own layouts: functions that draw one picture each, and the lists of ``meta_file``."""
 
 import io
 import json
@@ -19,7 +19,7 @@ from dgmlib.mini.names import MATERIALS, OBJECTS, PARTS, SCENES
 from dgmlib.mini.notation import Rng
 from dgmlib.vocabulary import TASKS
 
-#: What PASCAL's pictures show from near: in which scenes, and what is put where in them.
+#: What PASCAL's pictures show close up: in which scenes, and what is put where in them.
 SUBJECTS = {
     "car": (("street", "village"), "car|car|oncoming -1.2m~1.2m 3.8m~6m"),
     "dog": (("park", "village", "beach"), "dog -.6m~.6m 2.4m~3.2m"),
@@ -49,7 +49,7 @@ def write_mat(path: Path, content: dict) -> None:
 
 
 def matlab_array(rows: Sequence, fields: Sequence[str] = ()) -> np.ndarray:
-    """A MATLAB cell array (1, N), or a struct array of fields; for no structs the empty matrix that PASCAL-Part has."""
+    """A MATLAB cell array (1, N), or a struct array of fields; without structs, the empty matrix as in PASCAL-Part."""
     if fields and not rows:
         return np.zeros((0, 0))
     array = np.empty((1, len(rows)), dtype=[(name, object) for name in fields] or object)
@@ -70,10 +70,10 @@ def _write(path: Path, pixels: np.ndarray) -> None:
 
 
 def ade20k(root: Path, rng: Rng, size: int, split: str, number: int) -> dict:
-    """A whole scene: objects, mostly parts and its name; R = 10 (class // 256), G = class % 256, B = instance."""
+    """Draw a whole scene: objects, mostly parts, and its name; R = 10 (class // 256), G = class % 256, B = instance."""
     width, height = _shape(rng, size)
     scene = SCENES[number % len(SCENES)]
-    # every scene has to occur: the loader numbers them by the names it finds
+    # every scene must occur, because the loader numbers them by the names it finds
     named = scene if number < len(SCENES) or rng.random() > 0.08 else "misc"
     with_parts = bool(rng.random() < 0.8)
     canvas = Canvas(width, height)
@@ -91,7 +91,7 @@ def ade20k(root: Path, rng: Rng, size: int, split: str, number: int) -> dict:
 
 
 def pascal(root: Path, rng: Rng, size: int, split: str, number: int) -> dict:
-    """A closer look at a person, a car or a dog: objects of the whole picture, parts of these three."""
+    """Draw a close-up of a person, a car or a dog: objects of the whole picture, parts of these three."""
     width, height = _shape(rng, size)
     canvas, (scenes, subject) = Canvas(width, height), list(SUBJECTS.values())[number % len(SUBJECTS)]
     paint_scene(str(rng.choice(scenes)), canvas, rng, subject)
@@ -113,7 +113,7 @@ def _part_annotation(labels: dict[str, np.ndarray]) -> np.ndarray:
         mask, found = labels["instance"] == number, []
         name = OBJECTS[labels["object"][mask][0]]
         for part, keys in names.PASCAL_PARTS.get(name, {}).items():
-            # every connected piece has a short name of its own, as far as there are names
+            # every connected piece has its own short name, as long as there are names
             pieces = components(mask & (labels["part"] == PARTS.index(part)), connectivity=2)
             pieces = np.minimum(pieces, len(keys))
             found += [(keys[i], (pieces == i + 1).astype(np.uint8)) for i in range(pieces.max())]
@@ -124,7 +124,7 @@ def _part_annotation(labels: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def opensurfaces(root: Path, rng: Rng, size: int, split: str, number: int) -> dict:
-    """A part of a scene, mostly of a room, with the materials of some of its surfaces."""
+    """Draw a part of a scene, usually of a room, with the materials of some of its surfaces."""
     width, height = _shape(rng, size)
     scene = str(rng.choice(names.INDOOR if rng.random() < 0.72 else SCENES))
     zoom = rng.choice([1.0, rng.uniform(1.1, 2.2)])
@@ -132,7 +132,7 @@ def opensurfaces(root: Path, rng: Rng, size: int, split: str, number: int) -> di
     paint_scene(scene, canvas, rng)
     labels, substances, known = canvas.labels, list(names.SUBSTANCES), list(names.SUBSTANCES.values())
     red = np.array([0, *(known.index(name) + 1 for name in MATERIALS[1:])])[labels["material"]]
-    for name in ("Sky", "Water"):  # labelled there, but not used
+    for name in ("Sky", "Water"):  # labelled in OpenSurfaces, but not used
         red[labels["object"] == OBJECTS.index(name.lower())] = substances.index(name) + 1
     kept = rng.random((256, len(MATERIALS))) < rng.uniform(0.5, 0.95)
     red = np.where(kept[labels["instance"], labels["material"]], red, 0)
@@ -143,7 +143,7 @@ def opensurfaces(root: Path, rng: Rng, size: int, split: str, number: int) -> di
 
 
 def dtd(root: Path, rng: Rng, size: int, split: str, number: int) -> dict:
-    """A picture full of one texture."""
+    """Draw a picture filled with one texture."""
     width, height = _shape(rng, size)
     kind = names.TEXTURES[number % len(names.TEXTURES)]
     name = f"{kind}/{kind}_{2 * number + 1 + (split == 'val'):04d}.jpg"
@@ -155,7 +155,7 @@ SOURCES = {"ade20k": ade20k, "pascal": pascal, "os": opensurfaces, "dtd": dtd}
 
 
 def _assignment() -> Iterable[tuple]:
-    """The rows of label_assignment.csv: what a source's label, counted from 1, means here."""
+    """Yield the rows of label_assignment.csv: the meaning of each source's labels, counted from 1."""
     for task, listed in (("object", names.OBJECTS), ("part", names.PARTS)):
         for i, name in enumerate(listed):
             yield "ade20k", task, names.ADE_NAMES.index(name) + 1, name, i, name
@@ -173,7 +173,7 @@ def _assignment() -> Iterable[tuple]:
 
 
 def write_lists(meta: Path, found: dict[str, list[dict]]) -> None:
-    """Write all metadata; ``found`` has what `sources` tells of every picture, whose position is its file_index."""
+    """Write all metadata; ``found`` has the facts from `SOURCES` on every picture, whose position is its file_index."""
     joint, classes = meta / "joint_dataset", names.vocabulary()
     for task in TASKS:
         _write_table(joint / f"{task}.csv", "label,name", enumerate(classes.names(task)))

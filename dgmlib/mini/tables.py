@@ -1,4 +1,4 @@
-"""What is drawn: the ten scenes, what they are furnished with and who is in them; `notation` explains the words."""
+"""Descriptions of the ten scenes, their furniture and the figures in them; `notation` explains the syntax."""
 
 THINGS = """
 paints : timber = wood / wood / wood / wood / painted .5~.95 .05 / metal ; tyre = plain .24 .01 260

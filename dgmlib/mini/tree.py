@@ -33,16 +33,16 @@ PRESETS = {
 def generate(
     root: str | os.PathLike, seed: int = 0, counts: MiniCounts | str = "mini", size: int | None = None, workers: int = 2
 ) -> Path:
-    """Draw Broden-mini into a folder, or return at once where it stands there already.
+    """Draw Broden-mini into a folder, or return at once if it is there already.
 
-    Every picture depends on the seed and its own number alone, so the files are the same for any number of workers.
+    Every picture depends only on the seed and its own number, so the files are the same for any number of workers.
 
     Args:
-        root: the folder to fill; made where missing, replaced where it holds another Broden-mini. It is returned.
-        seed: of all drawing.
-        counts: how many pictures, or the name of a preset ("mini", "demo", "smoke").
-        size: short side in pixels, about; by default the preset's, or 160.
-        workers: processes.
+        root: the folder to fill; created if missing, replaced if it holds another Broden-mini. It is returned.
+        seed: seed of all drawing.
+        counts: numbers of pictures, or the name of a preset ("mini", "demo", "smoke").
+        size: approximate short side in pixels; by default the preset's, or 160.
+        workers: number of processes.
 
     Raises:
         ValueError: an unknown preset, too few or too small pictures, or a folder that holds something else.
@@ -62,12 +62,12 @@ def generate(
         return root
     if not found and root.exists() and any(root.iterdir()):
         raise ValueError(f"{root} holds something else than Broden-mini; choose an empty folder for it.")
-    # Drawn beside the root and moved there whole, so that an interruption leaves nothing half-written.
+    # Drawn beside the root and moved there as a whole, so that an interruption leaves nothing half-written.
     with folder_beside(root) as folder:
         tree = folder / "tree"
         _draw(tree, seed, counts, size, workers)
         (tree / MANIFEST).write_text(manifest, encoding="utf-8")
-        if _drawn(root) == manifest:  # by another process meanwhile, which others may read already
+        if _drawn(root) == manifest:  # by another process meanwhile; others may already read it
             return root
         if root.exists():
             os.replace(root, folder / "old")
@@ -76,13 +76,13 @@ def generate(
 
 
 def _drawn(root: Path) -> str:
-    """What is drawn in a folder; empty if nothing is."""
+    """The manifest of what is drawn in a folder; empty if nothing is."""
     return (root / MANIFEST).read_text(encoding="utf-8") if (root / MANIFEST).is_file() else ""
 
 
 @cache
 def _method() -> str:
-    """A digest of the smallest Broden-mini, so that what another version has drawn is drawn anew."""
+    """A digest of the smallest Broden-mini, so that data drawn by another version are drawn again."""
     digest = hashlib.sha256()
     with tempfile.TemporaryDirectory() as folder:
         _draw(Path(folder), 0, MiniCounts((len(SCENES), 1), (1, 1), (1, 1), (1, 1)), 32, workers=1, hidden=True)
@@ -92,7 +92,7 @@ def _method() -> str:
 
 
 def _draw(root: Path, seed: int, counts: MiniCounts, size: int, workers: int, hidden: bool | None = None) -> None:
-    """Draw all pictures, each from a generator of its own, and write the lists that name them."""
+    """Draw all pictures, each with its own random generator, and write the lists that name them."""
     tasks = [
         (source, split, number, np.random.default_rng([seed, i, j, number]))
         for i, source in enumerate(SOURCES)

@@ -1,8 +1,8 @@
-"""Superpixels kept on disk, for the loaders of data sets and for `dgmlib superpixels` alike.
+"""Superpixels cached on disk, both for data loaders and for `dgmlib superpixels`.
 
-A map is a 16-bit PNG ``<folder>/superpixels-<max_regions>/<key>.png``. Inside it says what it was made of (pixels, cap,
-method) and holds a digest of itself. So a map that is damaged, or of another image, cap or method, is never read, but
-made anew.
+A map is a 16-bit PNG ``<folder>/superpixels-<max_regions>/<key>.png``. It records what it was made from (pixels, cap,
+method) and a digest of itself. A map that is damaged, or belongs to another image, cap or method, is therefore never
+used, but recomputed.
 """
 
 import hashlib
@@ -21,23 +21,23 @@ from ..pictures import SUFFIXES, find_pictures, read_picture
 from .merge import check_cap, segment
 from .ucm import labels_from_ucm
 
-_NOTE = "dgmlib superpixels"  # the PNG's text chunk that says what the map was made of
-_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises on a damaged file
+_NOTE = "dgmlib superpixels"  # the PNG's text chunk that records what the map was made from
+_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises for a damaged file
 
 
 class RegionMaps:
-    """The superpixel maps below a folder: read where they are there and sound, computed and kept where not.
+    """The superpixel maps in a folder: read if they are there and sound, otherwise computed and stored.
 
-    Maps are written whole or not at all, so several processes may share the folder. Where it holds ``ucm2/<key>.mat``,
-    contour maps as MCG saves them (the paper's superpixels, Sec. 5.2), they are cut in place of `segment`.
+    Maps are written whole or not at all, so several processes may share the folder. If it holds ``ucm2/<key>.mat``,
+    contour maps as MCG saves them (the paper's superpixels, Sec. 5.2), these are cut in place of `segment`.
 
     Args:
-        folder: where ``superpixels-<max_regions>`` is kept. Data sets with the same keys need a folder each, or one's
-            maps replace the other's.
-        max_regions: the most superpixels of one image, 1 to 65535.
+        folder: parent of ``superpixels-<max_regions>``. Data sets with the same keys need separate folders, or the maps
+            of one replace the other's.
+        max_regions: maximum number of superpixels of one image, 1 to 65535.
 
     Raises:
-        ValueError: a cap that 16 bits do not hold.
+        ValueError: if the cap does not fit 16 bits.
     """
 
     def __init__(self, folder: str | Path, max_regions: int = 512):
@@ -46,7 +46,7 @@ class RegionMaps:
             raise ValueError(f"max_regions is {max_regions}; superpixel maps hold 1 to 65535 regions.")
         self.folder = Path(folder) / f"superpixels-{max_regions}"
         self.max_regions, self.contours = max_regions, Path(folder) / "ucm2"
-        # What the method makes of a fixed picture stands for its version.
+        # The method's result for a fixed picture identifies its version.
         probe = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
         self.method = "ucm2" if self.contours.is_dir() else _digest(segment(probe, 16))
 
@@ -55,13 +55,13 @@ class RegionMaps:
         return self.folder / f"{key}.png"
 
     def facts(self, key: str, image: np.ndarray) -> dict[str, str | int]:
-        """Say what an image's map is made of: digests of its pixels and of the method or contour map, and the cap."""
+        """State the origin of an image's map: digests of its pixels and of the method or contour map, and the cap."""
         contour = self._contour(key)
         method = _digest(np.frombuffer(contour.read_bytes(), np.uint8)) if contour.is_file() else self.method
         return {"pixels": _digest(image), "max_regions": self.max_regions, "method": method}
 
     def read(self, key: str, image: np.ndarray) -> np.ndarray | None:
-        """Read an image's map, (H, W) int32; None where there is no sound one of this very image."""
+        """Read an image's map, (H, W) int32; None if there is no sound one of this very image."""
         try:
             with Image.open(self.path(key)) as file:
                 regions = np.asarray(file).astype(np.int32)
@@ -71,7 +71,7 @@ class RegionMaps:
         return regions if note == self._note(key, image, regions) else None
 
     def __call__(self, key: str, image: np.ndarray) -> np.ndarray:
-        """Give the superpixels of an image, (H, W) int32 labels 0..n-1, by its name, a path within the folder."""
+        """Return an image's superpixels, (H, W) int32 labels 0..n-1; ``key`` is its name, a path within the folder."""
         regions = self.read(key, image)
         if regions is None:
             regions = self.compute(key, image)
@@ -100,7 +100,7 @@ class RegionMaps:
         return self.contours / f"{key}.mat"
 
     def compute(self, key: str, image: np.ndarray) -> np.ndarray:
-        """Find an image's superpixels, (H, W) int32, or cut them from its contour map."""
+        """Compute an image's superpixels, (H, W) int32, or cut them from its contour map."""
         if not self.contours.is_dir():
             return segment(image, self.max_regions)
         path = self._contour(key)
@@ -112,7 +112,7 @@ class RegionMaps:
         return regions
 
     def _note(self, key: str, image: np.ndarray, regions: np.ndarray) -> str:
-        # With a digest of the map itself, because Pillow checks no sums of its pixels.
+        # With a digest of the map itself, because Pillow does not verify checksums of its pixels.
         return json.dumps({**self.facts(key, image), "regions": _digest(regions)})
 
 
@@ -123,35 +123,35 @@ def _digest(array: np.ndarray) -> str:
 
 
 def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_regions: int = 512) -> dict[str, str]:
-    """Compute the superpixels of all images in a folder and its sub-folders, as `RegionMaps` keeps them.
+    """Compute the superpixels of all images in a folder and its sub-folders, in the format of `RegionMaps`.
 
-    Run again, it goes on where it was interrupted, and redoes only maps whose image, cap or method has changed. The
-    map of ``street/001.jpg`` is ``RegionMaps(out)("street/001.jpg", read_picture(...))``, its file
+    Another run resumes after an interruption, and recomputes only maps whose image, cap or method has changed. The map
+    of ``street/001.jpg`` is ``RegionMaps(out)("street/001.jpg", read_picture(...))``, its file
     ``out/superpixels-512/street/001.jpg.png``; ``manifest.jsonl`` beside the maps has a line for each. The work goes
-    through joblib, so that ``joblib.parallel_config`` sends it to a cluster that shares the two folders.
+    through joblib, so ``joblib.parallel_config`` can send it to a cluster that shares the two folders.
 
     Args:
-        folder: images; folders named ``superpixels-...`` in it are passed over.
-        out: where the maps go.
-        workers: processes, -1 for one per core; four times as many images are handed out at a time.
-        max_regions: the most regions of a map, at most 65535.
+        folder: folder of images; folders named ``superpixels-...`` in it are skipped.
+        out: output folder for the maps.
+        workers: number of processes, -1 for one per core; images are handed out in batches of four per process.
+        max_regions: maximum number of regions of a map, at most 65535.
 
     Returns:
         the images without a map, and why.
 
     Raises:
         UnwritableError: if a map cannot be written.
-        ValueError: for a folder without images, or a cap that 16 bits do not hold.
+        ValueError: if the folder has no images, or the cap does not fit 16 bits.
     """
     folder, maps = Path(folder), RegionMaps(out, max_regions)
     names = [path.relative_to(folder).as_posix() for path in find_pictures(folder)]
     names = [name for name in names if "/superpixels-" not in f"/{name.rpartition('/')[0]}"]
     if not names:
         raise ValueError(f"{folder} has no images ({', '.join(SUFFIXES)}); pass a folder that has.")
-    with writing(maps.folder):  # told before hours of work
+    with writing(maps.folder):  # fails before hours of work
         maps.folder.mkdir(parents=True, exist_ok=True)
     made, size = {}, 4 * effective_n_jobs(workers)
-    # In batches, because not every joblib backend hands results over one by one.
+    # In batches, because not every joblib backend returns results one by one.
     with tqdm(total=len(names), unit="image", desc="superpixels", disable=None) as bar, parallel(workers) as pool:
         for start in range(0, len(names), size):
             batch = names[start : start + size]
@@ -168,7 +168,7 @@ def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_region
 
 
 def _make(maps: RegionMaps, folder: Path, name: str) -> dict | str:
-    """Make or check the map of one image file; give what it is made of, or say what is wrong with the image."""
+    """Make or check the map of one image file; return its facts, or a sentence on what is wrong with the image."""
     try:
         image = read_picture(folder / name)
     except (OSError, ValueError) as error:

@@ -13,15 +13,15 @@ from ..parallel import parallel
 from .merge import FEATURES, cut, merge_order, pair_features, region_graph
 from .partition import fine_partition, lab_image
 
-#: Where merging starts to learn from: different colours, different things.
+#: Weights of the first round: different colours are different things.
 START = (-5.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0)
 
-#: Region counts at which the pairs are looked at.
+#: Region counts at which pairs are collected.
 COUNTS = (3000, 1000, 500, 250)
 
 
 class HumanSegmentations(Sequence):
-    """A split of BSDS500, in the order of the files' names and read when asked for.
+    """A split of BSDS500, sorted by file name and read on demand.
 
     Items are pairs: an image, (H, W, 3) uint8, and a list of every annotator's segments, (H, W) int64 from 0.
 
@@ -51,16 +51,16 @@ class HumanSegmentations(Sequence):
 def fit(data: Path, rounds: int = 2, workers: int = 1) -> dict[str, float]:
     """Fit the weights of P to the training images of BSDS500; `dgmlib.superpixels.merge.WEIGHTS` holds the result.
 
-    Every round merges all images by the weights so far, stops at several region counts, and regresses on all pairs
-    met there which share of its smaller region a merge would put on the wrong side of a human boundary.
+    Every round merges all images with the current weights, stops at several region counts, and regresses, on all pairs
+    found there, the share of the smaller region that a merge would put on the wrong side of a human boundary.
 
     Args:
         data: folder of BSDS500, see `HumanSegmentations`.
-        rounds: how often to merge and regress.
-        workers: processes.
+        rounds: number of times to merge and regress.
+        workers: number of processes.
 
     Returns:
-        the weight of every feature, rounded to three digits after the point.
+        the weight of every feature, rounded to three decimal places.
     """
     return fit_images(HumanSegmentations(data, "train"), rounds, workers)
 
@@ -80,7 +80,7 @@ def fit_images(
 
 
 def examples(image: np.ndarray, human: Sequence[np.ndarray], weights: Sequence[float]) -> list[np.ndarray]:
-    """Pairs met on the way up: features (P, F), the share of the smaller region that a merge loses, and its area."""
+    """Collect pairs during merging: features (P, F), the share of the smaller region lost by a merge, and its area."""
     lab = lab_image(image)
     fine = fine_partition(lab)
     merges = merge_order(region_graph(fine, lab), min(COUNTS), weights)

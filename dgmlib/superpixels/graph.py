@@ -1,4 +1,4 @@
-"""Label map -> region adjacency graph, as PyTorch Geometric wants it, and back to pixels."""
+"""Label map -> region adjacency graph, as PyTorch Geometric expects it, and back to pixels."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def region_adjacency(labels: np.ndarray) -> np.ndarray:
-    """Find which regions share a side of a pixel: PyG's ``edge_index``.
+    """Find the regions that share a pixel side: PyG's ``edge_index``.
 
     Args:
         labels: (H, W) integer label map, 0..n-1; negative labels are padding and have no neighbours.
@@ -67,7 +67,7 @@ def to_pyg(image: np.ndarray, labels: np.ndarray) -> "Data":
 
 
 def touching(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Values (H, W) of all pairs of pixels that share a side, (P,) each: first those side by side, then the others."""
+    """Values of all pairs of pixels (H, W) that share a side, (P,) each: first pairs in a row, then in a column."""
     first = np.concatenate([values[:, :-1].ravel(), values[:-1].ravel()])
     return first, np.concatenate([values[:, 1:].ravel(), values[1:].ravel()])
 

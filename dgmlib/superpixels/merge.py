@@ -2,7 +2,7 @@
 
 Merging two regions costs ``P * (min(area) + BOUNDARY * length)``, where P is the learned probability that people see
 two things there: the pixels that would end up on the wrong side of a human boundary, plus the boundary that would be
-lost. The cheapest pair merges first, so that a cut of the merge order anywhere gives nested label maps.
+lost. The cheapest pair merges first, so cutting the merge order at any points gives nested label maps.
 """
 
 import heapq
@@ -20,12 +20,12 @@ from .partition import fine_partition, join, lab_image, smooth
 #: Smoothing, in pixels, of the two contrasts that are measured across every boundary.
 CUE_SIGMAS = (0.5, 5.0)
 
-#: What a pixel side of lost boundary costs, in pixels on the wrong side of one. More of it trades accuracy for
-#: boundary recall; this and the smoothings were chosen on training images that the weights were not fitted to.
+#: Cost of a pixel side of lost boundary, in pixels on the wrong side of one. A higher cost trades accuracy for
+#: boundary recall. This and the smoothings were chosen on training images that the weights were not fitted to.
 BOUNDARY = 2.5
 
-#: What the logistic weights of P multiply, all but the bias as logarithms (see `_features`), and the weights as
-#: ``dgmlib superpixels fit`` prints them.
+#: Features of the logistic model P, all but the bias as logarithms (see `_features`), and their weights as printed by
+#: ``dgmlib superpixels fit``.
 FEATURES = (
     "bias", "colour distance", "chroma distance", "larger area", "boundary length", "fine contrast", "coarse contrast",
 )  # fmt: skip
@@ -33,7 +33,7 @@ WEIGHTS = (-6.730, 0.539, 0.297, 0.455, -0.272, 0.386, 0.699)
 
 
 class RegionGraph(NamedTuple):
-    """Regions and the pairs that touch. Every field is a sum over pixels or pixel sides, so merging adds rows."""
+    """Regions and adjacent pairs. Every field is a sum over pixels or pixel sides, so merging adds rows."""
 
     regions: np.ndarray  # (n, 4) float64: area in pixels, sums of L, a and b
     pairs: np.ndarray  # (E, 2) int64, first < second, sorted
@@ -41,7 +41,7 @@ class RegionGraph(NamedTuple):
 
 
 def region_graph(labels: np.ndarray, lab: np.ndarray) -> RegionGraph:
-    """Sum up areas, colours, shared boundary and the contrasts across it.
+    """Sum areas, colours, shared boundaries and the contrasts across them.
 
     Args:
         labels: (H, W) int32, 0..n-1.
@@ -65,10 +65,10 @@ def region_graph(labels: np.ndarray, lab: np.ndarray) -> RegionGraph:
 
 
 def _compiled(function: Callable) -> Callable:
-    """Compile by numba, and keep the result for later processes where a folder may be written to."""
+    """Compile with numba, and cache the result for later processes if a folder is writable."""
     try:
         return njit(function, cache=True)
-    except RuntimeError:  # neither the package's folder nor the user's may be
+    except RuntimeError:  # neither the package's folder nor the user's is
         return njit(function)
 
 
@@ -93,7 +93,7 @@ def _features(regions, i, j, sides, k):
 
 @_compiled
 def pair_features(regions: np.ndarray, pairs: np.ndarray, sides: np.ndarray) -> np.ndarray:
-    """Compute what ``WEIGHTS`` multiplies, for every pair of a `RegionGraph`: (E, 7) float64."""
+    """Compute the `FEATURES` of every pair of a `RegionGraph`: (E, 7) float64."""
     out = np.empty((len(pairs), 7))
     for k in range(len(pairs)):
         out[k] = _features(regions, pairs[k, 0], pairs[k, 1], sides, k)
@@ -106,7 +106,7 @@ def _offer(regions, i, j, sides, k, weights, boundary):
     for weight, feature in zip(weights, _features(regions, i, j, sides, k)):  # noqa: B905 (numba has no strict=)
         z += weight * feature
     cost = (min(regions[i, 0], regions[j, 0]) + boundary * sides[k, 0]) / (1.0 + math.exp(-z))
-    # Bits of positive floats sort as the floats do: one integer holds the cost and, to break ties, the pair.
+    # Bits of positive floats sort like the floats: one integer holds the cost and, to break ties, the pair.
     return (np.int64(np.float32(cost).view(np.int32)) << 32) | k
 
 
@@ -147,12 +147,12 @@ def _merge(regions, ends, sides, until, weights, boundary):
     done = 0
     while done < len(merges) and len(heap) > 0:
         k = heap[0] & 0xFFFFFFFF
-        if not alive[k] or heap[0] != offers[k]:  # swallowed by another pair, or improved since
+        if not alive[k] or heap[0] != offers[k]:  # absorbed by another pair, or improved since
             heapq.heappop(heap)
             continue
         keep, gone = ends[k, 0], ends[k, 1]
         offers[k] = _offer(regions, keep, gone, sides, k, weights, boundary)
-        if offers[k] > heap[0]:  # the two have grown since
+        if offers[k] > heap[0]:  # the two regions have grown since
             heapq.heapreplace(heap, offers[k])
             continue
         if degree[keep] < degree[gone]:
@@ -166,7 +166,7 @@ def _merge(regions, ends, sides, until, weights, boundary):
             upcoming, pair = after[half], half // 2
             other = ends[pair, 1 - half % 2]
             twin = half ^ 1
-            if other != keep:  # does the neighbour already touch the one that stays?
+            if other != keep:  # does the neighbour already touch the region that stays?
                 twin = head[other]
                 while twin >= 0 and ends[twin // 2, 1 - twin % 2] != keep:
                     twin = after[twin]
@@ -182,7 +182,7 @@ def _merge(regions, ends, sides, until, weights, boundary):
                     twin //= 2
                     for column in range(3):
                         sides[twin, column] += sides[pair, column]
-                    if offers[pair] < offers[twin]:  # the better offer stands until its turn comes
+                    if offers[pair] < offers[twin]:  # keep the better offer until its turn comes
                         offers[twin] = offers[pair] >> 32 << 32 | twin
                         heapq.heappush(heap, offers[twin])
             half = upcoming
@@ -190,20 +190,20 @@ def _merge(regions, ends, sides, until, weights, boundary):
 
 
 def merge_order(graph: RegionGraph, until: int = 1, weights=WEIGHTS, boundary: float = BOUNDARY) -> np.ndarray:
-    """Merge the cheapest pair again and again until ``until`` regions are left.
+    """Merge the cheapest pair repeatedly until ``until`` regions are left.
 
-    Compiled by numba; with ``NUMBA_DISABLE_JIT=1`` in the environment the same lines run as plain Python and numpy,
+    Compiled by numba. With ``NUMBA_DISABLE_JIT=1`` in the environment, the same lines run as plain Python and NumPy,
     far slower and with the same result.
 
     Returns:
-        (M, 2) int64, in order; the first region of a row swallows the second.
+        (M, 2) int64, in order; the first region of a row absorbs the second.
     """
     regions, pairs, sides = graph
     return _merge(regions.copy(), pairs.astype(np.int32), sides.copy(), until, np.asarray(weights), boundary)
 
 
 def check_cap(count: int) -> None:
-    """Raise a ValueError for a cap on regions that is no whole number from 1."""
+    """Raise a ValueError for a cap on regions that is not a whole number from 1."""
     if not isinstance(count, Integral) or count < 1:
         raise ValueError(f"max_regions is {count!r}; ask for at least one region, in whole numbers.")
 
@@ -219,15 +219,15 @@ def segment(image: Picture, max_regions: int = 512) -> np.ndarray:
     """Partition an image into exactly ``min(max_regions, available)`` 4-connected regions.
 
     Args:
-        image: array, PIL picture or path, see `dgmlib.pictures.read_picture`. It is partitioned in 8 bits, so that one
-            picture has the same regions in whatever it is held.
-        max_regions: the most regions wanted, at least 1. A flat image offers fewer and gets them all.
+        image: array, PIL picture or path, see `dgmlib.pictures.read_picture`. It is partitioned in 8 bits, so that a
+            picture has the same regions in any representation.
+        max_regions: maximum number of regions, at least 1. A flat image has fewer and gets them all.
 
     Returns:
-        (H, W) int32 labels 0..n-1, numbered in the order their first pixels are read. Deterministic.
+        (H, W) int32 labels 0..n-1, in reading order of their first pixels. Deterministic.
 
     Raises:
-        ValueError: for an image that cannot be read, and for a cap that is no whole number from 1.
+        ValueError: if the image cannot be read, or the cap is not a whole number from 1.
     """
     return segment_hierarchy(image, (max_regions,))[0]
 

@@ -8,26 +8,26 @@ from skimage.color import rgb2lab
 
 from ..pictures import Picture, read_picture
 
-#: Smoothing, in pixels, of the gradient that is flooded. More of it loses thin regions, less of it finds noise; in
-#: pictures of more than a megapixel, where noise is most of what is found, it grows with their side.
+#: Smoothing, in pixels, of the flooded gradient. More smoothing loses thin regions, less smoothing finds noise. In
+#: pictures of more than a megapixel, where most of what is found is noise, it grows with their side.
 FINE_SIGMA = 0.5
 
 
 def lab_image(image: Picture) -> np.ndarray:
-    """Convert whatever `dgmlib.pictures.read_picture` reads to CIE Lab, (H, W, 3) float32."""
+    """Convert anything that `dgmlib.pictures.read_picture` reads to CIE Lab, (H, W, 3) float32."""
     return rgb2lab(read_picture(image) / np.float32(255))
 
 
 def smooth(lab: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian smoothing over the two image axes, cut at three sigma."""
+    """Gaussian smoothing over the two image axes, truncated at three sigma."""
     return gaussian_filter(lab, (sigma, sigma, 0), truncate=3)
 
 
 def fine_partition(lab: np.ndarray) -> np.ndarray:
-    """Watershed of the Lab gradient: every pixel joins the basin that steepest descent leads it to.
+    """Watershed of the Lab gradient: every pixel joins the basin that steepest descent leads to.
 
-    Steepest descent needs no queue, so it is a few array operations where flooding is a loop over pixels, and its
-    basins are the same wherever no two neighbours of a pixel are equally low.
+    Steepest descent needs no queue: it takes a few array operations, whereas flooding is a loop over pixels. Its basins
+    are the same wherever no two neighbours of a pixel are equally low.
 
     Returns:
         (H, W) int32 labels 0..n-1 in reading order, every region 4-connected.
@@ -43,7 +43,7 @@ def fine_partition(lab: np.ndarray) -> np.ndarray:
     width = slope.shape[1]
     pixel = np.arange(slope.size, dtype=np.int32).reshape(slope.shape)
     source, target = [pixel.ravel()], [(pixel + np.array([0, -width, width, -1, 1], np.int32)[choice]).ravel()]
-    # A plateau has no way down inside: its pixels join each other, and through its rim whatever lies below.
+    # A plateau has no descent inside: its pixels join each other and, through its rim, whatever lies below.
     for a, b in ((np.s_[:-1], np.s_[1:]), (np.s_[:, :-1], np.s_[:, 1:])):
         level = (slope[a] == slope[b]) & ((choice[a] == 0) | (choice[b] == 0))
         source.append(pixel[a][level])
@@ -52,6 +52,6 @@ def fine_partition(lab: np.ndarray) -> np.ndarray:
 
 
 def join(first: np.ndarray, second: np.ndarray, n: int) -> np.ndarray:
-    """Number the sets that pairs make of n things, in the order of each one's first thing: (n,) int32."""
+    """Number the connected components that pairs form among n things, in order of their first things: (n,) int32."""
     pairs = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(n, n))
     return connected_components(pairs, directed=False)[1]

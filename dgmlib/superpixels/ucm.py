@@ -13,29 +13,29 @@ from .merge import check_cap, cut
 
 
 def labels_from_ucm(path: str | Path, max_regions: int = 512) -> np.ndarray:
-    """Cut an official contour map at exactly ``min(max_regions, available)`` regions, the weakest contours first.
+    """Cut an official contour map into exactly ``min(max_regions, available)`` regions, weakest contours first.
 
-    A ``ucm2`` is (2H + 1, 2W + 1): pixel (y, x) sits at [2y + 1, 2x + 1], and the contour between two pixels at the
-    place between them. Pixels with no contour between them are one region; then the weakest contour is removed, again
-    and again, ties in reading order.
+    In a ``ucm2``, (2H + 1, 2W + 1), pixel (y, x) is at [2y + 1, 2x + 1], and the contour between two pixels lies
+    between them. Pixels without a contour between them form one region; then the weakest contour is removed repeatedly,
+    with ties in reading order.
 
     Args:
         path: a MATLAB file, version 7.3 or older, holding ``ucm2`` in any numeric type.
-        max_regions: the most regions wanted, at least 1.
+        max_regions: maximum number of regions, at least 1.
 
     Returns:
         (H, W) int32 labels 0..n-1 in reading order, 4-connected.
 
     Raises:
-        FileNotFoundError: for a path where nothing is.
-        ValueError: naming the file and what is wrong with it, and for a cap that is no whole number from 1.
+        FileNotFoundError: if there is no file at the path.
+        ValueError: naming the file and what is wrong with it, or if the cap is not a whole number from 1.
     """
     check_cap(max_regions)
     ucm = _read(Path(path))
     contour = np.concatenate([ucm[1::2, 2:-1:2].ravel(), ucm[2:-1:2, 1::2].ravel()])  # in the order of `touching`
     pixel = np.arange((ucm.shape[0] // 2) * (ucm.shape[1] // 2)).reshape(ucm.shape[0] // 2, -1)
     rank = np.empty(len(contour))
-    rank[np.argsort(contour, kind="stable")] = np.arange(1, len(contour) + 1)  # all differ: one spanning tree
+    rank[np.argsort(contour, kind="stable")] = np.arange(1, len(contour) + 1)  # all differ: the spanning tree is unique
     tree = minimum_spanning_tree(coo_array((rank, touching(pixel)), shape=(pixel.size, pixel.size))).tocoo()
     merges = np.stack([tree.row, tree.col], 1)[np.argsort(tree.data)]
     available = pixel.size - np.count_nonzero(tree.data <= np.count_nonzero(contour == 0))
@@ -54,7 +54,7 @@ def _read(path: Path) -> np.ndarray:
             ucm = load_matlab(path)["ucm2"]
     except KeyError:
         raise ValueError(f"{path} has no variable 'ucm2'; pass a contour map as MCG or gPb-OWT-UCM saves it.") from None
-    except Exception as error:  # whatever a reader makes of a damaged file
+    except Exception as error:  # readers may raise anything for a damaged file
         raise ValueError(f"{path} is not a readable MATLAB file ({error}); fetch it again.") from error
     if ucm.ndim != 2 or min(ucm.shape) < 3 or any(side % 2 == 0 for side in ucm.shape):
         raise ValueError(f"'ucm2' in {path} is {ucm.shape}; it must be (2H + 1, 2W + 1), the double-sized map.")

@@ -1,22 +1,22 @@
-"""Every figure of the notebooks. Functions return a matplotlib ``Figure`` and never show it.
+"""All figures of the notebooks. Functions return a matplotlib ``Figure`` and never show it.
 
 ============  ==============================================================================================
 ``groups``    superpixels and groups over photographs: `partitions`, `contours`, `grouping_levels`, `hierarchy`,
               `levels_in_rows` (Fig. 5)
-``nodes``     their features: `centres` (Eq. 2), `false_colours`; what they weigh: `affinities` (Eq. 1 and 8),
+``nodes``     node features: `centres` (Eq. 2), `false_colours`; weights: `affinities` (Eq. 1 and 8),
               `click_masks` (Fig. 6), `heat_maps` (Fig. 7)
 ``classes``   label maps with legends: `segmentation`, `comparison` (Fig. 4), `parsing`
-``diagram``   the model as a picture of its own forward pass: `diagram` (Fig. 2 and 3), `tree` (Fig. 1)
-``overview``  what it does in one picture
+``diagram``   the model, drawn from its own forward pass: `diagram` (Fig. 2 and 3), `tree` (Fig. 1)
+``overview``  what the model does, in one picture
 ``results``   `table1` - `table3` as bars; `agreement_curves`, `click_curves`, `growth_curves`, `quality_curves`
-``ahead``     points ahead of UPerNet: `evidence`, `ablation`, `where_ahead`
-``climb``     EMGP's steps under sliders: `Climb`
+``ahead``     leads over UPerNet in points: `evidence`, `ablation`, `where_ahead`
+``climb``     EMGP's iterations, controlled by sliders: `Climb`
 ``curves``    a run's log: `training_curve`, `LiveCurve`, `loss_curves`, `heard`
-``style``     what they share, and `save`
+``style``     what all figures share, and `save`
 ============  ==============================================================================================
 
-Everywhere ``photo`` is (H, W, 3), bytes or floats in [0, 1], ``labels`` are its (H, W) superpixels or groups, -1 for
-none, and what a mapping holds is drawn in a panel below its title. All may be arrays or tensors.
+Throughout, ``photo`` is (H, W, 3), bytes or floats in [0, 1], and ``labels`` are its (H, W) superpixels or groups, -1
+for none. Each value of a mapping is drawn in a panel under its key as title. All may be arrays or tensors.
 """
 
 from dgmlib.viz.ahead import ablation, evidence, where_ahead

@@ -1,4 +1,4 @@
-"""How far systems are ahead of UPerNet, in points with 95 % intervals: by numbers of Table 1, by what was changed."""
+"""Leads over UPerNet, in points with 95 % intervals: by number of Table 1, and by what was changed."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,18 @@ from matplotlib.figure import Figure
 
 from dgmlib.viz.style import GREY, NONE, PALETTE, colours_of, legend, plots
 
-#: `evidence`: where in its row a system stands, and its marker; colours of what can be said.
+#: `evidence`: a system's offset in its row, and its marker; below, the colours of verdicts.
 SHIFTS = {"DGM": (-0.17, "o"), "DGM w/o graph": (0.17, "s")}
-WHOLE_IMAGES = ("scene/accuracy", "texture/accuracy")  # of few images, so that their intervals may leave a panel
-WIDEST = 7  # points that `ablation` shows; what is farther ahead is written there
+WHOLE_IMAGES = ("scene/accuracy", "texture/accuracy")  # of few images, so their intervals may exceed a panel
+WIDEST = 7  # points that `ablation` shows; larger leads are written as text
 VERDICTS = {"ahead": PALETTE[0], "undecided": GREY, "behind": PALETTE[5]}
 
 
 def evidence(table: pd.DataFrame) -> Figure:
     """Draw ``evidence.csv``: how far systems are ahead of UPerNet, a panel per data and setting, a row per number.
 
-    Thin: the 95 % interval over seeds; thick: over images. Blue where both lie above zero, orange where both lie below.
-    A panel is as wide as its intervals, those of `WHOLE_IMAGES` aside, which may leave it.
+    Thin: the 95 % interval over seeds; thick: over images. Blue if both lie above zero, orange if both lie below.
+    A panel is as wide as its intervals, except those of `WHOLE_IMAGES`, which may exceed it.
     """
     table = table[table["model"].isin(SHIFTS) & table["over"].isin(["seeds", "images"])]
     groups = list(table.groupby(["data", "setting"], sort=False))
@@ -38,7 +38,7 @@ def evidence(table: pd.DataFrame) -> Figure:
             style = {"color": colour, "markersize": 6, "markeredgecolor": "white"}
             axis.plot(100 * both["value"].iloc[0], place, marker, **style)
         ends = rows.loc[~rows["number"].isin(WHOLE_IMAGES), ["low", "high"]].abs().max(axis=None)
-        if ends > 0:  # NaN where one seed of whole images has no interval
+        if ends > 0:  # NaN if there is no such interval
             axis.set_xlim(-105 * ends, 105 * ends)
     for model, (_, marker) in SHIFTS.items():
         axes[0].plot([], [], marker, color="black", label=model)
@@ -76,10 +76,10 @@ def where_ahead(summary: pd.DataFrame, candidates: Sequence[str]) -> Figure:
 
 
 def _spans(summary: pd.DataFrame, by: str, hue: str, height: float) -> Figure:
-    """Points ahead of UPerNet, a panel per data set, a row per ``by``, a colour per ``hue``."""
+    """Draw points ahead of UPerNet: a panel per data set, a row per ``by``, a colour per ``hue``."""
     rows = summary[summary["beside"] == "UPerNet"]
     data, places, colours = rows.groupby("data", sort=False), list(rows[by].unique()), colours_of(rows[hue])
-    several = rows.duplicated(["data", by]).any()  # colours in one row stand apart
+    several = rows.duplicated(["data", by]).any()  # colours in one row are offset
     figure, (axes,) = plots(len(data), width=max(4.4, 7.5 / len(data)), height=1.0 + height * len(places), sharey=True)
     for axis, (title, each) in zip(axes, data, strict=True):
         _rows_beside_zero(axis, title, places)
@@ -93,7 +93,7 @@ def _spans(summary: pd.DataFrame, by: str, hue: str, height: float) -> Figure:
 
 
 def _rows_beside_zero(axis: Axes, title: str, names: Sequence[str]) -> None:
-    """A row of points for every name, the first on top, and a line at zero: UPerNet."""
+    """Set up a row for every name, the first on top, and a line at zero for UPerNet."""
     axis.axvline(0, color="black", linewidth=0.8)
     axis.set(title=title, xlabel="points ahead of UPerNet", ylim=(len(names) - 0.5, -0.5))
     axis.set_yticks(range(len(names)), names)

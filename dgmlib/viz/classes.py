@@ -1,6 +1,6 @@
-"""Label maps whose ids are classes, with legends, and beside the truth.
+"""Label maps whose ids are classes, with legends, and compared with the truth.
 
-Maps are of any resolution; ``names`` are class names by id, of which "-" is none, and grey.
+Maps may have any resolution; ``names`` are class names by id, of which "-" is no class, and grey.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,14 +15,14 @@ from numpy.typing import ArrayLike
 from dgmlib.viz.groups import draw_groups
 from dgmlib.viz.style import GREY, NONE, PALETTE, colours_of, floats, greyed, legend_under, outlined, panels
 
-#: Names that are no classes, and their greys.
+#: Names that are not classes, and their greys.
 OTHERS = "others"
 GREYS = {"-": NONE, "no part": "#b4b4b4", OTHERS: GREY}
 WRONG = "#ff0090"  # in no palette
 
 
 def segmentation(photo: ArrayLike, maps: Mapping[str, ArrayLike], names: Sequence[str]) -> Figure:
-    """Label maps of one task beside the photograph, with one legend of the classes that occur."""
+    """Draw label maps of one task beside the photograph, with one legend of the classes that occur."""
     figure, axes = panels(["image", *maps], np.shape(photo))
     colours = _draw_beside(axes, photo, maps.values(), names)
     style = {"loc": "outside right center", "frameon": False, "fontsize": 9, "handlelength": 1.2}
@@ -36,10 +36,10 @@ def parsing(
     groups: Mapping[str, ArrayLike] | None = None,
     title: str = "image",
 ) -> Figure:
-    """One label map per task beside the photograph, each with the legend of its own classes below, see `largest`.
+    """Draw one label map per task beside the photograph, each with the legend of its own classes below, see `largest`.
 
-    ``maps`` are title -> (ids, names). ``groups`` of several levels, finest first, stand beside the photograph as in
-    `dgmlib.viz.hierarchy`, and the label maps below.
+    ``maps`` are title -> (ids, names). ``groups`` of several levels, finest first, are drawn beside the photograph as
+    in `dgmlib.viz.hierarchy`, with the label maps below.
     """
     groups = groups or {}
     columns = 1 + len(groups) if groups and len(maps) > 1 else 3 if groups else 4
@@ -62,11 +62,11 @@ def comparison(
     title: str = "",
     colours: Mapping[int, str] | None = None,
 ) -> Figure:
-    """Fig. 4: image, truth and predictions side by side; below every prediction its difference to the truth.
+    """Fig. 4: image, truth and predictions side by side; below every prediction, its difference from the truth.
 
-    Titles below say how many of the labelled pixels are right, those labelled "no part" aside; unlabelled ones, which
-    have the id 0, are pale in both rows. The legend names the classes that occur. All maps are (H, W). ``colours`` are
-    those of `class_colours`, for several figures in which a class is to look the same.
+    Titles below give the share of labelled pixels that are right, without those labelled "no part". Unlabelled pixels,
+    which have the id 0, are pale in both rows. The legend names the classes that occur. All maps are (H, W).
+    ``colours`` are those of `class_colours`, for several figures in which a class should look the same.
     """
     truth, maps = np.asarray(truth), [np.asarray(ids) for ids in predictions.values()]
     named = ~np.isin(truth, [i for i, name in enumerate(names) if name in GREYS])
@@ -75,7 +75,7 @@ def comparison(
     figure, axes = panels(titles, truth.shape, columns=2 + len(maps), width=1.55)
     above, (corner, _, *below) = axes[: 2 + len(maps)], axes[2 + len(maps) :]
     colours = _draw_beside(above, photo, (truth, *maps), names, colours)
-    for axis in above[2:]:  # what nobody can judge
+    for axis in above[2:]:  # unlabelled: cannot be judged
         veil = np.where((truth == 0)[..., None], (1, 1, 1, 0.65), (1, 1, 1, 0))
         axis.imshow(veil, extent=axis.images[0].get_extent(), interpolation="nearest")
     grey = greyed(photo, 0.45, 0.95)
@@ -101,7 +101,7 @@ def parse(axis: Axes, ids: ArrayLike, names: Sequence[str], shape: Sequence[int]
 def largest(
     ids: ArrayLike, names: Sequence[str], count: int = len(PALETTE)
 ) -> tuple[np.ndarray, Sequence[str], list[int]]:
-    """Keep the classes that cover most, as many as `PALETTE` has colours; the rest become `OTHERS`.
+    """Keep the ``count`` largest classes, by default as many as `PALETTE` has colours; the rest become `OTHERS`.
 
     Returns:
         ids, names by id, and the ids that occur: the largest class first, greys last.
@@ -118,7 +118,7 @@ def largest(
 
 
 def class_colours(ids: Sequence[int], names: Sequence[str]) -> dict[int, str]:
-    """Colours for the class ids that occur, see `dgmlib.viz.style.colours_of`; greys for what is no class."""
+    """Colours for the class ids that occur, see `dgmlib.viz.style.colours_of`; greys for names that are not classes."""
     colours = colours_of(int(i) for i in ids if names[i] not in GREYS)
     return {int(i): colours.get(int(i)) or GREYS[names[i]] for i in ids}
 
@@ -130,7 +130,7 @@ def _draw_beside(
     names: Sequence[str],
     colours: Mapping[int, str] | None = None,
 ) -> dict[int, str]:
-    """Draw a photograph and label maps of one task; returns the colours of the classes that occur in any of them."""
+    """Draw a photograph and label maps of one task; return the colours of the classes that occur in any of them."""
     maps = [np.asarray(ids) for ids in maps]
     present = largest(np.concatenate([ids.ravel() for ids in maps]), names, len(names))[2]  # the order of `parse`
     colours = {i: (colours or class_colours(present, names))[i] for i in present}
@@ -141,9 +141,9 @@ def _draw_beside(
 
 
 def paint(axis: Axes, ids: np.ndarray, colours: Mapping[int, str], shape: Sequence[int]) -> None:
-    """Draw a map of class ids over the extent of the photograph, with outlines: some colours are near each other."""
+    """Draw a map of class ids over the extent of the photograph, with outlines, because some colours are similar."""
     present, index = np.unique(ids, return_inverse=True)
-    index = index.reshape(ids.shape)  # NumPy 1 gives it flat
+    index = index.reshape(ids.shape)  # NumPy 1 returns it flat
     picture = outlined(np.array([to_rgb(colours[i]) for i in present.tolist()])[index], index, 0.6, width=480)
     axis.imshow(picture, extent=(0, shape[1], shape[0], 0), interpolation="nearest")
 

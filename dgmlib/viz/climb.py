@@ -14,13 +14,13 @@ from dgmlib.viz.style import PALETTE, SCREEN, outlined, plots, region_colours
 
 
 class Climb:
-    """Centres Vbar that climb to the modes of the nodes' density (Eq. 2), and the groups they make of a photograph.
+    """Centres Vbar that climb to the modes of the nodes' density (Eq. 2), and the groups they form in a photograph.
 
     Args:
         photo: (H, W, 3).
         labels: (H, W) its N superpixels.
         nodes: V, (N, D).
-        affinities: (k, bandwidth) -> P after k steps from 0 on, (N, M), columns sum to one.
+        affinities: (k, bandwidth) -> P after k steps, starting at 0: (N, M) with columns that sum to one.
     """
 
     def __init__(
@@ -38,15 +38,15 @@ class Climb:
         self.picture = beside.imshow(outlined(self.colours[self.labels], self.labels))
         beside.set_axis_off()
         self.canvas.draw()
-        self.figure.set_layout_engine("none")  # found once: to find it anew takes longer than to draw
+        self.figure.set_layout_engine("none")  # computed once, because the layout takes longer than drawing
 
     def __call__(self, step: int, bandwidth: float) -> tuple[np.ndarray, str]:
-        """Draw the state after some steps with a bandwidth; returns (h, w, 3) bytes and what it comes to."""
+        """Draw the state after some steps with a bandwidth; return (h, w, 3) bytes and a line about the groups."""
         trail = np.stack([self.affinities[k, bandwidth].T @ self.plane for k in range(step + 1)], 1)  # (M, k + 1, 2)
         affinity = self.affinities[step, bandwidth]
         group = owners(torch.from_numpy(affinity)).numpy()  # (N,)
         own = (affinity.T @ self.colours)[group]
-        alone = affinity.sum(1) == 0  # before the first step, what does not start as a centre has none
+        alone = affinity.sum(1) == 0  # before the first step, nodes other than the initial centres have none
         own[alone], group[alone] = 0.75 + 0.25 * self.colours[alone], -1
         self.trails.set_segments(trail)
         self.centres.set_offsets(trail[:, -1])
@@ -54,4 +54,4 @@ class Climb:
         self.canvas.draw()
         count = len(set(group) - {-1})
         said = f"{count} group{'s' * (count != 1)} of {len(group)} superpixels"
-        return np.array(self.canvas.buffer_rgba())[..., :3], said  # a copy: the canvas is painted over
+        return np.array(self.canvas.buffer_rgba())[..., :3], said  # a copy, because the canvas is reused

@@ -1,4 +1,4 @@
-"""A run's log, its ``log.jsonl`` or the records of it: losses as training goes, and how well the graph is heard."""
+"""Curves of a run's log, ``log.jsonl`` or its records: losses, and how much the graph contributes."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ from dgmlib.viz.style import GREY, PALETTE, colours_of, legend, plots
 from dgmlib.vocabulary import TASKS
 
 PHASES = {0: "all tasks but texture", 1: "texture head, the rest frozen"}
-#: How well the graph is heard: what is drawn, and the percentage below which a level counts as not heard.
+#: Shares that measure the graph's contribution: title, and the percentage below which a level counts as not heard.
 SHARES = {
     "residual share": ("residual's share of F + Fhat", 10),
     "graph share": ("graph's share of what Re-projection reads", 5),
@@ -23,7 +23,7 @@ SHARES = {
 
 
 def training_curve(log: str | Path | Sequence[Mapping]) -> Figure:
-    """The weighted losses of Eq. 12: a point per record that has the task, a line through their running mean."""
+    """Draw the weighted losses of Eq. 12: a point per record that has the task, and a line at their running mean."""
     table = _records(log)
     losses = table.melt(["phase", "iteration"], [task for task in TASKS if task in table], "task", "weighted loss")
     phases = losses.dropna().groupby("phase")
@@ -36,7 +36,7 @@ def training_curve(log: str | Path | Sequence[Mapping]) -> Figure:
 
 
 def loss_curves(table: pd.DataFrame) -> Figure:
-    """Losses of several networks over the same batches, a colour each: columns "iteration", "network", "loss"."""
+    """Draw losses of several networks over the same batches, a colour each: columns "iteration", "network", "loss"."""
     figure, ((axis,),) = plots(1, width=6.4, height=3.1)
     _running_mean(axis, table, "loss", "network", colours_of(table["network"]))
     axis.legend(frameon=False, fontsize=9)
@@ -59,18 +59,18 @@ class LiveCurve:
 
 
 def heard(table: pd.DataFrame) -> Figure:
-    """Both shares by level, a colour per model, a point per row and a line at their mean. Dashed: our thresholds.
+    """Draw both shares by level, a colour per model, a point per row and a line at their mean. Dashed: our thresholds.
 
     Args:
-        table: columns "model", "level", "name" ("residual share" or "graph share", other rows are left out) and
-            "value", a fraction; a row per seed, say.
+        table: columns "model", "level", "name" ("residual share" or "graph share"; other rows are ignored) and "value",
+            a fraction; for example, one row per seed.
     """
     colours = colours_of(table.loc[table["name"].isin(SHARES), "model"])
     return _panels(lambda axis, rows: _points_and_means(axis, rows, colours), table, 1 + len(colours) // 2)
 
 
 def heard_in_training(log: str | Path | Sequence[Mapping]) -> Figure:
-    """Both shares as the first phase of training goes, a colour per level, as `training_curve` draws losses.
+    """Draw both shares over the first phase of training, a colour per level, as `training_curve` draws losses.
 
     Raises:
         ValueError: if the log has no shares.
@@ -85,13 +85,13 @@ def heard_in_training(log: str | Path | Sequence[Mapping]) -> Figure:
 
 
 def _panels(draw: Callable[[Axes, pd.DataFrame], None], table: pd.DataFrame, rows: int) -> Figure:
-    """A plot per share, with room for a legend of some rows below."""
+    """Draw a plot per share, with room for a legend of ``rows`` rows below."""
     figure, (axes,) = plots(2, width=4.2, height=2.8 + 0.2 * rows, sharey=True)
     for axis, (name, (title, least)) in zip(axes, SHARES.items(), strict=True):
         draw(axis, table[table["name"] == name].assign(percent=lambda shares: 100 * shares["value"]))
         axis.axhline(least, color=GREY, linestyle="--", linewidth=0.8, label="our threshold")
         axis.set_title(title, fontsize=10)
-    # After all is drawn, since on another scale than a linear one seaborn takes another mean.
+    # Set after drawing, because seaborn computes a different mean on a scale that is not linear.
     axes[0].set_yscale("symlog", linthresh=0.01, linscale=0.4)
     axes[0].set(ylim=(0.1 if table["value"].min() > 0.001 else 0, 100))
     axes[0].yaxis.set_major_formatter("{x:g}")
@@ -103,7 +103,7 @@ def _points_and_means(axis: Axes, rows: pd.DataFrame, colours: Mapping[str, str]
     """Draw "percent" by "level", a colour per "model": a point for every row, and a line at their mean."""
     what = {"x": "level", "y": "percent", "hue": "model", "palette": colours, "hue_order": colours, "ax": axis}
     sns.stripplot(rows, **what, dodge=True, jitter=False, size=4, alpha=0.6, legend=False)
-    apart = 0.8 * (1 - 1 / len(colours))  # as stripplot has it
+    apart = 0.8 * (1 - 1 / len(colours))  # as in stripplot
     sns.pointplot(rows, **what, dodge=apart or False, errorbar=None, linestyle="none", marker="_", markersize=9)
 
 
@@ -114,7 +114,7 @@ def _records(log: str | Path | Sequence[Mapping]) -> pd.DataFrame:
 
 
 def _running_mean(axis: Axes, rows: pd.DataFrame, y: str, hue: str, colours: Mapping[str, str]) -> None:
-    """Draw pale points by "iteration", and for every colour a line through their mean over an eighth of them."""
+    """Draw pale points by "iteration", and for every colour a line at their running mean over an eighth of them."""
     mean = rows.groupby(hue, sort=False)[y].transform(
         lambda values: values.rolling(max(len(values) // 8, 3), min_periods=1, center=True).mean()
     )

@@ -1,4 +1,4 @@
-"""The paper's Figures 1 and 2, drawn from what a model does with a photograph: every picture is an actual one."""
+"""The paper's Figures 1 and 2, drawn from a model's forward pass on a photograph: every picture shows actual data."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,14 +19,14 @@ from dgmlib.viz.style import GREY, NotebookFigure, enlarged, floats, outlined
 if TYPE_CHECKING:
     from dgmlib.predictor import Scene
 
-BLUE, GREEN, ORANGE = "#005a8f", "#007a5a", "#b84a00"  # of `PALETTE`, dark enough for letters
+BLUE, GREEN, ORANGE = "#005a8f", "#007a5a", "#b84a00"  # from `PALETTE`, dark enough for text
 STEPS = {"CNN": "#333333", "EMGP": BLUE, "Projection": GREEN, "TDMP": ORANGE, "Re-projection": "#8a3f74"}
-WIDE, ROOM = 10.8, 0.68  # inches: of the figure, between two columns
-SIZE = 10  # points: legible at 900 pixels, which is what a page has
+WIDE, ROOM = 10.8, 0.68  # inches: width of the figure, gap between two columns
+SIZE = 10  # points: legible at 900 pixels, the width of a page
 
 
 class Sheet:
-    """A figure to be drawn on in inches, x to the right and y downwards."""
+    """A figure to draw on in inches, x to the right and y downwards."""
 
     def __init__(self, width: float, height: float):
         self.figure, self.width, self.height = NotebookFigure(width, height), width, height
@@ -35,18 +35,18 @@ class Sheet:
         self.paper.set_axis_off()
 
     def axes(self, x: float, y: float, width: float, height: float) -> Axes:
-        """Axes for a picture that fills them."""
+        """Add axes for a picture that fills them."""
         place = (x / self.width, 1 - (y + height) / self.height, width / self.width, height / self.height)
         axis = self.figure.add_axes(place, xticks=[], yticks=[])
         axis.spines[:].set(color=GREY, linewidth=0.6)
         return axis
 
     def write(self, x: float, y: float, text: str, **style) -> None:
-        """Centred text, unless the style says otherwise."""
+        """Write text, centred unless the style says otherwise."""
         self.paper.text(x, y, text, **({"ha": "center", "va": "center", "fontsize": SIZE} | style))
 
     def arrow(self, *points: tuple[float, float], color: str, dashed: bool = False) -> None:
-        """A line through points, with a head at the last."""
+        """Draw a line through points, with an arrowhead at the last."""
         style = {"color": color, "linewidth": 1.8, "linestyle": (0, (2, 1.5)) if dashed else "-"}
         self.paper.plot(*zip(*points[:-1], strict=True), **style, solid_capstyle="butt", clip_on=False)
         style |= {"arrowstyle": "-|>", "mutation_scale": 13, "shrinkA": 0, "shrinkB": 0}
@@ -54,17 +54,17 @@ class Sheet:
 
 
 def diagram(scene: "Scene") -> Figure:
-    """Fig. 2 and 3: the way of a photograph through the model, up to R and down to the labels, in actual pictures.
+    """Fig. 2 and 3: the path of a photograph through the model, up to R and down to the labels, in actual data.
 
-    Levels stand side by side, finest on the left. From above: the CNN's maps F^l; the nodes V^l on their way up, as
-    the groups that they form; the same nodes after the messages from above; the residuals that the maps receive.
+    Levels are side by side, finest on the left. From the top: the CNN's maps F^l; the nodes V^l of the bottom-up pass,
+    as the groups that they form; the same nodes after the top-down messages; the residuals that the maps receive.
     Features are shown by their three principal components as red, green and blue, each picture by its own.
 
     Args:
-        scene: of a model with Deep Grouping Model, which runs once more.
+        scene: scene of a model with a Deep Grouping Model, which runs once more.
 
     Raises:
-        ValueError: for a model without Deep Grouping Model.
+        ValueError: if the model has no Deep Grouping Model.
     """
     grouping, levels = scene.grouping, range(1, scene.levels + 1)
     maps, residuals = _maps(scene)
@@ -134,18 +134,18 @@ def diagram(scene: "Scene") -> Figure:
 def tree(scene: "Scene", points: Sequence[tuple[int, int]] = ()) -> Figure:
     """Fig. 1: how superpixels become groups, and groups the scene, as cut-outs of the groups of a photograph.
 
-    From above: the photograph, groups of the highest level, the two largest groups of which each is made, and so on
-    down to superpixels, enlarged. A group is under the one that takes most of its pixels.
+    From the top: the photograph, groups of the highest level, the two largest groups that form each of them, and so on
+    down to superpixels, enlarged. A group is drawn under the one that covers most of its pixels.
 
     Args:
-        scene: of a model with Deep Grouping Model.
+        scene: scene of a model with a Deep Grouping Model.
         points: (x, y) in the groups of the highest level to show; by default three `Scene.middles`.
 
     Raises:
-        ValueError: for a model without Deep Grouping Model.
+        ValueError: if the model has no Deep Grouping Model.
     """
     photo, levels = floats(scene.photograph), range(len(scene.grouping.nodes), 0, -1)
-    maps = [np.zeros_like(scene.regions), *(scene.groups(level) for level in levels)]  # from above
+    maps = [np.zeros_like(scene.regions), *(scene.groups(level) for level in levels)]  # coarsest first
     parents = parents_of(maps[::-1])[::-1]  # of the groups of maps[1:]
     placed = []  # row, group, its own column and those of its parts
 
@@ -157,7 +157,7 @@ def tree(scene: "Scene", points: Sequence[tuple[int, int]] = ()) -> Figure:
         return parts[np.argsort(-area[parts], kind="stable")][:2]
 
     def grow(row: int, group: int, first: float) -> tuple[float, float]:
-        """Place a group over its parts, from a column on; returns the next free column and the group's."""
+        """Place a group above its parts, starting at a column; return the next free column and the group's."""
         free, columns = first, []
         for part in parts_of(row, group) if row < scene.levels else ():
             free, column = grow(row + 1, part, free)
@@ -193,7 +193,7 @@ def tree(scene: "Scene", points: Sequence[tuple[int, int]] = ()) -> Figure:
 
 
 def _cut_out(photo: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Show a region alone, outlined, on white; enlarged to 300 pixels or more."""
+    """Show a region alone, outlined, on white; enlarged to about 300 pixels, at least twice."""
     photo, inside = (np.pad(array, [(1, 1), (1, 1)] + [(0, 0)] * (array.ndim - 2)) for array in (photo, inside))
     photo, inside = enlarged(photo, inside, width=300)
     picture = np.where(inside[..., None], photo, 1)
@@ -203,7 +203,7 @@ def _cut_out(photo: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 def _heads(sheet: Sheet, scene: "Scene", x: list[float], y: list[float], wide: float, tall: float) -> None:
-    """The labels, and how F^l + Fhat^l and R come to them."""
+    """Draw the labels, and how F^l + Fhat^l and R lead to them."""
     dark, bus, edge = STEPS["CNN"], y[3] + tall + 0.3, x[0] + wide
     heads = {"objects": (scene.objects, y[2]), "parts": (scene.parts, y[3])}
     heads = {name: head for name, head in heads.items() if head[0]}
@@ -240,6 +240,6 @@ def _maps(scene: "Scene") -> tuple[list[torch.Tensor], ...]:
 
 
 def _grid_colours(features: torch.Tensor) -> np.ndarray:
-    """(C, h, w) -> (h, w, 3)."""
+    """Colour features by their principal components: (C, h, w) -> (h, w, 3)."""
     colours = component_colours(features.flatten(1).mT.float().cpu().numpy())
     return colours.reshape(*features.shape[1:], 3)

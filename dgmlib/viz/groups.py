@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from dgmlib.predictor import Scene
 
-GOLDEN = np.pi * (3 - np.sqrt(5))  # steps of this angle never come back to the same hue
+GOLDEN = np.pi * (3 - np.sqrt(5))  # steps of this angle never return to the same hue
 
 
 def partitions(pictures: Mapping[str, tuple[ArrayLike, ArrayLike | None]]) -> Figure:
-    """Regions of photographs in the mean colours of their pixels, outlined, two in a row and large.
+    """Draw regions of photographs in the mean colours of their pixels, outlined, large and two in a row.
 
-    ``pictures`` are title -> (photo, labels), or (photo, None) for the photograph as it is, all of about one shape.
+    ``pictures`` are title -> (photo, labels), or (photo, None) for the plain photograph, all of about one shape.
     """
     first, _ = next(iter(pictures.values()))
     figure, axes = panels(pictures, np.shape(first), columns=2, width=3.1)
@@ -44,7 +44,7 @@ def mosaic(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
 
 
 def contours(levels: Sequence[ArrayLike]) -> Figure:
-    """Nested label maps (H, W) as one contour map: the darker a boundary, the more of them have it."""
+    """Draw nested label maps (H, W) as one contour map: the darker a boundary, the more maps contain it."""
     shown = np.stack([find_boundaries(*enlarged(np.asarray(labels))) for labels in levels])
     figure, (axis,) = panels(["the darker, the longer a boundary lasts"], np.shape(levels[0]), width=4.2)
     axis.imshow(1 - shown.mean(0), cmap="gray", vmin=0, vmax=1)
@@ -52,13 +52,13 @@ def contours(levels: Sequence[ArrayLike]) -> Figure:
 
 
 def adjacency_graph(graph: "Data") -> Figure:
-    """Regions of a photograph, as `dgmlib.superpixels.to_pyg` gives them, with lines between those that touch."""
+    """Draw the regions of a photograph, see `dgmlib.superpixels.to_pyg`, with lines between adjacent ones."""
     picture = graph.x[graph.pixel_index].view(graph.height, graph.width, 3).numpy()
     places = graph.pos.numpy()
     figure, (axis,) = panels([f"{len(places)} regions and their adjacency graph"], picture.shape, width=4.2)
     axis.imshow(0.25 + 0.75 * picture)
     source, target = graph.edge_index.numpy()
-    once = source < target  # edges stand in both directions
+    once = source < target  # edges are stored in both directions
     ends = places[np.stack([source[once], target[once]], axis=1)]  # (E / 2, 2, 2)
     axis.add_collection(LineCollection(ends, colors="black", linewidths=0.8, alpha=0.8))
     axis.scatter(*places.T, s=14, color=PALETTE[1], edgecolors="black", linewidths=0.8, zorder=2)
@@ -66,10 +66,10 @@ def adjacency_graph(graph: "Data") -> Figure:
 
 
 def grouping_levels(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
-    """Label maps over a photograph: every group in the mean colour of its pixels, outlined.
+    """Draw label maps of a photograph: every group in the mean colour of its pixels, outlined.
 
-    A region that no level merges keeps its colour from panel to panel; one that is merged takes the mixture's. Where
-    there is no label, the photograph is pale and grey. ``levels``: title -> ``grouping.label_map(level)[0]``, say.
+    A region that no level merges keeps its colour from panel to panel; merged regions take their common mean.
+    Unlabelled pixels are pale and grey. ``levels`` are, for example, title -> ``grouping.label_map(level)[0]``.
     """
     pale = greyed(photo, 0.65, 0.95)
     figure, axes = panels(levels, pale.shape)
@@ -81,7 +81,7 @@ def grouping_levels(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure
 def hierarchy(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
     """Fig. 5: the image, and every level as regions over it, in colours that follow a group, see `following_colours`.
 
-    ``levels`` are title -> labels, finest first; where there are none, the photograph stays as it is.
+    ``levels`` are title -> labels, finest first; where there is no label, the photograph is unchanged.
     """
     figure, axes = panels(["image", *levels], np.shape(photo), columns=3, width=2.7)
     draw_groups(axes, photo, levels)
@@ -89,7 +89,7 @@ def hierarchy(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
 
 
 def levels_in_rows(scenes: Sequence["Scene"]) -> Figure:
-    """Fig. 5 in the paper's layout: a photograph in every row, beside it its groups of all levels, as `hierarchy`'s."""
+    """Fig. 5 in the paper's layout: one photograph per row, with its groups of all levels, as in `hierarchy`."""
     width, shapes = 1.85, [scene.regions.shape for scene in scenes]
     ratios = [height / width for height, width in shapes]
     figure = NotebookFigure(width * (1 + scenes[0].levels), sum(width * ratio + 0.35 for ratio in ratios))
@@ -104,7 +104,7 @@ def levels_in_rows(scenes: Sequence["Scene"]) -> Figure:
 
 
 def draw_groups(axes: Sequence[Axes], photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> None:
-    """Draw a photograph, and its groups beside it, see `hierarchy`."""
+    """Draw a photograph and, in further panels, its groups, see `hierarchy`."""
     photo, maps = floats(photo), [np.asarray(labels) for labels in levels.values()]
     axes[0].imshow(*enlarged(photo))
     colours = following_colours(maps) if maps else []
@@ -115,12 +115,12 @@ def draw_groups(axes: Sequence[Axes], photo: ArrayLike, levels: Mapping[str, Arr
 def following_colours(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Colours that follow groups through the levels: a group has the colour of its largest part one level below.
 
-    So a region that takes others in keeps its colour, and they take it on. The others of a group's parts have shades
-    around its colour. The coarsest level that has two groups or more starts, with `PALETTE` while that lasts.
+    A region that absorbs others therefore keeps its colour, and they adopt it. The other parts of a group have shades
+    of its colour. Colours are assigned from the coarsest level with two or more groups, by `PALETTE` if it has enough.
 
     Args:
-        levels: (H, W) labels from 0, finest first; -1 is none. They need not be nested: a group becomes the one that
-            takes most of its pixels.
+        levels: (H, W) labels from 0, finest first; -1 is none. They need not be nested: a group's parent is the one
+            that covers most of its pixels.
 
     Returns:
         (largest label + 1, 3) RGB in [0, 1] for every level.
@@ -131,24 +131,24 @@ def following_colours(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
     start = several[-1] if several else 0
     lab = [np.zeros((len(area), 3)) for area in areas]
     lab[start] = _distinct(areas[start])
-    spread = 34.0  # in CIE Lab's a and b: how far shades stand from the colour they belong to
+    spread = 34.0  # in CIE Lab's a and b: distance of shades from their base colour
     for level in reversed(range(start)):
         for parent in np.unique(parents[level][areas[level] > 0]):
             members = np.flatnonzero((parents[level] == parent) & (areas[level] > 0))
             members = members[np.argsort(-areas[level][members], kind="stable")]  # the largest keeps the colour
             lab[level][members] = lab[level + 1][parent] + _shades(len(members), spread)
         spread *= 0.7
-    for level in range(start + 1, len(levels)):  # single groups above
+    for level in range(start + 1, len(levels)):  # levels above, with a single group
         below, above = areas[level - 1].argmax(), areas[level] > 0
         lab[level][above] = lab[level - 1][below]
     return [_displayable(values) for values in lab]
 
 
 def tinted(photo: ArrayLike, labels: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """Give groups their ``colours`` (largest label + 1, 3) over an enlarged photograph, and outlines, (h, w, 3)."""
+    """Tint groups with ``colours`` (largest label + 1, 3) over an enlarged photograph and outline them, (h, w, 3)."""
     photo = floats(photo)
     cover = np.where((labels >= 0)[..., None], 0.72, 0)
-    shaded = np.clip(colours[labels] * greyed(photo, 0.55, 1.3), 0, 1)  # its light and shade stay visible
+    shaded = np.clip(colours[labels] * greyed(photo, 0.55, 1.3), 0, 1)  # light and shade stay visible
     picture = photo * (1 - cover) + shaded * cover
     picture, labels = enlarged(picture, labels)
     thick = find_boundaries(labels, mode="thick", background=-1)
@@ -161,12 +161,12 @@ def tinted(photo: ArrayLike, labels: np.ndarray, colours: np.ndarray) -> np.ndar
 
 
 def _areas(labels: np.ndarray) -> np.ndarray:
-    """Pixels of every label from 0."""
+    """Count the pixels of every label from 0."""
     return np.bincount(labels[labels >= 0])
 
 
 def parents_of(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """For every level but the last, label -> the label of the next level that takes most of its pixels."""
+    """For every level but the last, map labels to the label of the next level that covers most of their pixels."""
     parents = []
     for lower, upper in pairwise(levels):
         inside = (lower >= 0) & (upper >= 0)
@@ -176,7 +176,7 @@ def parents_of(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def _distinct(areas: np.ndarray) -> np.ndarray:
-    """Colours of the groups that the others are shades of, the largest first; (G, 3) CIE Lab."""
+    """Base colours of groups, the largest first; all other groups have shades of these; (G, 3) CIE Lab."""
     steps = np.arange(np.count_nonzero(areas))
     if len(steps) <= len(PALETTE):
         colours = rgb2lab(np.array([to_rgb(c) for c in PALETTE[: len(steps)]]))
@@ -189,7 +189,7 @@ def _distinct(areas: np.ndarray) -> np.ndarray:
 
 
 def _shades(count: int, spread: float) -> np.ndarray:
-    """Offsets in CIE Lab, the first of them none; (count, 3)."""
+    """Offsets in CIE Lab, the first of them zero; (count, 3)."""
     steps = np.arange(count)
     radius = spread * np.sqrt(steps / max(count - 1, 1))
     light = np.where(steps > 0, np.array((13, -13, 22, -6))[steps % 4], 0)
@@ -197,6 +197,6 @@ def _shades(count: int, spread: float) -> np.ndarray:
 
 
 def _displayable(lab: np.ndarray) -> np.ndarray:
-    """(G, 3) CIE Lab -> RGB in [0, 1], moved into the colours that a screen has."""
+    """Convert (G, 3) CIE Lab to RGB in [0, 1], moved into the displayable gamut."""
     light, a, b = np.clip(lab, (15, -90, -90), (93, 90, 90)).T
     return np.clip(lab2rgb(np.stack([light, a, np.minimum(b, 1.6 * (light + 16))], 1)), 0, 1)  # Z stays positive

@@ -1,4 +1,4 @@
-"""Nodes and superpixels: their features, and what they weigh: affinities, Grad-CAM, masks that clicks select."""
+"""Nodes and superpixels: their features, and weights on them: affinities, Grad-CAM, masks selected by clicks."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from dgmlib.explain import Click
 
 WEIGHTS = colormaps["inferno"]
-COLOURS = colormaps["RdYlBu_r"].resampled(12)  # steps: between two superpixels of one step there is no outline
+COLOURS = colormaps["RdYlBu_r"].resampled(12)  # steps: superpixels in the same step have no outline between them
 
 
 def centres(nodes: ArrayLike, steps: Mapping[str, ArrayLike], colours: ArrayLike) -> Figure:
     """EMGP's mean shift: centres Vbar = P^T V among the nodes V (N, D), in the plane of their two principal components.
 
-    ``steps`` hold P after so many iterations, (N, M) with columns that sum to one; ``colours`` (N, 3) are the nodes',
-    RGB in [0, 1], for example their `region_colours`.
+    ``steps`` are title -> P after some iterations, (N, M) with columns that sum to one; ``colours`` (N, 3) are the
+    nodes' RGB in [0, 1], for example their `region_colours`.
     """
     nodes = np.asarray(nodes)
     plane = principal_components(nodes, 2)
@@ -44,7 +44,7 @@ def centres(nodes: ArrayLike, steps: Mapping[str, ArrayLike], colours: ArrayLike
 
 
 def false_colours(photo: ArrayLike, labels: ArrayLike, nodes: Mapping[str, ArrayLike]) -> Figure:
-    """Features of superpixels (N, D) as colours: three principal components of all panels as red, green and blue."""
+    """Draw features of superpixels (N, D) as colours: three principal components of all panels as RGB."""
     labels = np.asarray(labels)
     colours = component_colours(np.concatenate([np.asarray(v) for v in nodes.values()]))
     figure, axes = panels(["image", *nodes], labels.shape)
@@ -57,7 +57,7 @@ def false_colours(photo: ArrayLike, labels: ArrayLike, nodes: Mapping[str, Array
 def affinities(
     photo: ArrayLike, labels: ArrayLike, weights: Mapping[str, ArrayLike], mark: int | None = None
 ) -> Figure:
-    """Weights of the superpixels, (N,) and not negative, every panel scaled to its own largest weight.
+    """Draw non-negative weights of the superpixels, (N,), every panel scaled to its own largest weight.
 
     Superpixel ``mark`` is outlined.
     """
@@ -75,7 +75,7 @@ def weighted(photo: ArrayLike, labels: ArrayLike, values: ArrayLike, mark: int |
     cover = 0.9 * np.sqrt(share)[..., None]
     picture = (1 - cover) * greyed(photo, 0.25, 0.85) + cover * WEIGHTS(share)[..., :3]
     inside = np.asarray(labels) == mark
-    for width, colour in ((5, "black"), (3, "#00e5ff")):  # seen on dark, on light and on any weight
+    for width, colour in ((5, "black"), (3, "#00e5ff")):  # visible on dark, on light and on any weight
         picture[ndimage.binary_dilation(inside, iterations=width) & ~inside] = to_rgb(colour)
     return picture
 
@@ -83,10 +83,10 @@ def weighted(photo: ArrayLike, labels: ArrayLike, values: ArrayLike, mark: int |
 def heat_maps(photo: ArrayLike, labels: ArrayLike, maps: Mapping[str, ArrayLike]) -> Figure:
     """Fig. 7: Grad-CAM over a photograph, from blue (nothing) to red (the panel's largest value).
 
-    First the photograph as it is. Titles say how large a panel's largest value is beside that of the strongest panel,
-    or that there is nothing.
-    ``maps`` hold values that are not negative: (N,) of the superpixels or (H, W) of the pixels, drawn sharply and
-    outlined where the colour changes, or (h, w) of a feature map's cells, drawn smoothly.
+    The first panel is the plain photograph. Titles give a panel's largest value relative to that of the strongest
+    panel, or say that it is zero everywhere.
+    ``maps`` hold non-negative values: (N,) of the superpixels or (H, W) of the pixels, drawn sharply and outlined where
+    the colour changes, or (h, w) of a feature map's cells, drawn smoothly.
     """
     largest = {title: float(np.max(np.asarray(values))) for title, values in maps.items()}
     strongest = max(largest.values()) or 1
@@ -119,11 +119,11 @@ def click_masks(
     masks: Mapping[str, ArrayLike],
     drawn: Sequence[Sequence["Click"]] | None = None,
 ) -> Figure:
-    """Clicks on the photograph, then masks on its grey version: the more blue, the more selected.
+    """Draw clicks on the photograph, then masks on its grey version: the bluer, the more selected.
 
     A positive click is a blue circle with a plus, a negative one an orange square with a minus. ``masks`` are (H, W)
-    bool, or weights in [0, 1], of which one half and more is outlined. ``drawn`` are the clicks to draw on every mask,
-    by default all on each.
+    bool or weights in [0, 1], outlined where they reach one half. ``drawn`` are the clicks to draw on every mask, by
+    default all of them on each.
     """
     figure, axes = panels(["clicks", *masks], np.shape(photo))
     axes[0].imshow(floats(photo))
@@ -144,7 +144,7 @@ def draw_mask(axis: Axes, photo: ArrayLike, mask: ArrayLike) -> None:
 
 
 def draw_clicks(axis: Axes, clicks: Sequence["Click"]) -> None:
-    """Draw clicks, told apart by shape, sign and colour."""
+    """Draw clicks, distinguished by shape, sign and colour."""
     for positive, shape, sign, colour in ((True, "o", "+", PALETTE[0]), (False, "s", "_", PALETTE[5])):
         places = [(click.x, click.y) for click in clicks if click.positive == positive]
         if places:
@@ -153,7 +153,7 @@ def draw_clicks(axis: Axes, clicks: Sequence["Click"]) -> None:
 
 
 def principal_components(features: np.ndarray, count: int) -> np.ndarray:
-    """(N, D) -> (N, count), each component's largest entry positive, so that the sign is no accident."""
+    """Project (N, D) to (N, count); each component's largest entry is positive, which fixes its sign."""
     centred = features - features.mean(0)
     _, _, directions = np.linalg.svd(centred, full_matrices=False)
     directions = np.pad(directions, ((0, max(count - len(directions), 0)), (0, 0)))[:count]
@@ -169,7 +169,7 @@ def component_colours(features: np.ndarray) -> np.ndarray:
 
 
 def _share(values: ArrayLike, labels: np.ndarray) -> np.ndarray:
-    """Values over the largest of them: of superpixels (N,) -> (H, W), where label -1 has none; others as they are."""
+    """Divide values by the largest: of superpixels (N,) -> (H, W), 0 where the label is -1; others keep their shape."""
     values = np.asarray(values, dtype=float)
     share = values / (values.max() or 1)
     return np.append(share, 0)[labels] if share.ndim == 1 else share

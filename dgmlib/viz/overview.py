@@ -1,4 +1,4 @@
-"""The picture that says what the model does, for the head of a page."""
+"""A picture of what the model does, for the head of a page."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dgmlib.explain import ClickSession
 
 WIDTH = 14  # inches
-TEXT = 13  # points: legible where a page shows the picture at three quarters of its size
+TEXT = 13  # points: legible at three quarters of the picture's size
 
 
 def overview(
@@ -28,12 +28,12 @@ def overview(
     classes: Mapping[str, tuple[ArrayLike, Sequence[str]]],
     heats: Mapping[str, ArrayLike],
 ) -> Figure:
-    """A photograph, its groups and what clicks select; below it a scene, its groups, its classes and Grad-CAM.
+    """Draw a photograph, its groups and what clicks select; below it a scene, its groups, its classes and Grad-CAM.
 
     Args:
-        photograph: with clicks.
+        photograph: session with clicks.
         levels: title -> (H, W) groups of the photograph, finest first; colours follow them from level to level.
-        scene: its clicks are not drawn.
+        scene: session whose clicks are not drawn.
         groups: title -> (h, w) groups of the scene.
         classes: title -> ((h, w) class ids, names by id) predicted in the scene.
         heats: title -> Grad-CAM of the scene, see `dgmlib.viz.heat_maps`.

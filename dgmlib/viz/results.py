@@ -1,6 +1,6 @@
-"""The tables of results as pictures: bars of Tables 1 to 3, curves of groups, clicks and superpixels.
+"""Figures of the result tables: bars of Tables 1 to 3, curves of groups, clicks and superpixels.
 
-Every function takes rows of the file below ``results/`` that its docstring names.
+Every function takes the rows of the file in ``results/`` that its docstring names.
 """
 
 import pandas as pd
@@ -22,7 +22,7 @@ CURVES = {
 #: `click_curves`: methods in colours, levels in dashes.
 METHODS = {"superpixel only": "black", "DGM": PALETTE[0], "untrained DGM": PALETTE[3], "flood by colour": PALETTE[5]}
 DASHES = {3: (4, 1.5), 4: (1, 1.5)}
-#: `quality_curves`, scores of `dgmlib.measure.superpixels.scores`: what they are, and which way is better.
+#: `quality_curves`: scores of `dgmlib.measure.superpixels.scores`, their meaning, and which way is better.
 SCORES = {
     "ASA": ("pixels right at best", "higher is better"),
     "BR": ("human boundary found within 2 px", "higher is better"),
@@ -49,7 +49,7 @@ def table1(table: pd.DataFrame) -> Figure:
 def table2(table: pd.DataFrame) -> Figure:
     """Draw ``table2.csv``: mIoU of every system, at one scale and several, a point per seed and a bar at their mean.
 
-    Systems with the Deep Grouping Model carry the colour of their row, so that networks can be compared with and
+    Colours show which form of the Deep Grouping Model a system has, if any, so that networks can be compared with and
     without it.
     """
     kinds = {"without DGM": NONE, "+ DGM w/o top-down": PALETTE[4], "+ DGM": PALETTE[0]}
@@ -69,7 +69,7 @@ def table2(table: pd.DataFrame) -> Figure:
 
 
 def table3(table: pd.DataFrame) -> Figure:
-    """Draw ``table3.csv``: parameters and FLOPs of every module as counted, beside the printed numbers."""
+    """Draw ``table3.csv``: counted parameters and FLOPs of every module, beside the printed numbers."""
     table = table.rename(columns={"value": "counted", "paper": "printed"})
     tidy = table.melt(["model", "metric"], ["counted", "printed"], "source", "number")
     figure, (axes,) = plots(2, width=4.4, height=3.2, sharey=True)
@@ -88,8 +88,8 @@ def table3(table: pd.DataFrame) -> Figure:
 def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
     """Draw ``grouping.csv``: purity and region mIoU by number of groups, of a "model" and its controls.
 
-    There is a column of panels per data and labels, and a point per level, level 1 on the right. Dotted: the number of
-    labels in an image, and one single group.
+    There is a column of panels per data set and kind of labels, and a point per level, level 1 on the right. Dotted:
+    the number of labels in an image, and the score of one single group.
     """
     names = {(model + suffix, method): name for name, (suffix, method, _, _) in CURVES.items()}
     names[model, "one group"] = "one group"
@@ -119,9 +119,9 @@ def agreement_curves(table: pd.DataFrame, model: str) -> Figure:
 
 
 def growth_curves(table: pd.DataFrame) -> Figure:
-    """Draw ``speed.csv``: seconds of one thread by size, on logarithmic axes, a panel for each kind of growth.
+    """Draw ``speed.csv``: seconds on one thread by size, on logarithmic axes, a panel for each kind of growth.
 
-    Dashed: the slope that is asked for, through the smallest size.
+    Dashed: the required slope, through the smallest size.
     """
     required = table[table["unit"] == "slope"].set_index("what")["required"]
     kinds = table[table["unit"] == "s"].groupby("what", sort=False)
@@ -147,9 +147,9 @@ def growth_curves(table: pd.DataFrame) -> Figure:
 
 
 def click_curves(table: pd.DataFrame) -> Figure:
-    """Draw ``clicks.csv``: IoU after some clicks, a panel per data and model, a colour per method, dashes per level.
+    """Draw ``clicks.csv``: IoU by number of clicks, a panel per data and model, a colour per method, dashes per level.
 
-    Of the untrained network only its best level is drawn; clicks that are corrected at level 1 are not.
+    For the untrained network, only its best level is drawn; clicks that are corrected at level 1 are omitted.
     """
     table = table[table["method"].isin(METHODS)].dropna(subset="clicks")
     names = table["method"] + table["level"].map(lambda level: f", level {level}" if level > 1 else "")

@@ -1,7 +1,7 @@
 """What all figures share: colours, the size and format of pictures, panels side by side.
 
-A figure is made without pyplot, which would show it once more; Jupyter shows what `stored` renders, and `save` writes
-`png`.
+Figures are made without pyplot, which would show them a second time. Jupyter shows what `stored` renders, and `save`
+writes `png`.
 """
 
 import io
@@ -27,19 +27,19 @@ from skimage.util import img_as_float
 
 from dgmlib import paths
 
-SCREEN = 80  # pixels of a page for an inch of a figure
-DPI = 2 * SCREEN  # what is stored: sharp on fine screens, and when a page is enlarged
+SCREEN = 80  # pixels on a page per inch of a figure
+DPI = 2 * SCREEN  # stored resolution: sharp on high-resolution screens and enlarged pages
 
-#: Okabe and Ito's colours, which people with any colour vision tell apart, but black, which is for lines and letters.
+#: Okabe and Ito's colours, distinct for any colour vision, without black, which is for lines and text.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 NONE = "#e8e8e8"
-#: matplotlib's twenty colours but its two greys, which are for what is no class.
+#: matplotlib's twenty colours without its two greys, which stand for what is no class.
 EIGHTEEN = tuple(to_hex(colour) for i, colour in enumerate(colormaps["tab20"].colors) if i // 2 != 7)
-GREY = "#8a8a8a"  # what is beside the matter: printed numbers, bounds, others
+GREY = "#8a8a8a"  # secondary: printed numbers, bounds, others
 
 
 class NotebookFigure(Figure):
-    """A figure of some inches that Jupyter stores as `stored` gives it; ``alt`` is for readers who do not see it."""
+    """A figure, sized in inches, that Jupyter stores as `stored` renders it; ``alt`` is its alternative text."""
 
     def __init__(self, width: float, height: float, alt: str = ""):
         self.alt = alt
@@ -47,16 +47,16 @@ class NotebookFigure(Figure):
 
 
 def png(figure: Figure) -> bytes:
-    """Render a figure, of pictures without loss; plots have few colours and are stored in 256."""
+    """Render a figure as PNG: lossless for pictures; plots have few colours and are stored in 256."""
     picture = _rendered(figure)
     return encoded(picture if _pictured(figure) else picture.quantize(256, dither=0), "png", optimize=True)
 
 
 def stored(figure: Figure, kind: str) -> tuple[bytes, dict] | None:
-    """What a notebook holds of a figure: PNG of plots, JPEG of pictures, which would be three times as large.
+    """Render a figure for a notebook: PNG for plots, JPEG for pictures, whose PNG would be three times as large.
 
     Returns:
-        The bytes, and for pages their width in pixels and what to read out in their place; None for the other kind.
+        The bytes, with their width on a page in pixels and the alternative text; None for the other kind.
     """
     if kind != ("jpeg" if _pictured(figure) else "png"):
         return None
@@ -65,7 +65,7 @@ def stored(figure: Figure, kind: str) -> tuple[bytes, dict] | None:
 
 
 def described(figure: Figure) -> str:
-    """Say what a figure shows: its ``alt``, else its titles and what its plots' axes stand for."""
+    """Describe what a figure shows: its ``alt``, or else its titles and the axis labels of its plots."""
     if getattr(figure, "alt", ""):
         return figure.alt
     names = [figure.get_suptitle()]
@@ -79,7 +79,7 @@ def _pictured(figure: Figure) -> bool:
 
 
 def _jpeg(figure: Figure) -> bytes:
-    return encoded(_rendered(figure), "jpeg", optimize=True, progressive=True, quality=68)  # of twice the pixels
+    return encoded(_rendered(figure), "jpeg", optimize=True, progressive=True, quality=68)  # at twice the resolution
 
 
 def _rendered(figure: Figure) -> Image.Image:
@@ -89,7 +89,7 @@ def _rendered(figure: Figure) -> Image.Image:
 
 
 def encoded(picture: Image.Image, kind: str, **options) -> bytes:
-    """Give a picture as the content of a file of that kind, with Pillow's options."""
+    """Encode a picture as the content of a file of that kind, with Pillow's options."""
     file = io.BytesIO()
     picture.save(file, kind, **options)
     return file.getvalue()
@@ -102,13 +102,13 @@ if get_ipython() is not None:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG or, a fifth as large, as JPEG where the name ends in .jpg."""
+    """Write a figure as PNG or, if the name ends in .jpg, as JPEG, which is a fifth as large."""
     with paths.write_atomic(path) as temporary:
         temporary.write_bytes(_jpeg(figure) if Path(path).suffix == ".jpg" else png(figure))
 
 
 def plots(columns: int, width: float, height: float, rows: int = 1, **kwargs) -> tuple[Figure, np.ndarray]:
-    """Axes for plots, (rows, columns), each ``width`` x ``height`` inches; keywords as for ``Figure.subplots``."""
+    """Create axes for plots (rows, columns), each ``width`` x ``height`` inches; keywords as in ``Figure.subplots``."""
     figure = NotebookFigure(width * columns, height * rows)
     axes = figure.subplots(rows, columns, squeeze=False, **kwargs)
     for axis in axes.flat:
@@ -119,20 +119,20 @@ def plots(columns: int, width: float, height: float, rows: int = 1, **kwargs) ->
 def panels(
     titles: Collection[str], shape: Sequence[int], below: float = 0.0, columns: int = 4, width: float = 3.0
 ) -> tuple[Figure, list[Axes]]:
-    """Axes for pictures of one shape, ``width`` inches wide, with ``below`` inches of room under each."""
+    """Create axes for pictures of one shape, ``width`` inches wide, with ``below`` inches of room under each."""
     columns = min(columns, len(titles))
     rows = -(-len(titles) // columns)
     figure = NotebookFigure(width * columns, (width * shape[0] / shape[1] + 0.4 + below) * rows)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
-    for axis, title in zip_longest(axes, titles, fillvalue=""):  # the last row may have room left
+    for axis, title in zip_longest(axes, titles, fillvalue=""):  # the last row may be incomplete
         axis.set_title(title, fontsize=10).axes.set_axis_off()
     return figure, axes[: len(titles)]
 
 
 def colours_of(names: Iterable[Hashable]) -> dict[Hashable, str]:
-    """Give every name a colour: those of `PALETTE` while they last, then `EIGHTEEN`, then a rainbow.
+    """Assign a colour to every name, from `PALETTE` if it has enough, else from `EIGHTEEN`, else from a rainbow.
 
-    "DGM" has the first, whatever stands beside it, so that it looks the same in every figure.
+    "DGM" always has the first, so that it looks the same in every figure.
     """
     names = list(dict.fromkeys(names))
     ranked = sorted(names, key=lambda name: name != "DGM")
@@ -143,7 +143,7 @@ def colours_of(names: Iterable[Hashable]) -> dict[Hashable, str]:
 
 
 def legend(figure: Figure, loc: str = "outside lower center", columns: int | None = None, **style) -> None:
-    """Give the figure one legend of all that its plots' legends name, instead of theirs, by default a row below."""
+    """Replace the legends of a figure's plots by one that names all of their entries, by default in a row below."""
     names = {}
     for axis in figure.axes:
         names |= {label: handle for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
@@ -153,37 +153,37 @@ def legend(figure: Figure, loc: str = "outside lower center", columns: int | Non
 
 
 def legend_under(axis: Axes, handles: Sequence[Artist], fontsize: float) -> None:
-    """Put a legend of two columns under a picture."""
+    """Put a legend with two columns under a picture."""
     style = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.02), "frameon": False, "fontsize": fontsize}
     axis.legend(handles=handles, ncols=2, columnspacing=1, handlelength=1.2, **style)
 
 
 def bars_and_points(axis: Axes, rows: pd.DataFrame, x: str, colours: Mapping[str, str]) -> None:
-    """Draw "percent" by ``x``, a colour per "model": a bar at the mean of rows, and a point for each of them."""
+    """Draw "percent" by ``x``, a colour per "model": a bar at the mean of the rows, and a point for each of them."""
     what = {"x": x, "y": "percent", "hue": "model", "palette": colours, "hue_order": colours, "ax": axis}
     sns.barplot(rows, **what, errorbar=None, gap=0.06, alpha=0.55, saturation=1)
     sns.stripplot(rows, **what, dodge=True, jitter=False, size=4.5, legend=False)
 
 
 def lines_with_error(axis: Axes, rows: pd.DataFrame, x: str, y: str, **style) -> None:
-    """Draw ``y`` by ``x``, and from every value less to every value with its column "error"; style as for seaborn."""
-    # Of three rows for one seaborn draws the mean, which is the value, and their range.
+    """Draw ``y`` by ``x``, with errors of plus and minus the column "error"; style as for seaborn."""
+    # From three rows per value, seaborn draws the mean, which is the value, and the range.
     three = pd.concat([rows.assign(**{y: rows[y] + sign * rows["error"]}) for sign in (-1, 0, 1)])
     sns.lineplot(three, x=x, y=y, errorbar=("pi", 100), **style, ax=axis)
 
 
 def floats(photo: ArrayLike) -> np.ndarray:
-    """(H, W, 3) bytes or floats, an array or a tensor -> floats in [0, 1]."""
+    """Convert (H, W, 3) bytes or floats, an array or a tensor, to floats in [0, 1]."""
     return img_as_float(np.asarray(photo))
 
 
 def greyed(photo: ArrayLike, dark: float, light: float) -> np.ndarray:
-    """Show a photograph without colours, black as ``dark`` and white as ``light``: (H, W, 1)."""
+    """Convert a photograph to grey, with black as ``dark`` and white as ``light``: (H, W, 1)."""
     return dark + (light - dark) * rgb2gray(floats(photo))[..., None]
 
 
 def region_colours(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
-    """Mean colour of every region, (N, 3) RGB in [0, 1]; black for a number that no pixel has."""
+    """Mean colour of every region, (N, 3) RGB in [0, 1]; black for an unused label."""
     labels = np.asarray(labels)
     inside = labels >= 0
     area = np.maximum(np.bincount(labels[inside]), 1)
@@ -191,12 +191,12 @@ def region_colours(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
 
 
 def enlarged(*arrays: np.ndarray, width: int = 480) -> list[np.ndarray]:
-    """Repeat pixels, twice or more, until arrays (H, W, ...) of one size are so wide: outlines are as thin on all."""
+    """Repeat pixels of arrays (H, W, ...) of one size, twice or more, towards ``width``: outlines are equally thin."""
     times = max(2, width // arrays[0].shape[1])
     return [array.repeat(times, 0).repeat(times, 1) for array in arrays]
 
 
 def outlined(picture: np.ndarray, labels: np.ndarray, strength: float = 0.75, width: int = 0) -> np.ndarray:
-    """Twice the size, or to the width of `enlarged`, with thin dark lines along the borders of the regions."""
+    """Enlarge a picture twofold, or to a width as in `enlarged`, with thin dark lines along region borders."""
     picture, labels = enlarged(picture, labels, width=width)
     return picture * (1 - strength * find_boundaries(labels, mode="inner", background=-1)[..., None])
