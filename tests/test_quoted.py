@@ -28,50 +28,55 @@ def test_every_table_says_where_it_comes_from():
 def test_the_headline_quotes_the_table():
     """Every number of the README's finding stands in results/evidence.csv."""
     text = (paths.ROOT / "README.md").read_text()
-    finding = text[text.index("**What came out.**") : text.index("[All results]")]
+    finding = text[text.index("**Findings.**") : text.index("[All results]")]
     table = pd.read_csv(paths.RESULTS / "evidence.csv")
-    rows = table[table["over"] == "images"].set_index(["data", "setting", "model", "number"])
     drawn, real = [("Broden-mini", "O+P+S"), ("Broden-mini", "O+P+S+M+T")], ("real-mixture", "O+P+T")
 
-    def ahead(place, model, number):
-        return f"{100 * rows.loc[(*place, model, number), 'value']:.1f}"
+    def row(place, model, number, over="seeds"):
+        return (
+            table[table["over"] == over].set_index(["data", "setting", "model", "number"]).loc[(*place, model, number)]
+        )
 
-    def span(place, over="images", model="DGM", number="object/mIoU"):
-        found = table[table["over"] == over].set_index(["data", "setting", "model", "number"])
-        low, high = found.loc[(*place, model, number), ["low", "high"]]
-        return f"{100 * low:+.1f} to {100 * high:+.1f}"
+    def ahead(place, model="DGM", number="object/mIoU", sign=""):
+        return f"{100 * row(place, model, number)['value']:{sign}.1f}"
 
-    objects, parts, cut = (
-        [ahead(place, model, number) for place in (*drawn, real)]
-        for model, number in (("DGM", "object/mIoU"), ("DGM", "part/mIoU"), ("DGM w/o graph", "object/mIoU"))
+    def span(place, over="seeds", number="object/mIoU"):
+        low, high = row(place, "DGM", number, over)[["low", "high"]]
+        return f"{100 * low:+.1f} to {100 * high:+.1f} over {over}"
+
+    def verdicts(place, model="DGM"):
+        return [row(place, model, f"{task}/mIoU")["verdict"] for task in ("object", "part")]
+
+    objects, parts = (
+        [ahead(place, number=f"{task}/mIoU", sign="+") for place in (*drawn, real)] for task in ("object", "part")
     )
+    cut = [ahead(place, "DGM w/o graph") for place in (*drawn, real)]
     seeds = table[table["over"].str.startswith("seed ") & (table["number"] == "object/mIoU")]
     wide = 100 * seeds.pivot(index=["data", "setting", "over"], columns="model", values="value")
-    assert [len(wide.loc[place]) for place in (*drawn, real)] == [3, 5, 5]
-    assert f"ahead by {objects[0]} points of object mIoU in O+P+S (three seeds, undecided; over images" in finding
-    assert f"over images {span(drawn[0])}) and {objects[1]} in O+P+S+M+T" in finding
-    assert f"five seeds: {span(drawn[1], 'seeds')}, over images {span(drawn[1])}" in finding
-    assert f"by {parts[0]} and {parts[1]} in parts, which is undecided" in finding
-    assert f"over five seeds, DGM is ahead by {objects[2]} points of object mIoU" in finding
-    assert f"95 % over seeds {span(real, 'seeds')}; over images {span(real)}" in finding
-    assert f"by {parts[2]} in parts, which is undecided" in finding
-    names = [("DGM", f"{task}/mIoU") for task in ("object", "part")]
-    verdicts = {place: rows.loc[[(*place, *name) for name in names], "verdict"] for place in (*drawn, real)}
-    assert list(verdicts[real]) == ["ahead", "undecided"]
-    assert list(verdicts[drawn[0]]) == ["undecided", "undecided"]
-    assert list(verdicts[drawn[1]]) == ["ahead", "undecided"]
-    assert f"network gains {cut[0]}, {cut[1]} and {cut[2]} in objects" in finding
+    assert [len(wide.loc[place]) for place in (*drawn, real)] == [5, 5, 5]
+    assert f"object mIoU {objects[2]} ({span(real)}; {span(real, 'images')}, if frames" in finding
+    assert f"part mIoU {parts[2]}, undecided" in finding
+    assert verdicts(real) == ["ahead", "undecided"]
+    both = f"{span(drawn[0])}, so undecided; {span(drawn[0], 'images')}"
+    assert f"O+P+S: object mIoU {objects[0]} ({both})" in finding
+    both = ", ".join(span(drawn[0], over, "part/mIoU") for over in ("seeds", "images"))
+    assert f"part mIoU {parts[0]} ({both})" in finding
+    assert verdicts(drawn[0]) == ["undecided", "ahead"]
+    both = ", ".join(span(drawn[1], over) for over in ("seeds", "images"))
+    assert f"O+P+S+M+T: object mIoU {objects[1]} ({both}), part mIoU {parts[1]}, undecided" in finding
+    assert verdicts(drawn[1]) == ["ahead", "undecided"]
+    assert f"gains {cut[2]} (photographs), {cut[0]} (O+P+S) and {cut[1]} (O+P+S+M+T) in object mIoU" in finding
     beside = wide["DGM"] - wide["DGM w/o graph"]
     gains = [f"{beside[place].mean():+.1f} ± {reach(beside[place]):.1f}" for place in (*drawn, real)]
-    assert f"DGM is {gains[0]}, {gains[1]} and {gains[2]} ahead of it" in finding
-    scores = [f"{task}/mIoU" for task in ("object", "part")]
-    (plus, parts_plus), spans = (
-        [ahead(drawn[1], "DGM plus", score) for score in scores],
-        [span(drawn[1], "seeds", "DGM plus", score) for score in scores],
-    )
-    assert f"is {plus} points ahead in objects and {parts_plus} in parts on drawings" in finding
-    assert f"over seeds {spans[0]} and {spans[1]}" in finding
-    assert f"and {ahead(drawn[1], 'DGM plus', 'texture/accuracy').removeprefix('-')} behind in textures" in finding
+    assert f"DGM is {gains[2]}, {gains[0]} and {gains[1]} ahead of it" in finding
+    more, finer = ([ahead(place, "DGM plus", f"{task}/mIoU") for place in drawn] for task in ("object", "part"))
+    assert f"gains {more[0]} and {more[1]} points in objects and {finer[0]} and {finer[1]} in parts" in finding
+    assert f"loses {ahead(drawn[1], 'DGM plus', 'texture/accuracy').removeprefix('-')} in textures" in finding
+    assert [verdicts(place, "DGM plus") for place in drawn] == [["ahead", "ahead"]] * 2
+    shares = table[(table["model"] == "DGM plus") & (table["number"] == "graph share")]
+    by_level = 100 * shares.groupby(["setting", shares["over"].str[:7]])["value"].mean().unstack().iloc[:, 1:]
+    assert by_level.max(axis=None) < 1.5
+    assert "about 1 % at levels 2 to 4" in finding
     page = (paths.RESULTS / "README.md").read_text()
     shorter = table[(table["data"] == "Broden-mini") & (table["number"] == "object/mIoU")].set_index(
         ["setting", "over"]
@@ -84,7 +89,14 @@ def test_the_headline_quotes_the_table():
     for text in (page, prose("05_table1_broden")):
         assert f"{gains[0]} and {gains[1]} points" in text
         assert f"{gains[2]} on photographs" in text
-    assert f"there {ahead(real, 'DGM w/o graph', 'part/mIoU')} in parts, where DGM gains {parts[2]}" in page
+    gained = ahead(real, number="part/mIoU")
+    assert f"there {ahead(real, 'DGM w/o graph', 'part/mIoU')} in parts, where DGM gains {gained}" in page
+    for text in (page, prose("05_table1_broden")):
+        assert f"by {ahead(drawn[1])} " in text
+        assert f"by {ahead(drawn[0])} in O+P+S, which five seeds leave undecided" in text
+        assert f"by {ahead(drawn[0], number='part/mIoU')} " in text
+        plus = f"{more[0]} points in objects and {finer[0]} in parts on drawings in O+P+S, {more[1]} and {finer[1]}"
+        assert f'`variant="plus"` gains {plus} in O+P+S+M+T' in text
 
 
 def test_gains_on_the_networks_of_table_2():
