@@ -26,6 +26,8 @@ def test_a_class_has_one_colour_in_all_figures_of_a_picture():
     left, right = (picture(figure.axes[1])[0, [0, -1]] for figure in figures)
     np.testing.assert_array_equal(left, right)
     assert (left[0] != left[1]).any()
+    many = viz.class_colours(range(12), [str(i) for i in range(12)])  # of which a parsing shows the largest seven
+    assert tuple(many.values())[:7] == viz.PALETTE
 
 
 def test_every_task_has_a_legend_of_its_own():

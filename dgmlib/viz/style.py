@@ -33,8 +33,8 @@ DPI = 2 * SCREEN  # stored resolution: sharp on high-resolution screens and enla
 #: Okabe and Ito's colours, distinct for any colour vision, without black, which is for lines and text.
 PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 NONE = "#e8e8e8"
-#: matplotlib's twenty colours without its two greys, which stand for what is no class.
-EIGHTEEN = tuple(to_hex(colour) for i, colour in enumerate(colormaps["tab20"].colors) if i // 2 != 7)
+#: Those and eleven of matplotlib's twenty colours: with more names, the first seven look the same.
+EIGHTEEN = (*PALETTE, *(to_hex(colormaps["tab20"].colors[i]) for i in (8, 7, 5, 10, 1, 16, 9, 11, 18, 13, 4)))
 GREY = "#8a8a8a"  # secondary: printed numbers, bounds, others
 
 
@@ -130,15 +130,14 @@ def panels(
 
 
 def colours_of(names: Iterable[Hashable]) -> dict[Hashable, str]:
-    """Assign a colour to every name, from `PALETTE` if it has enough, else from `EIGHTEEN`, else from a rainbow.
+    """Assign a colour to every name, from `EIGHTEEN` if it has enough, else from a rainbow.
 
     "DGM" always has the first, so that it looks the same in every figure.
     """
     names = list(dict.fromkeys(names))
     ranked = sorted(names, key=lambda name: name != "DGM")
     rainbow = [to_hex(colour) for colour in colormaps["turbo"].resampled(max(len(names), 1)).colors]
-    palette = next((few for few in (PALETTE, EIGHTEEN) if len(names) <= len(few)), rainbow)
-    colours = dict(zip(ranked, palette, strict=False))
+    colours = dict(zip(ranked, EIGHTEEN if len(names) <= len(EIGHTEEN) else rainbow, strict=False))
     return {name: colours[name] for name in names}
 
 
