@@ -217,21 +217,21 @@ def test_what_notebook_13_says_is_what_the_file_holds():
     ahead = found.set_index(["candidate", "score", "beside"])["ahead"]
     quoted = {
         "DGM is {} points ahead": ("DGM", "mIoU"),
-        "without its graph still {};": ("DGM w/o graph", "mIoU"),
-        "nothing of the image, {},": ("grid cells", "mIoU"),
-        "SLIC's superpixels {}.": ("SLIC", "mIoU"),
+        "without its graph, it is still {} ahead": ("DGM w/o graph", "mIoU"),
+        "nothing of the image, the lead is {};": ("grid cells", "mIoU"),
+        "SLIC's superpixels, it is {}.": ("SLIC", "mIoU"),
         "same network is {} points ahead": ("regions of labels", "mIoU"),
-        "without its graph {}:": ("regions of labels, w/o graph", "mIoU"),
+        "without its graph {}, perhaps": ("regions of labels, w/o graph", "mIoU"),
         "larger than elsewhere (+{})": ("DGM", "mIoU near boundaries"),
         "*read on superpixels* (+{})": ("DGM, read on superpixels", "mIoU near boundaries"),
-        "of UPerNet it makes +{} ±": ("UPerNet, read on superpixels", "mIoU near boundaries"),
+        "gains UPerNet {} ± ": ("UPerNet, read on superpixels", "mIoU near boundaries"),
         "UPerNet gains {} points": ("UPerNet, 1.5 times the size", "mIoU"),
         "DGM is {} ahead of it there": ("DGM, 1.5 times the size", "mIoU"),
         "four times as long, UPerNet gains {} points": ("UPerNet, 4 times as long", "mIoU"),
         "DGM is still {} ahead of it": ("DGM, 4 times as long", "mIoU"),
-        "without its graph {}, which is undecided": ("DGM w/o graph, 4 times as long", "mIoU"),
-        "is {} points ahead. That is a head start": ("DGM plus", "mIoU"),
-        "four times as long, it is {} ahead": ("DGM plus, 4 times as long", "mIoU"),
+        "without its graph, it is {} ahead, which is undecided": ("DGM w/o graph, 4 times as long", "mIoU"),
+        "is {} points ahead. It was chosen on these folds": ("DGM plus", "mIoU"),
+        "four times as long, `plus` is {} ahead": ("DGM plus, 4 times as long", "mIoU"),
     }
     for phrase, (candidate, score) in quoted.items():
         assert phrase.format(f"{ahead[candidate, score, 'UPerNet']:.1f}") in text
@@ -246,7 +246,7 @@ def test_what_notebook_13_says_is_what_the_file_holds():
         return f"{sign * row['ahead']:.1f} ± {row['reach']:.1f}"
 
     read, small = "UPerNet, read on superpixels", "mIoU of small segments"
-    assert f"it makes +{with_reach(read, 'mIoU near boundaries', 'UPerNet')} there" in text
+    assert f"it gains UPerNet {with_reach(read, 'mIoU near boundaries', 'UPerNet')} near boundaries" in text
     assert f"and costs it {with_reach(read, small, 'UPerNet', -1)} on small segments" in text
     assert f"`plus` is, by {with_reach('DGM plus', 'mIoU', 'DGM')}," in text
     slic, cells = (with_reach(kind, "mIoU", "DGM", -1) for kind in ("SLIC", "grid cells"))

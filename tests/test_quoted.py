@@ -90,7 +90,7 @@ def test_the_headline_quotes_the_table():
         assert f"{gains[0]} and {gains[1]} points" in text
         assert f"{gains[2]} on photographs" in text
     gained = ahead(real, number="part/mIoU")
-    assert f"there {ahead(real, 'DGM w/o graph', 'part/mIoU')} in parts, where DGM gains {gained}" in page
+    assert f"In parts on photographs, it gains {ahead(real, 'DGM w/o graph', 'part/mIoU')} and DGM {gained}." in page
     for text in (page, prose("05_table1_broden")):
         assert f"by {ahead(drawn[1])} " in text
         assert f"by {ahead(drawn[0])} in O+P+S, which five seeds leave undecided" in text
@@ -193,7 +193,7 @@ def test_where_heat_maps_point():
     share = {row.map: f"{100 * row.value:.0f}" for row in table.itertuples()}
     text = prose("10_gradcam")
     assert f"level 1 points best ({share['level 1']} % against {share['F^L over superpixels']} %" in text
-    assert f"level 2 as well as that ({share['level 2']} %)" in text
+    assert f"Level 2 does as well as the latter ({share['level 2']} %)" in text
     assert f"({share['level 3']} and {share['level 4']} %)" in text
     page = (paths.RESULTS / "README.md").read_text()
     assert (
