@@ -183,8 +183,8 @@ def test_what_one_click_gets():
         for method in ("DGM", "flood by colour")
     )
     assert (
-        f"an IoU of {ours[0]} on drawings, {ours[1]} on CamVid and {ours[2]} on Car-Parts, "
-        f"the flood {flood[0]}, {flood[1]} and {flood[2]}"
+        f"an IoU of {ours[0]} on drawings, {ours[1]} on CamVid and {ours[2]} on Car-Parts; "
+        f"the flood gets {flood[0]}, {flood[1]} and {flood[2]}"
     ) in prose("09_click_propagation")
 
 
