@@ -145,6 +145,7 @@ def test_how_far_groups_are_ahead_of_the_superpixels_hierarchy():
     camvid, facades = (span("region mIoU", **street, data=name, labels="object") for name in drawn["data"])
     early = span("region mIoU", **drawn, labels="object", level=[2, 3])
     parts, pure = span("region mIoU", **street, labels="part"), -span("purity", **street)
+    outlines = span("boundary F", **street)
     photographs = {"untrained": True, "data": ["CamVid", "LabelMeFacade", "Car-Parts"]}
     blank = -span("region mIoU", **photographs).drop(
         span("region mIoU", **photographs | {"data": "LabelMeFacade"}, labels="part").index
@@ -156,6 +157,7 @@ def test_how_far_groups_are_ahead_of_the_superpixels_hierarchy():
         assert f"not ahead ({parts.min():+.2f} to {parts.max():+.2f})" in text
         assert f"{pure.min():.2f} to {pure.max():.2f}" in text
         assert f"by {blank.min():.2f} to {blank.max():.2f}" in text
+        assert f"{outlines.min():+.2f} to {outlines.max():+.2f} ahead of" in text
     front = (paths.ROOT / "README.md").read_text()
     assert f"by {camvid.min():.2f} to {camvid.max():.2f} of region mIoU on CamVid" in front
     level_4 = span("region mIoU", **drawn, labels="object", level=4)

@@ -238,7 +238,7 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     at = ["model", "level"]
     mean, error = (rows.pivot_table(value, at, ["method", "metric"], sort=False) for value in ("mean", "error"))
     shown = {"groups": mean["DGM", "groups"].map("{:.1f}".format)}
-    for metric in [metric for metric in LEADS if ("DGM", metric) in mean]:  # an older table may have fewer
+    for metric in LEADS:
         shown[metric] = mean[[(method, metric) for method in METHODS[:-1]]].apply(
             lambda values: " / ".join(map("{:.3f}".format, values)), axis=1
         )
