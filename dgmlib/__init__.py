@@ -1,6 +1,6 @@
 """dgmlib: a working companion to "Deep Grouping Model for Unified Perceptual Parsing" (CVPR 2020).
 
-Shapes in docstrings: ``B`` images, ``H x W`` pixels, ``C_l, h_l, w_l`` feature map F^l of level l, ``N`` superpixels,
+Shapes in docstrings: ``B`` images, ``H x W`` pixels, ``C_l x h_l x w_l`` feature map F^l of level l, ``N`` superpixels,
 ``N_l`` nodes of level l (``N_1 = N``), ``D`` node width, ``L`` levels, ``K`` EM iterations.
 """
 

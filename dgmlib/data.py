@@ -1,4 +1,4 @@
-"""From a folder to its data set: which one it holds, what its numbers are called, and what is in it."""
+"""Open the data set in a folder, name it in results, and digest its content."""
 
 import hashlib
 from pathlib import Path
@@ -11,8 +11,8 @@ from dgmlib.broden.sources import SOURCES
 from dgmlib.presets import Preset
 from dgmlib.vocabulary import Vocabulary
 
-#: Data set -> files whose content counts, the first of which tells it from those below; files of which only name and
-#: size do: Broden+'s published pictures.
+#: Data set -> patterns of files digested by content, the first of which tells it from the data sets below; patterns of
+#: files digested by name and size only, such as Broden+'s published pictures.
 FILES = {
     SceneParse150: (("objectInfo150.txt", "images/*/*", "annotations/*/*"), ()),
     FolderDataset: (("names.txt", "*/images/*", "*/labels/*"), ()),
@@ -22,13 +22,13 @@ FILES = {
 
 
 def data_root(preset: Preset, root: str | Path | None = None, workers: int = 2) -> Path:
-    """Return the folder of a preset's data set; Broden-mini is generated there if it is not complete.
+    """Return the folder of a preset's data set; generate Broden-mini there if it is incomplete.
 
     Raises:
-        ValueError: for a ``root`` that does not exist, a preset on Broden+ or ADE20K without ``root``, or one on
-            Broden-mini with another data set.
+        ValueError: if ``root`` does not exist, is missing for a preset on Broden+ or ADE20K, or holds something else
+            where Broden-mini would be generated.
     """
-    if root is not None and not Path(root).is_dir():  # else a misspelt name would be filled with Broden-mini
+    if root is not None and not Path(root).is_dir():  # else Broden-mini would be generated under a misspelt name
         raise ValueError(f"there is no folder {root}; data has to name one that exists.")
     if root is not None and _layout(Path(root)) is not BrodenPlus:
         return Path(root)
@@ -46,16 +46,16 @@ def data_root(preset: Preset, root: str | Path | None = None, workers: int = 2) 
 
 
 def open_data(root: Path, split: str, tasks: tuple[str, ...], vocabulary: Vocabulary | None = None) -> Dataset:
-    """Open a data set by what its folder holds: `SceneParse150`, a `FolderDataset`, a `Mixture`, or else `BrodenPlus`.
+    """Open the data set that a folder holds: `SceneParse150`, a `FolderDataset`, a `Mixture`, or else `BrodenPlus`.
 
     Args:
         root: the folder.
         split: "train" or "val".
-        tasks: the labels asked for.
-        vocabulary: a model's classes, which the labels of folders are brought to by their names.
+        tasks: tasks whose labels are needed.
+        vocabulary: a model's classes, to which the labels of folders are mapped by name.
 
     Raises:
-        ValueError: if a folder of label pictures is asked for a task that it has no labels of, or names another class.
+        ValueError: if a folder of label pictures has no labels for a task, or names a class that ``vocabulary`` lacks.
     """
     layout = _layout(root)
     if layout is BrodenPlus:
@@ -71,7 +71,7 @@ def open_data(root: Path, split: str, tasks: tuple[str, ...], vocabulary: Vocabu
 
 
 def data_name(preset: Preset, root: Path) -> str:
-    """Name the data in a folder, as it stands beside every number: a user's own is never passed off as the preset's."""
+    """Name the data in a folder, as shown with every number: a user's own data never take the preset's name."""
     layout = _layout(root)
     if layout is BrodenPlus:
         return preset.data if preset.mini or not (root / mini.MANIFEST).is_file() else "Broden-mini"
@@ -79,7 +79,7 @@ def data_name(preset: Preset, root: Path) -> str:
 
 
 def content(root: Path) -> str:
-    """Digest what a data set holds, wherever it lies; of Broden-mini, which is drawn, the manifest says it all.
+    """Digest a data set's content, wherever it is stored; for Broden-mini, which is generated, only its manifest.
 
     Returns:
         32 hexadecimal digits that change with any class name, list, image, label map or contour map.
@@ -90,7 +90,7 @@ def content(root: Path) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for patterns, is_read in ((read, True), ((*sized, "ucm2/**/*"), False)):
         for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
-            kept = path.relative_to(root).parts[0].startswith("superpixels-")  # made from the images, as training goes
+            kept = path.relative_to(root).parts[0].startswith("superpixels-")  # made from the images during training
             if path.is_file() and not path.name.startswith(".") and not kept:
                 digest.update(f"{path.relative_to(root).as_posix()} {path.stat().st_size}\n".encode())
                 if is_read:

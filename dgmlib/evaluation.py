@@ -1,8 +1,8 @@
-"""Evaluation by Broden+'s rules: pixels are counted over all images before anything is divided.
+"""Evaluation by Broden+'s rules: pixels are counted over all images before any division.
 
-The rules are unifiedparsing's, at the labels' own resolution: unlabelled pixels do not count for objects and
-materials; a class that occurs nowhere scores 0 and is averaged in; parts are scored within the *predicted* object,
-so that a wrong object costs its parts.
+The rules are unifiedparsing's, at the labels' own resolution: unlabelled pixels are ignored for objects and materials;
+a class that occurs nowhere scores 0 and enters the mean; parts are scored within the *predicted* object, so a wrong
+object also costs its parts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,12 +25,12 @@ from dgmlib.superpixels import RegionMaps
 from dgmlib.vocabulary import Vocabulary
 
 EPSILON = 1e-8
-# The label that is not counted.
+# The ignored label of each task.
 _IGNORED = {"object": 0, "material": 0, "scene": -1, "texture": None}
 
 
 def evaluate(model: nn.Module, dataset: Dataset, *args, **kwargs) -> dict[str, float]:
-    """Score a model on every image of a dataset that is labelled for one of the tasks; arguments as for `count`.
+    """Score a model on every image of a dataset that is labelled for at least one task; arguments as for `count`.
 
     Returns:
         fractions in [0, 1], see `fractions`.
@@ -51,27 +51,27 @@ def count(
     workers: int = 0,
     images: int | None = None,
 ) -> list[dict[str, Tensor]]:
-    """Count right, predicted and labelled pixels, image by image.
+    """Count correct, predicted and labelled pixels, image by image.
 
     Args:
         model: called as ``model(images, regions, tasks=...)``.
         dataset: `BrodenPlus`, `FolderDataset` or `SceneParse150`.
         tasks: the tasks to score; those the dataset has no labels for are left out of the result.
-        short_side: of the scaled image, in pixels; sides are then rounded up to a multiple of 32, stretching slightly.
-        max_regions: the most superpixels of one image.
+        short_side: of the scaled image, in pixels; sides are rounded up to multiples of 32, which stretches slightly.
+        max_regions: maximum number of superpixels per image.
         scales: multiples of ``short_side`` whose softmax outputs are averaged.
-        device: where the model runs; it must stand there already.
-        max_size: the longest side of a scaled image, in pixels.
-        progress: False hides the bar; by default it shows in a terminal.
-        workers: processes that read images ahead.
-        images: how many, spread evenly; all of them if not given.
+        device: where the model runs; it must already be there.
+        max_size: maximum long side of a scaled image, in pixels.
+        progress: False hides the progress bar; by default it is shown in a terminal.
+        workers: number of processes that prefetch images.
+        images: number of images, evenly spaced; by default all.
 
     Returns:
-        `count_image` of every image that is labelled for one of the tasks, in the order of the dataset.
+        `count_image` of every image that is labelled for at least one task, in the order of the dataset.
 
     Raises:
-        ValueError: if the model names other classes than the dataset, or in another order, or nothing is labelled.
-        FloatingPointError: if its scores are not finite.
+        ValueError: if the model's classes or their order differ from the dataset's, or no image is labelled.
+        FloatingPointError: if the model's scores are not finite.
     """
     theirs, known = dataset.vocabulary, getattr(model, "vocabulary", dataset.vocabulary)
     other = [task for task in tasks if known.names(task) != theirs.names(task)]
@@ -104,20 +104,20 @@ def count(
 
 
 def spread(count: int, wanted: int | None) -> list[int]:
-    """Indices of as many of ``count`` things as are wanted, spread evenly; all of them if that is None."""
+    """Indices of ``wanted`` out of ``count`` items, evenly spaced; of all items if it is None."""
     return np.unique(np.linspace(0, count - 1, min(wanted or count, count)).round().astype(int)).tolist()
 
 
 def fractions(counts: Iterable[Mapping[str, Tensor]], vocabulary: Vocabulary) -> dict[str, float]:
-    """Add counts up and divide them by Broden+'s rules.
+    """Sum counts and turn them into Broden+'s metrics.
 
     Args:
-        counts: `count_image` of some images.
+        counts: results of `count_image`.
         vocabulary: the classes.
 
     Returns:
         fractions in [0, 1]: "object/mIoU", "object/pixel accuracy", the same for "part" and "material",
-        "scene/accuracy", "texture/accuracy", of the tasks that were counted.
+        "scene/accuracy", "texture/accuracy", for the tasks that were counted.
     """
     total: dict[str, Tensor] = {}
     for one in counts:
@@ -129,11 +129,11 @@ def fractions(counts: Iterable[Mapping[str, Tensor]], vocabulary: Vocabulary) ->
         if task in ("scene", "texture"):
             result[f"{task}/accuracy"] = accuracy.item()
             continue
-        if task == "part":  # within an object, then over the objects with at least one labelled part pixel
-            named = [slice(g.start + 1, g.stop) for g in vocabulary.part_slices.values()]  # 0: none of them
+        if task == "part":  # per object, then over the objects with at least one labelled part pixel
+            named = [slice(g.start + 1, g.stop) for g in vocabulary.part_slices.values()]  # without 0, no part
             named = [g for g in named if labelled[g].sum() > 0]
             means = [iou[g].mean() for g in named], [hits[g].sum() / labelled[g].sum() for g in named]
-            mean_iou, accuracy = (torch.tensor(values, dtype=torch.float64).mean() for values in means)  # nan of none
+            mean_iou, accuracy = (torch.tensor(values, dtype=torch.float64).mean() for values in means)  # nan if none
         else:
             mean_iou = iou[1:].mean()
         result |= {f"{task}/mIoU": mean_iou.item(), f"{task}/pixel accuracy": accuracy.item()}
@@ -148,8 +148,8 @@ def predict(
     Args:
         model: as in `evaluate`.
         images: ((1, 3, h, w) image, (1, h, w) superpixels) per scale.
-        sample: the image's labels; only tasks among them are predicted, and only parts of objects that are valid.
-        vocabulary: names the part head's groups.
+        sample: the image's labels; only their tasks are predicted, and parts only for valid objects.
+        vocabulary: gives the part head's groups.
         tasks: the tasks wanted.
 
     Returns:
@@ -180,11 +180,11 @@ def predict(
 
 @contextmanager
 def listening(model: nn.Module) -> Iterator[dict[str, list[float]]]:
-    """Note what the groupings of a model say of themselves while it runs; nothing of a model without DGM.
+    """Record statistics of a model's groupings while it runs; none for a model without DGM.
 
     Yields:
-        a dict that holds, afterwards, means over all images by level: "residual share", "graph share", "rank" (see
-        `Grouping.heard`), "entropy" (0 at level 1, whose nodes hear themselves) and "groups" that own a superpixel.
+        a dict, filled on exit with means over all images by level: "residual share", "graph share", "rank" (see
+        `Grouping.heard`), "entropy" (0 at level 1, whose nodes are the superpixels) and "groups" that own a superpixel.
     """
     found: list[dict] = []
 
@@ -204,13 +204,13 @@ def listening(model: nn.Module) -> Iterator[dict[str, list[float]]]:
 def count_image(
     predictions: Mapping, sample: Mapping, vocabulary: Vocabulary, tasks: Sequence[str]
 ) -> dict[str, Tensor]:
-    """Count an image's predictions, as `predict` gives them, for those of the tasks that it has labels of.
+    """Count an image's predictions, as returned by `predict`, for the tasks that it has labels for.
 
-    Parts are counted object by object, where an object's parts are annotated: within the predicted object, not the
-    true one, and on unlabelled pixels too.
+    Parts are counted per object, for objects whose parts are annotated: within the predicted object, not the true one,
+    and including unlabelled pixels.
 
     Returns:
-        task -> (3, classes) int64: hits, predicted and labelled pixels or, of scene and texture, images.
+        task -> (3, classes) int64: hits, predicted and labelled pixels, or images for scene and texture.
     """
     counts = {}
     for task in tasks:

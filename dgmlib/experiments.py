@@ -1,7 +1,7 @@
 """One cell of Tables 1 and 2: a system, trained in one setting from one seed, and scored.
 
-Finished cells are read back, interrupted ones continued. A cell is told from others by its settings and by what its
-data holds, so that another folder of the same name is not taken for the same, nor a moved one for another.
+Finished cells are read back, interrupted ones resumed. A cell is identified by its settings and the content of its
+data, not by its path: a different folder of the same name is another cell, a moved folder is the same one.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ from dgmlib.vocabulary import Vocabulary
 
 @dataclass(frozen=True)
 class System:
-    """What a row is: a key of `decoders.DECODERS`, and the Deep Grouping Model on it, if any; its graph may be cut."""
+    """One row: a key of `decoders.DECODERS`, the Deep Grouping Model on it, if any, and whether its graph is cut."""
 
     decoder: str
     dgm: Variant | None = None
@@ -60,15 +60,15 @@ TABLE2 = {
 }
 SYSTEMS = TABLE1 | TABLE2
 
-#: GCU and HRNetV2, of the paper's appendix (Sec. 5.3), here in Table 1's settings; rows to be had by name.
+#: GCU and HRNetV2 of the paper's appendix (Sec. 5.3), here in Table 1's settings; available by name.
 APPENDIX = {"GCU": System("gcu"), **{name: row for name, row in TABLE2.items() if name.startswith("HRNetV2")}}
-#: The control of results/evidence.md: superpixels are pooled and re-projected, but hear of the others the mean alone.
+#: The control of results/evidence.md: superpixels are pooled and re-projected, but receive only the mean of nodes.
 CONTROL = {"DGM w/o graph": System("upernet", "full", cut=True)}
 #: Beyond the paper, see `dgmlib.plus`.
 PLUS = {"DGM plus": System("upernet", "plus")}
 SYSTEMS |= APPENDIX | CONTROL | PLUS
 
-#: Settings and their tasks: the two of Table 1, Table 2's segmentation of objects alone, and preset real's.
+#: Setting -> tasks: the two of Table 1, Table 2's segmentation of objects alone, and that of preset real.
 SETTINGS = {
     "O+P+S": ("object", "part", "scene"),
     "O+P+S+M+T": ("object", "part", "scene", "material", "texture"),
@@ -82,10 +82,10 @@ class Cell:
     """One cell of a table: ``Cell(preset, "DGM", "O+P+S", 0, root).metrics()`` trains and scores it or reads it back.
 
     Attributes:
-        preset: its network, its training and its tests, as `startable` has them.
+        preset: its network, training and evaluation settings, as returned by `startable`.
         system: a key of `SYSTEMS`.
         setting: a key of `SETTINGS`.
-        seed: of the weights, the order of the images and the starting vertices.
+        seed: seed of the weights, the order of the images and the starting vertices.
         data: root of the data set, see `open_data`.
         runs: folder of all runs.
 
@@ -113,7 +113,7 @@ class Cell:
 
     @cached_property
     def identity(self) -> str:
-        """Digest of all that decides the result: settings, what the data holds, and the weights to start from."""
+        """Digest of everything that determines the result: settings, content of the data, and initial weights."""
         settings = {key: asdict(getattr(self.preset, key)) for key in ("model", "training", "testing")}
         settings["training"] |= presets.PACE
         file = _weights(replace(self.preset.model, decoder=SYSTEMS[self.system].decoder))
@@ -124,14 +124,14 @@ class Cell:
 
     @property
     def folder(self) -> Path:
-        """Where the cell's model, log and metrics stand; another cell has another folder."""
+        """Folder of the cell's model, log and metrics; no two cells share one."""
         name = "_".join([*f"{self.system} {self.setting}".replace("/", "").split(), f"seed{self.seed}"])
         return self.runs / self.preset.name / f"{name}-{self.identity[:8]}"
 
     def train(
         self, device: str = "auto", progress: bool | None = None, on_log: Callable[[dict], None] | None = None
     ) -> Path:
-        """Train the cell, unless it is finished; arguments as for `train`. Returns the path for `load_model`."""
+        """Train the cell unless it is finished; arguments as for `train`. Return the path for `load_model`."""
         preset, dataset = self.preset, open_data(self.data, "train", self.tasks)
         network = build(preset, self.system, dataset.vocabulary, self.tasks, self.seed)
         run = self.folder, self.seed, preset.model.max_regions, device, progress, on_log, self.identity
@@ -141,15 +141,15 @@ class Cell:
         return self.folder / "model"
 
     def as_trained(self, network: PerceptualParser) -> AbstractContextManager[None]:
-        """What the system does to a network while it runs: cut its graph, or nothing."""
+        """Apply the system's intervention to a network while it runs: cut its graph, or nothing."""
         return cut(network) if SYSTEMS[self.system].cut else nullcontext()
 
     def model(self) -> PerceptualParser:
-        """Read the trained model back.
+        """Load the trained model.
 
         Raises:
             FileNotFoundError: if the cell is not trained.
-            ValueError: if its model is damaged or came from another cell.
+            ValueError: if the model is damaged or belongs to another cell.
         """
         model = load_model(self.folder / "model")
         if model.recipe["facts"].get("identity") != self.identity:
@@ -157,7 +157,7 @@ class Cell:
         return model
 
     def metrics(self, **training) -> dict[str, float]:
-        """Score the cell, after training it (see `train`) where it is not trained, or read its metrics back.
+        """Read the cell's metrics back, or score it, after training it (see `train`) if needed.
 
         Returns:
             metric -> fraction in [0, 1], see `score`.
@@ -168,7 +168,7 @@ class Cell:
             if facts["identity"] == self.identity:
                 return facts["metrics"]
         except (FileNotFoundError, ValueError, KeyError, TypeError):
-            pass  # not there, or not whole: measured now
+            pass  # missing or incomplete: measured now
         began = perf_counter()
         self.train(**training)
         metrics, heard = self._score(training.get("progress"))
@@ -179,14 +179,14 @@ class Cell:
         return metrics
 
     def counts(self) -> dict[str, np.ndarray]:
-        """Return what `evaluation.count` says of a trained cell: task -> (images, 3, classes), 0 where unlabelled."""
+        """Return `evaluation.count` of a trained cell: task -> (images, 3, classes), 0 where unlabelled."""
         if not (path := self.folder / "counts.npz").exists():
             self._score(False)
         with np.load(path) as arrays:
             return dict(arrays)
 
     def _score(self, progress: bool | None) -> tuple[dict[str, float], dict[str, list[float]]]:
-        """Score the trained cell, keep the counts of every image; return metrics and how well the graph was heard."""
+        """Score the trained cell and store its counts per image; return metrics and statistics of `listening`."""
         model = self.model()
         with self.as_trained(model):
             metrics, counts, heard = score(model, self.preset, self.data, progress)
@@ -197,11 +197,11 @@ class Cell:
         return metrics, heard
 
     def heard(self) -> dict[str, list[float]]:
-        """Return how well the graph is heard in a scored cell, see `listening`; empty without DGM."""
+        """Return what the graph contributes in a scored cell, see `listening`; empty without DGM."""
         return self._facts()["heard"]
 
     def made(self) -> str:
-        """Say by which commit and on what a scored cell was made: a table that is made later may find it finished."""
+        """Return the commit and device that produced a scored cell, which may be older than the table that reads it."""
         origin = self._facts().get("made", {"commit": "unknown", "device": "unknown"})
         return f"{origin['commit']} on {origin['device']}"
 
@@ -210,10 +210,10 @@ class Cell:
 
 
 def startable(preset: presets.Preset, system: str) -> presets.Preset:
-    """Return the preset as a system can start from it: beside an EfficientNet, HRNetV2 learns from scratch.
+    """Return the preset adapted to a system: in presets with an EfficientNet, HRNetV2 is trained from scratch.
 
     Raises:
-        ValueError: if it starts from ImageNet weights that the user has to bring.
+        ValueError: if it starts from ImageNet weights that the user must provide.
     """
     config = replace(preset.model, decoder=SYSTEMS[system].decoder)
     if config.pretrained != "imagenet":
@@ -229,7 +229,7 @@ def startable(preset: presets.Preset, system: str) -> presets.Preset:
 def build(
     preset: presets.Preset, system: str, vocabulary: Vocabulary, tasks: tuple[str, ...], seed: int
 ) -> PerceptualParser:
-    """Build a system for some classes, with random weights or, where the preset names some, published ones."""
+    """Build a system for a vocabulary, with random weights or the published ones that the preset names."""
     chosen = SYSTEMS[system]
     config = replace(startable(preset, system).model, decoder=chosen.decoder)
     torch.manual_seed(seed)
@@ -249,14 +249,14 @@ def score(
 
     Args:
         model: with heads for the tasks to score.
-        preset: its tests.
+        preset: gives the evaluation settings.
         data: root of the data set.
-        progress: False hides the bar.
-        images: how many, spread evenly; all of them if not given.
+        progress: False hides the progress bar.
+        images: number of images, evenly spaced; by default all.
 
     Returns:
-        metric -> fraction in [0, 1], such as "object/mIoU", and "object/mIoU (multi-scale)", too, where the preset says
-        so; what `evaluation.count` returns for the single scale, and what `listening` hears there.
+        metric -> fraction in [0, 1], such as "object/mIoU", and "object/mIoU (multi-scale)" if the preset asks for
+        it; what `evaluation.count` returns for the single scale; and what `listening` records there.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tasks, testing = tuple(model.heads), preset.testing
@@ -277,7 +277,7 @@ def _backbone(config: presets.ModelConfig) -> str:
 
 
 def _weights(config: presets.ModelConfig) -> Path | None:
-    """The file of weights that the user brings to start from."""
+    """The file of initial weights that the user provides, if any."""
     if config.pretrained in ("", "imagenet"):
         return None
     path = Path(config.pretrained)

@@ -12,8 +12,8 @@ DeepGrouping   Fig. 2     all of it
 
 Shapes: ``B`` images, ``L`` levels, ``C_l`` channels of feature map ``F^l`` (``h_l x w_l`` cells), ``N`` superpixels,
 ``N_l`` nodes of level l (``N_1 = N``, ``N_{l+1} = ceil(N_l / 2)``), ``D`` node width, ``K`` EM iterations. Images
-differ in the number of their nodes: every node tensor is padded to the largest and carries a mask, True for real nodes.
-A `Reading` and the classes' docstrings say how open sentences are read and where dgmlib departs from the print.
+differ in their number of nodes: every node tensor is padded to the largest and has a mask, True for real nodes.
+`Reading` and the classes' docstrings state how ambiguous sentences are read and where dgmlib deviates from the paper.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,9 +34,9 @@ from dgmlib.regions import RegionGrid
 class GConv(nn.Module):
     """Graph convolution of Eq. 6: linear layer, L2 normalisation, ReLU (the order of Sec. 5.2).
 
-    It is applied to the sum of a node, with its self-loop's weight of 1, and of its weighted neighbours, as Eq. 5, 10
-    and 11 have it; for the "weighted average" of the text the bias alone would differ. The text under Eq. 6 calls the
-    nonlinearity a sigmoid, Sec. 5.2 a ReLU, which it is here. The bias, from zero, is implied by Table 3's counts.
+    The input is the sum of a node (its self-loop has weight 1) and its weighted neighbours, as in Eq. 5, 10 and 11; for
+    the "weighted average" of the text, only the effect of the bias would differ. The text under Eq. 6 calls the
+    nonlinearity a sigmoid, Sec. 5.2 a ReLU; we use ReLU. Table 3's counts imply the bias, which starts at zero.
     """
 
     def __init__(self, dim: int, out: int | None = None):
@@ -50,10 +50,10 @@ class GConv(nn.Module):
 
 
 class Residual(nn.Module):
-    """A linear layer without bias, unless ``dim`` is None, and BatchNorm: gives unit vectors the scale of a map.
+    """A linear layer without bias (none if ``dim`` is None) and BatchNorm: scales unit vectors to a feature map.
 
     Not in the paper's text; our split of its parameter counts has five of them, and without them an L2-normalised
-    vector is invisible next to F^l. Only real nodes enter the statistics; padded ones become zero.
+    vector is negligible next to F^l. Only real nodes enter the statistics; padded ones become zero.
     """
 
     def __init__(self, dim: int | None, channels: int, start: float):
@@ -65,7 +65,7 @@ class Residual(nn.Module):
     def forward(self, nodes: Tensor, mask: Tensor) -> Tensor:
         """(B, N, D), (B, N) -> (B, N, C)."""
         real = self.linear(nodes[mask])  # (nodes of the batch, C)
-        if len(real) == 1 and type(self.norm) is nn.BatchNorm1d:  # no variance: the running statistics stand in
+        if len(real) == 1 and type(self.norm) is nn.BatchNorm1d:  # no variance: use running statistics
             norm = self.norm
             real = F.batch_norm(real, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
         else:
@@ -78,21 +78,21 @@ class EMGP(nn.Module):
 
     Starting from ``ceil(n / 2)`` of an image's n nodes, K times: p_ij = softmax over i of -|v_i - vbar_j|^2 / sigma^2
     (Eq. 1, 3) and vbar_j = sum_i p_ij v_i (Eq. 2). The softmax runs over the *lower* nodes i: each new node is a
-    kernel-weighted mean of old ones, and new nodes do not compete for them. The same kernel normalised over the
-    *upper* nodes j says how a lower node is shared among its parents.
+    kernel-weighted mean of old ones, and new nodes do not compete for them. The same kernel, normalised over the
+    *upper* nodes j, distributes a lower node over its parents.
 
-    With G = V V^T and Vbar = P^T V, the kernel needs G P and the diagonals of G and P^T G P alone, so Vbar is formed
-    once, at the end; of many nodes G P is V (V^T P).
+    With G = V V^T and Vbar = P^T V, the kernel needs only G P and the diagonals of G and P^T G P, so Vbar is formed
+    once, at the end. For many nodes, G P is computed as V (V^T P).
 
     Args:
-        iterations: K while training.
+        iterations: K in training.
         testing_iterations: K in evaluation.
         reading: gives sigma^2.
-        em_gradient: "last" back-propagates through the last iteration only (P of the one before is a constant in it),
-            "all" through every one.
+        em_gradient: "last" back-propagates through the last iteration only (the previous P is a constant in it), "all"
+            through every iteration.
 
-    The starting vertices are drawn uniformly while training, by ``draw(shape, device=...)``, usually `torch.rand`. In
-    evaluation they are every second node in the given order, so that the result is deterministic.
+    In training, the starting vertices are drawn uniformly by ``draw(shape, device=...)``, usually `torch.rand`. In
+    evaluation they are every second node in the given order, which makes the result deterministic.
     """
 
     def __init__(self, iterations: int, testing_iterations: int, reading: Reading, em_gradient: Literal["last", "all"]):
@@ -118,9 +118,9 @@ class EMGP(nn.Module):
             sum to one (B, N_l, N_{l+1}); mask (B, N_{l+1}).
         """
         start, new_mask = self._starting_vertices(mask, order)
-        centred = nodes - masked_mean(nodes, mask)[:, None]  # distances stay, and rounding errors shrink
+        centred = nodes - masked_mean(nodes, mask)[:, None]  # keeps distances, reduces rounding errors
         sigma2 = self.reading.sigma_squared(nodes, mask, nodes, mask)
-        # 2 G / sigma^2, (B, N_l, N_l), or, where there are many nodes, its two factors, which then cost less.
+        # 2 G / sigma^2, (B, N_l, N_l), or, for many nodes, its two factors, which are then cheaper.
         factors = [centred, centred.mT] if nodes.shape[1] > 2 * nodes.shape[2] else [centred @ centred.mT]
         factors[-1] = factors[-1] * (2 / sigma2)
         alone = (-centred.square().sum(2, keepdim=True) / sigma2).masked_fill(~mask[..., None], -torch.inf)
@@ -128,7 +128,7 @@ class EMGP(nn.Module):
         for k in range(iterations):
             learning, before = self.em_gradient == "all" or k == iterations - 1, affinity
             with torch.set_grad_enabled(torch.is_grad_enabled() and learning):
-                # First Vbar are the starting vertices: P is one-hot, and a product with it a choice of columns.
+                # At first, Vbar is the starting vertices: P is one-hot, so a product with it selects columns.
                 right, chosen = factors[-1], start[:, None]
                 product = right.gather(2, chosen.expand(-1, right.shape[1], -1)) if before is None else right @ before
                 product = product if len(factors) == 1 else centred @ product  # 2 v_i vbar_j / sigma^2
@@ -142,10 +142,10 @@ class EMGP(nn.Module):
 
     @staticmethod
     def _repeated(factors: list[Tensor], affinity: Tensor, mask: Tensor, least: float) -> Tensor:
-        """Which centres (B, N_{l+1}) lie within a squared distance, in halves of sigma^2, of an earlier one."""
+        """Mark centres (B, N_{l+1}) within squared distance ``least`` of an earlier one, in units of sigma^2 / 2."""
         products = affinity.mT
         for factor in (*factors, affinity):
-            products = products @ factor  # at last (B, N_{l+1}, N_{l+1})
+            products = products @ factor  # finally (B, N_{l+1}, N_{l+1})
         squares = products.diagonal(dim1=1, dim2=2)
         distances = (squares[:, :, None] + squares[:, None] - 2 * products).masked_fill(~mask[:, None], torch.inf)
         return (distances < least).tril(-1).any(2)
@@ -172,12 +172,12 @@ class Projection(nn.Module):
 class TDMP(nn.Module):
     """Top-down Message Passing, Eq. 8-10: V^l := GConv(V^l + Ptilde^l V^{l+1}) for l = L ... 1, with V^{L+1} = R.
 
-    The rows of Ptilde^l sum to one: every lower node distributes itself over its parents. It is EMGP's kernel, or,
-    where the reading says "updated", that of Eq. 8 with the upper nodes as they stand when the message is sent.
+    The rows of Ptilde^l sum to one: every lower node is distributed over its parents. Ptilde is EMGP's kernel or,
+    with ``edges="updated"``, that of Eq. 8 with the upper nodes as they are when the message is sent.
 
     Args:
         dim: D.
-        levels: L; 0 for the paper's "DGM w/o ↓": Ptilde is given (Eq. 11 needs it), no message is passed.
+        levels: L; 0 for the paper's "DGM w/o ↓": Ptilde is returned (Eq. 11 needs it), but no message is passed.
         reading: which Ptilde, and sigma^2.
     """
 
@@ -220,7 +220,7 @@ class TDMP(nn.Module):
 class Reprojection(nn.Module):
     """Re-projection, Eq. 11: Uhat^l = GConv(U^l + (Ptilde^1 ... Ptilde^{l-1}) V^l), then the residual layer.
 
-    The paper prints the product up to k = l; only l - 1 fits the shapes (|V^1| x |V^l|), so we read it as a slip.
+    The paper prints the product up to k = l; only l - 1 fits the shapes (|V^1| x |V^l|), so we treat it as a misprint.
     """
 
     def __init__(self, dim: int, channels: int, reading: Reading):
@@ -239,18 +239,18 @@ class DeepGrouping(AtLeastFloat32):
     """The Deep Grouping Model as an add-on for any list of feature maps (Fig. 2).
 
     With ``in_channels=(512,) * 4`` it has 4,467,712 parameters, and 13 x 512^2 + 18 x 512 = 3,417,088 without top-down:
-    4.468M and 3.417M in Table 3. The split is inferred: three Projections, and five layers of twice the input with
-    BatchNorm, four Re-projections and one on the readout, half of which reads zeros where U^l is centred ("sum": 8
-    GConv, 5 residual layers with BatchNorm). Top-down adds 4 GConv. A map that is not D wide is brought to D linearly.
+    4.468M and 3.417M in Table 3. The split is inferred: three Projections, and five layers with twice the input
+    and BatchNorm: four Re-projections and one on the readout, half of whose input is zero where U^l is centred ("sum":
+    8 GConv, 5 residual layers with BatchNorm). Top-down adds 4 GConv. Maps that are not D wide are embedded linearly.
 
     Args:
         in_channels: C_l of every feature map, finest first; its length is L.
         dim: D.
         top_down: False gives the paper's "DGM w/o ↓".
-        iterations: K of EMGP while training, 5 in the paper (Sec. 5.2).
+        iterations: K of EMGP in training, 5 in the paper (Sec. 5.2).
         testing_iterations: K in evaluation, 10 in the paper.
-        reading: of the paper's open sentences.
-        em_gradient: how far EMGP back-propagates, "last" iteration or "all".
+        reading: interpretation of the paper's ambiguous sentences.
+        em_gradient: iterations through which EMGP back-propagates, "last" or "all".
     """
 
     def __init__(
@@ -272,8 +272,8 @@ class DeepGrouping(AtLeastFloat32):
         self.reprojections = nn.ModuleList(Reprojection(dim, c, reading) for c in in_channels)
         self.scene = Reprojection(dim, in_channels[-1], reading)
         if reading.first == "neighbours" and reading.combine == "sum":
-            self.scene.gconv = nn.Identity()  # the count of square layers allows no ninth
-        # The last to be drawn: with and without top-down, all other weights of one seed are the same.
+            self.scene.gconv = nn.Identity()  # the parameter count has no room for a ninth square layer
+        # Initialised last: with and without top-down, all other weights of one seed are the same.
         self.tdmp = TDMP(dim, len(in_channels) if top_down else 0, reading)
 
     def forward(self, feature_maps: Sequence[Tensor], regions: Tensor) -> tuple[list[Tensor], Grouping]:
@@ -284,10 +284,10 @@ class DeepGrouping(AtLeastFloat32):
             regions: (B, H, W) integers, the superpixel of every pixel, -1 in padding.
 
         Returns:
-            The residuals Fhat^1 ... Fhat^L, of the feature maps' shapes and types, and the `Grouping`.
+            The residuals Fhat^1 ... Fhat^L, with the feature maps' shapes and types, and the `Grouping`.
 
         Raises:
-            ValueError: if the list's length, a width or the batch size does not fit, or regions are unusable.
+            ValueError: if the list's length, a width or the batch size does not fit, or regions are invalid.
         """
         self._check(feature_maps, regions)
         with torch.autocast(regions.device.type, enabled=False):
@@ -297,7 +297,7 @@ class DeepGrouping(AtLeastFloat32):
             V, P, shares, masks = self._bottom_up(U, grid)  # Eq. 1-6
             R = readout(V[-1], masks[-1])  # Eq. 7
             V, P_down = self.tdmp(V, R, masks, shares)  # Eq. 8-10
-            # (Ptilde^1 ... Ptilde^{l-1}) V^l: what the graph says to every superpixel, (B, N, D) each
+            # (Ptilde^1 ... Ptilde^{l-1}) V^l: the graph's message to every superpixel, (B, N, D) each
             messages = [V[0], *(p @ v for p, v in zip(accumulate(P_down, torch.bmm), V[1:], strict=True))]
             if self.reading.messages == "centred":
                 messages = [unit_vectors(m, grid.mask, centred=True) for m in messages]
@@ -315,7 +315,7 @@ class DeepGrouping(AtLeastFloat32):
         return nodes if self.reading.pooled == "raw" else unit_vectors(nodes, mask, self.reading.pooled == "centred")
 
     def _bottom_up(self, U: list[Tensor], grid: RegionGrid) -> tuple[list[Tensor], ...]:
-        """V^1 ... V^L, P^1 ... P^{L-1}, the same with rows that sum to one, and masks: EMGP and Projection in turn."""
+        """Alternate EMGP and Projection: V^1 ... V^L, P^1 ... P^{L-1}, the same with rows summing to one, and masks."""
         first = U[0]
         if self.reading.first == "neighbours":  # the mean of every superpixel and its neighbours in E^1
             first = self.first((first + grid.adjacency @ first) / (1 + grid.adjacency.sum(2, keepdim=True)))
@@ -327,11 +327,11 @@ class DeepGrouping(AtLeastFloat32):
             V.append(projection(grouped, membership, pooled))
             for found, new in ((P, affinity), (shares, share), (masks, mask)):
                 found.append(new)
-            order = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)  # new nodes keep their seeds' order
+            order = torch.arange(mask.shape[1], device=mask.device).expand_as(mask)  # new nodes keep the starts' order
         return V, P, shares, masks
 
     def _scene(self, top: Tensor, R: Tensor) -> Tensor:
-        """F^L (B, C_L, h, w), which "concat" reads pooled (0 if centred: one node), and R (B, D) -> (B, C_L)."""
+        """F^L (B, C_L, h, w), pooled for "concat" (0 if centred: one node), and R (B, D) -> (B, C_L)."""
         one = torch.ones(len(R), 1, dtype=torch.bool, device=R.device)
         pooled = self._embed(top.mean((2, 3))[:, None], -1, one) if self.scene.concat else torch.zeros_like(R)[:, None]
         return self.scene(pooled, R[:, None], one)[:, 0]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Grouping:
-    """Everything a forward pass of `DeepGrouping` found out, for figures, click propagation and Grad-CAM.
+    """Result of a forward pass of `DeepGrouping`, for figures, click propagation and Grad-CAM.
 
     Attributes:
         regions: (B, H, W) the superpixels, -1 in padding.
@@ -23,12 +23,12 @@ class Grouping:
         top_down: Ptilde^1 ... Ptilde^{L-1}, each (B, N_l, N_{l+1}); rows sum to one.
         masks: (B, N_l) bool, True for real nodes.
         readout: R, (B, D).
-        scene: (B, C_L) R after its residual layer: what the scene head adds to the pooled F^L.
-        grid: where the superpixels lie.
-        shares: gives `residual_share` and `graph_share`; holds the feature maps.
+        scene: (B, C_L) R after its residual layer, which the scene head adds to the pooled F^L.
+        grid: overlap of the superpixels with the feature maps.
+        shares: computes `residual_share` and `graph_share`; holds the feature maps.
     """
 
-    # No dataclass: DistributedDataParallel looks for tensors in these and waits for the gradients of all behind them.
+    # Not a dataclass: DistributedDataParallel searches those for tensors and waits for all gradients behind them.
     def __init__(
         self,
         regions: Tensor,
@@ -47,22 +47,22 @@ class Grouping:
 
     @cached_property
     def residual_share(self) -> Tensor:
-        """Share of Fhat^l in the variance of F^l and Fhat^l over the cells of the image, (B, L) in [0, 1].
+        """Share of Fhat^l in the sum of the variances of F^l and Fhat^l over the image's cells, (B, L) in [0, 1].
 
-        Near zero in it, or in `graph_share`, no score can depend on the grouping.
+        Where this or `graph_share` is near zero, no score can depend on the grouping.
         """
         return self.shares()[0]
 
     @cached_property
     def graph_share(self) -> Tensor:
-        """Share of the graph's messages (Ptilde^1 ... Ptilde^{l-1}) V^l, (B, L) in [0, 1].
+        """Share of the graph's messages (Ptilde^1 ... Ptilde^{l-1}) V^l in what Re-projection reads, (B, L) in [0, 1].
 
-        Of the spread between superpixels of what Re-projection reads, U^l and they.
+        It is their variance over superpixels divided by the sum of this variance and that of U^l.
         """
         return self.shares()[1]
 
     def adjacency(self, level: int) -> Tensor:
-        """E^l of Eq. 4, (B, N_l, N_l): E^{l+1} = (P^l)^T E^l P^l, from E^1 on, the binary region adjacency."""
+        """E^l of Eq. 4, (B, N_l, N_l): E^{l+1} = (P^l)^T E^l P^l, starting from E^1, the binary region adjacency."""
         edges = self.grid.adjacency
         for affinity in self.assignments[: self._index(level)]:
             edges = affinity.mT @ edges @ affinity
@@ -74,7 +74,7 @@ class Grouping:
         return reduce(torch.matmul, self.assignments[: self._index(level)], identity)
 
     def groups(self, level: int) -> Tensor:
-        """Group of every superpixel at a level (1 ... L), (B, N): the node in which it weighs most, see `owners`."""
+        """Group of every superpixel at a level (1 ... L), (B, N): the node of largest weight, see `owners`."""
         return owners(self.membership(level).masked_fill(~self.masks[level - 1][:, None], -1))
 
     def label_map(self, level: int) -> Tensor:
@@ -87,7 +87,7 @@ class Grouping:
         return torch.tensor([len(groups[real].unique()) for groups, real in owning])
 
     def __repr__(self) -> str:
-        """Name the groups of every level, and the levels that collapsed to one although halving leaves more."""
+        """Count the groups of every level, and name the levels that collapsed to one although halving leaves more."""
         counts = {level: self.counts(level) for level in range(1, len(self.nodes) + 1)}
         text = ", ".join("-".join(map(str, sorted({int(n.min()), int(n.max())}))) for n in counts.values())
         alone = {n: (count == 1) & (counts[1] > 2 ** (n - 1)) for n, count in counts.items()}
@@ -96,18 +96,18 @@ class Grouping:
         return f"Grouping of {len(self.regions)} image(s) into {text} groups{warning}"
 
     def message(self, level: int) -> Tensor:
-        """What the graph says to every superpixel: (Ptilde^1 ... Ptilde^{l-1}) V^l of a level (1 ... L), (B, N, D)."""
+        """The graph's message to every superpixel: (Ptilde^1 ... Ptilde^{l-1}) V^l of a level (1 ... L), (B, N, D)."""
         nodes = self.nodes[self._index(level)]
         return self._way_down(level) @ nodes if level > 1 else nodes
 
     def attention(self, level: int) -> Tensor:
-        """Whom a superpixel hears through a level (2 ... L), (B, N, N): rows of Ptilde^1 ... (P^1 ...)^T sum to one."""
+        """Attention among superpixels via a level (2 ... L), (B, N, N): rows of Ptilde^1 ... (P^1 ...)^T sum to one."""
         return self._way_down(level) @ self.membership(level).mT
 
     def entropy(self, level: int) -> Tensor:
         """Entropy of a superpixel's row of Ptilde^1 ... Ptilde^{l-1} over log N_l, mean over superpixels, (B,).
 
-        Near 1 a superpixel hears the mean of all nodes of the level (2 ... L), near 0 one of them.
+        Near 1, a superpixel receives the mean of all nodes of the level (2 ... L); near 0, a single node.
         """
         rows = torch.special.entr(self._way_down(level)).sum(2)  # (B, N)
         return masked_mean(rows[..., None], self.masks[0])[:, 0] / self.masks[level - 1].sum(1).clamp(min=2).log()
@@ -119,16 +119,16 @@ class Grouping:
         return torch.special.entr(values / values.sum(1, keepdim=True)).sum(1).exp()
 
     def heard(self) -> dict[str, list[float]]:
-        """Both shares and the effective rank of every level, means over the batch: what a log and a table hold."""
+        """How much the graph contributes (is heard), by level: both shares and the effective rank, batch means."""
         ranks = torch.stack([self.rank(level) for level in range(1, len(self.nodes) + 1)], 1)  # (B, L)
         means = {"residual share": self.residual_share, "graph share": self.graph_share, "rank": ranks}
         return {name: [round(value, 5) for value in each.float().mean(0).tolist()] for name, each in means.items()}
 
     def to_pyg(self, image: int) -> "HeteroData":
-        """One image as a PyG graph: nodes "level1" ... "levelL", edges "adjacent" within, "grouped" between levels.
+        """Convert an image to PyG: nodes "level1" ... "levelL", edges "adjacent" within, "grouped" between levels.
 
         Nodes carry ``x`` (N_l, D), "adjacent" edges ``edge_weight`` of E^l, "grouped" edges ``p`` of Eq. 1 and
-        ``p_down``, Ptilde. Level 1 keeps the superpixels' numbers as long as these are contiguous.
+        ``p_down``, Ptilde. Level 1 keeps the superpixels' numbers if they are contiguous.
         """
         # Imported here: torch-geometric takes longer to import than torch, and only this method needs it.
         from torch_geometric.data import HeteroData
@@ -157,22 +157,22 @@ class Grouping:
 
 
 def check_level(level: int, levels: int) -> None:
-    """Raise a ValueError for a level that a model of so many does not have."""
+    """Raise a ValueError if a level is not in 1 ... ``levels``."""
     if not 1 <= level <= levels:
         raise ValueError(f"level must be 1 (superpixels) to {levels}, not {level}.")
 
 
 def owners(weights: Tensor) -> Tensor:
-    """Node j in which a superpixel weighs most, (..., N, N_l) -> (..., N).
+    """Node j in which each superpixel has the largest weight, (..., N, N_l) -> (..., N).
 
-    Since new nodes do not compete, several may climb to one mode: weights equal to 0.1% count as one, and the first
-    wins.
+    Since new nodes do not compete, several may converge to one mode: weights within 0.1% of each other are ties, and
+    the first node wins.
     """
     return (weights >= 0.999 * weights.amax(-1, keepdim=True)).int().argmax(-1)
 
 
 def to_pixels(values: Tensor, regions: Tensor, padding: int = 0) -> Tensor:
-    """Copy the values of superpixels to their pixels, and some value to padding: (B, N), (B, H, W) -> (B, H, W)."""
+    """Copy the values of superpixels to their pixels, with ``padding`` elsewhere: (B, N), (B, H, W) -> (B, H, W)."""
     image = torch.arange(len(regions), device=regions.device)[:, None, None]
     return torch.where(regions >= 0, values[image, regions.long().clamp(min=0)], padding)
 
@@ -183,8 +183,8 @@ def masked_mean(nodes: Tensor, mask: Tensor) -> Tensor:
 
 
 def unit_vectors(nodes: Tensor, mask: Tensor, centred: bool) -> Tensor:
-    """Scale nodes to length one, if asked less their mean over the image, (B, N, D), (B, N) -> (B, N, D)."""
-    least = 1e-3 * nodes.norm(dim=-1, keepdim=True)  # what differs from the mean by less is rounding, and stays small
+    """Scale nodes to unit length, if ``centred`` minus their mean over the image, (B, N, D), (B, N) -> (B, N, D)."""
+    least = 1e-3 * nodes.norm(dim=-1, keepdim=True)  # smaller deviations from the mean are rounding errors, kept small
     if centred:
         nodes = nodes - masked_mean(nodes, mask)[:, None]
     return nodes / nodes.norm(dim=-1, keepdim=True).maximum(least + torch.finfo(nodes.dtype).tiny)
@@ -206,9 +206,9 @@ def audible_shares(
     messages: Sequence[Tensor],
     grid: RegionGrid,
 ) -> tuple[Tensor, Tensor]:
-    """`Grouping.residual_share` and `Grouping.graph_share`, (B, L) each.
+    """Compute `Grouping.residual_share` and `Grouping.graph_share`, (B, L) each.
 
-    Of F^l and Fhat^l, (B, C_l, h_l, w_l), and of U^l and (Ptilde^1 ... Ptilde^{l-1}) V^l, (B, N, D).
+    The inputs are F^l and Fhat^l, (B, C_l, h_l, w_l), and U^l and (Ptilde^1 ... Ptilde^{l-1}) V^l, (B, N, D).
     """
     cells = [(r.flatten(2).mT, f.flatten(2).mT) for r, f in zip(residuals, maps, strict=True)]  # (B, h w, C)
     residual = [share_of_spread(r, f, grid.inside(level)) for level, (r, f) in enumerate(cells)]

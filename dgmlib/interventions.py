@@ -1,7 +1,7 @@
-"""Interventions: parts of a Deep Grouping Model disabled or replaced for a while, to see what they are worth.
+"""Interventions: temporarily disable or replace parts of a Deep Grouping Model, to measure what they contribute.
 
 ``with cut(model): ...`` and the others work on any `PerceptualParser` with DGM, in training and in evaluation;
-`evaluating` and `read_on_superpixels` on any.
+`evaluating` and `read_on_superpixels` also work without DGM.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from dgmlib.regions import RegionGrid
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode; afterwards every module has the mode it had, as a frozen backbone's may be another."""
+    """Switch to evaluation mode; restore each module's own mode afterwards, as a frozen backbone's may differ."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
@@ -32,7 +32,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def hooked(hook: Callable, *modules: nn.Module) -> Iterator[None]:
-    """Hand the output of modules to ``hook(module, arguments, output)`` and replace it by what that returns, if any."""
+    """Pass the output of modules to ``hook(module, arguments, output)`` and replace it by what that returns, if any."""
     with ExitStack() as hooks:
         for module in modules:
             hooks.enter_context(module.register_forward_hook(hook))
@@ -41,7 +41,7 @@ def hooked(hook: Callable, *modules: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def cut(model: PerceptualParser) -> Iterator[None]:
-    """Every superpixel hears the mean of a level's nodes and no more; the scene hears nothing of the readout."""
+    """Cut the graph: superpixels receive only the mean of a level's nodes, and the scene head receives no readout."""
 
     def to_means(module: nn.Module, arguments: tuple, output: tuple) -> tuple:
         nodes, edges = output
@@ -52,12 +52,12 @@ def cut(model: PerceptualParser) -> Iterator[None]:
 
 
 def without_top_down(model: PerceptualParser) -> AbstractContextManager[None]:
-    """No message is passed down: nodes stay as they came up."""
+    """Pass no message down: nodes keep their bottom-up features."""
     return hooked(lambda module, arguments, output: (arguments[0], output[1]), model.dgm.tdmp)
 
 
 def foreign_groups(model: PerceptualParser) -> AbstractContextManager[None]:
-    """Every image gets the P of the image before it, or its own with rows shuffled where their sizes differ."""
+    """Give every image the P of the previous image, or its own with shuffled rows where their sizes differ."""
     before: dict[int, tuple[Tensor, Tensor]] = {}
 
     def exchange(module: nn.Module, arguments: tuple, output: tuple) -> tuple:
@@ -74,12 +74,12 @@ def foreign_groups(model: PerceptualParser) -> AbstractContextManager[None]:
 
 @contextmanager
 def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: bool = False) -> Iterator[None]:
-    """EMGP takes another number of steps, from starting vertices in order or drawn, in training as in evaluation."""
+    """Run EMGP with another number of steps, from ordered or random starting vertices, in training and evaluation."""
     emgp = model.dgm.emgp
     before = emgp.iterations, emgp.testing_iterations
 
     def start(module: nn.Module, arguments: tuple) -> None:
-        emgp.train(random)  # which decides the starts, and by itself K
+        emgp.train(random)  # selects the starts and, by itself, K
         emgp.iterations = emgp.testing_iterations = steps or before[0 if module.training else 1]
 
     try:
@@ -90,12 +90,12 @@ def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: 
 
 
 def without_projection(model: PerceptualParser) -> AbstractContextManager[None]:
-    """No level hears the CNN's features of its own: V^{l+1} is Vbar^{l+1}."""
+    """Skip Projection, so that no level adds its own CNN features: V^{l+1} is Vbar^{l+1}."""
     return hooked(lambda module, arguments, output: arguments[0], *model.dgm.projections)
 
 
 def layer_norms(model: PerceptualParser) -> AbstractContextManager[None]:
-    """LayerNorm in place of the residual layers' BatchNorm, with its weights."""
+    """Replace the residual layers' BatchNorm by LayerNorm, with the same weights."""
 
     def normalise(norm: nn.BatchNorm1d, arguments: tuple, output: Tensor) -> Tensor:
         return F.layer_norm(arguments[0], output.shape[-1:], norm.weight, norm.bias, norm.eps)
@@ -104,7 +104,7 @@ def layer_norms(model: PerceptualParser) -> AbstractContextManager[None]:
 
 
 def read_on_superpixels(model: PerceptualParser) -> AbstractContextManager[None]:
-    """Every superpixel gets one answer, the mean of its pixels' logits, at the image's resolution."""
+    """Give every superpixel one prediction, from the mean of its pixels' logits, at the image's resolution."""
 
     def read(module: nn.Module, arguments: tuple, output: Parsed) -> Parsed:
         regions = arguments[1]

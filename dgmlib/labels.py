@@ -1,4 +1,4 @@
-"""Label maps and the names of their classes, the same for truth and prediction."""
+"""Label maps and the names of their classes, shared by ground truth and predictions."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ import pandas as pd
 
 from dgmlib.vocabulary import Vocabulary
 
-#: Name of a pixel whose object has parts, but which belongs to none of them.
+#: Name of a pixel that belongs to an object with parts, but to none of them.
 NO_PART = "no part"
 
 
@@ -18,17 +18,17 @@ class LabelMap(NamedTuple):
     names: tuple[str, ...]
 
     def areas(self) -> pd.DataFrame:
-        """What occurs, the largest first: a row by id with "name", "pixels" and their "share" of the photograph."""
+        """Classes that occur, largest first: one row per id, with "name", "pixels" and "share" of the photograph."""
         pixels = np.bincount(self.ids.ravel(), minlength=len(self.names))
         table = pd.DataFrame({"name": self.names, "pixels": pixels, "share": pixels / self.ids.size})
         return table[pixels > 0].sort_values("pixels", ascending=False, kind="stable").rename_axis("id")
 
 
 def class_names(vocabulary: Vocabulary, task: str) -> tuple[str, ...]:
-    """Class names by id as label maps have them; of parts together with their object: "car: wheel".
+    """Class names by id in label maps; parts are prefixed by their object: "car: wheel".
 
-    The ids of parts are their own: 0 is "-", unlabelled, 1 `NO_PART`, and what follows are the channels of the part
-    head, of which the first of every object is `NO_PART` again.
+    Parts have their own ids: 0 is "-", unlabelled, 1 is `NO_PART`, and the channels of the part head follow, where the
+    first of every object is `NO_PART` again.
     """
     if task != "part":
         return vocabulary.names(task)
@@ -41,18 +41,18 @@ def class_names(vocabulary: Vocabulary, task: str) -> tuple[str, ...]:
 
 
 def part_ids(parts: np.ndarray, channels: slice) -> np.ndarray:
-    """Bring positions in an object's list of parts to the ids of `class_names`; ``channels`` are that object's."""
+    """Map positions in an object's list of parts to the ids of `class_names`; ``channels`` are that object's."""
     return np.where(parts > 0, 2 + channels.start + parts, 1)
 
 
 def class_target(vocabulary: Vocabulary, task: str, name: str) -> int | tuple[int, int]:
-    """Look up a class by its name in `class_names`, as `dgmlib.explain.gradcam` takes it.
+    """Look up a class by its name in `class_names`, in the form that `dgmlib.explain.gradcam` takes.
 
     Returns:
-        its id; of a part (object id, index in the object's list of parts).
+        its id; for a part, (object id, index in the object's list of parts).
 
     Raises:
-        ValueError: for a name that is no class of the task.
+        ValueError: if the task has no class of that name.
     """
     names = class_names(vocabulary, task)
     known = [other for other in names if other not in ("-", NO_PART)]

@@ -1,7 +1,7 @@
-"""Where a training runs, one process on one device or what ``torchrun`` started, and what each phase of it trains.
+"""Where training runs, in one process on one device or as started by ``torchrun``, and what each phase trains.
 
-Each of N processes takes every N-th image of a batch. So that they compute what one would of the whole, they share how
-much is padded, what losses are divided by and where EMGP starts; normalisation they share on GPUs.
+Each of N processes takes every N-th image of a batch. To compute what one process would compute for the whole batch,
+they share the padding, the losses' denominators and EMGP's starting vertices; on GPUs, also normalisation statistics.
 """
 
 import os
@@ -18,12 +18,12 @@ from dgmlib.presets import TrainingConfig
 
 
 def launch(device: str) -> Fabric:
-    """Start one process here, or this process's part of what ``torchrun`` started; bfloat16 on a GPU but in EMGP.
+    """Start a single process, or this one of those that ``torchrun`` started; bfloat16 on a GPU, except in EMGP.
 
     Raises:
-        ValueError: for a device that is not here; "auto", "cpu" and "cuda" may be.
+        ValueError: if the device is not available; choose "auto", "cpu" or "cuda".
     """
-    if device == "auto":  # Fabric would take a Mac's GPU, which knows no float64
+    if device == "auto":  # Fabric would take a Mac's GPU, which lacks float64
         device = "cuda" if torch.cuda.is_available() else "cpu"
     processes, world = (int(os.environ.get(name, 1)) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
     places = {"accelerator": device, "devices": processes, "num_nodes": world // processes}
@@ -31,7 +31,7 @@ def launch(device: str) -> Fabric:
     # A batch of one source leaves the other tasks' heads without a gradient.
     strategy = "ddp_find_unused_parameters_true" if launched else "auto"
     precision = "bf16-mixed" if device == "cuda" and torch.cuda.is_available() else "32-true"
-    # Without torchrun there is one process, whatever a scheduler's variables say.
+    # Without torchrun there is one process, whatever a job scheduler's environment variables say.
     environment = TorchElasticEnvironment() if launched else LightningEnvironment()
     try:
         fabric = Fabric(**places, strategy=strategy, precision=precision, plugins=environment)
@@ -43,11 +43,11 @@ def launch(device: str) -> Fabric:
 
 
 def set_up(fabric: Fabric, model: PerceptualParser, phase: int, config: TrainingConfig) -> tuple:
-    """Freeze what a phase does not train; return the network to call and its optimizer, as Fabric wraps them."""
+    """Freeze what a phase does not train; return the network to call and its optimizer, both wrapped by Fabric."""
     model.requires_grad_(phase == 0).train(phase == 0)
     if phase == 1:
         model.heads["texture"].requires_grad_(True).train()
-    if config.backbone_rate < 1:  # what it has learnt elsewhere, statistics included, is to survive
+    if config.backbone_rate < 1:  # keeps what it has learnt elsewhere, statistics included
         model.backbone.eval().requires_grad_(phase == 0 and config.backbone_rate > 0)
     # PyTorch synchronises normalisation on GPUs only; CPU processes share the first one's running statistics.
     synchronised = fabric.world_size > 1 and fabric.device.type == "cuda"
@@ -56,7 +56,7 @@ def set_up(fabric: Fabric, model: PerceptualParser, phase: int, config: Training
 
 
 def sgd(model: PerceptualParser, config: TrainingConfig) -> torch.optim.SGD:
-    """SGD whose weight decay spares biases and normalisation, as in unifiedparsing; ``rate`` scales a group's lr."""
+    """SGD without weight decay on biases and normalisation, as in unifiedparsing; ``rate`` scales a group's lr."""
     backbone, groups = set(model.backbone.parameters()), {}
     for parameter in model.parameters():
         if parameter.requires_grad:
@@ -67,7 +67,7 @@ def sgd(model: PerceptualParser, config: TrainingConfig) -> torch.optim.SGD:
 
 
 def share_shape(fabric: Fabric, batch: dict, tasks: Sequence[str]) -> dict:
-    """Pad a process's part of a batch as the whole would be, and drop the tasks that a part has no labels of."""
+    """Pad a process's part of a batch to the size of the whole, and drop tasks that any part has no labels for."""
     if fabric.world_size == 1:
         return batch
     needs = [*batch["regions"].shape[1:], *(task not in batch for task in tasks)]
@@ -77,12 +77,12 @@ def share_shape(fabric: Fabric, batch: dict, tasks: Sequence[str]) -> dict:
 
 
 def total(fabric: Fabric, tensor: Tensor) -> Tensor:
-    """Sum over the processes."""
+    """Sum a tensor over the processes."""
     return fabric.all_reduce(tensor.clone(), reduce_op="sum")
 
 
 def draw(fabric: Fabric, generator: torch.Generator, shape: Sequence[int], device: torch.device) -> Tensor:
-    """Give a process's rows of the uniform numbers (B, N) that one process would draw for the whole batch."""
+    """Return this process's rows of the uniform numbers (B, N) that one process would draw for the whole batch."""
     count, width = shape
     widest = int(fabric.all_reduce(torch.tensor(width, device=device), reduce_op="max"))
     numbers = torch.rand(count * fabric.world_size, widest, device=device, generator=generator)

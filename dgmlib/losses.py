@@ -1,4 +1,4 @@
-"""The loss of Eq. 12: a cross-entropy for every task, on images that carry only some of the labels."""
+"""The loss of Eq. 12: one cross-entropy per task, on images that carry only some of the labels."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,15 +16,15 @@ def perceptual_loss(
     weights: Mapping[str, float],
     total: Callable[[Tensor], Tensor] = lambda counts: counts,
 ) -> dict[str, Tensor]:
-    """The loss of Eq. 12, one weighted term per task that both the logits and the batch have; train on their sum.
+    """The loss of Eq. 12: one weighted term per task present in both the logits and the batch; train on their sum.
 
     Args:
-        logits: what `PerceptualParser` returned.
+        logits: output of `PerceptualParser`.
         batch: labels by task: "object", "material" (B, h, w), 0 ignored; "part" (B, h, w) and "part_valid" (B, objects
             with parts); "scene", "texture" (B,), -1 ignored.
         vocabulary: the classes.
-        weights: weight of every task.
-        total: sums counts over the processes that share a batch; their losses then add up to that of the whole batch.
+        weights: weight per task.
+        total: sums counts over the processes that share a batch; their losses then sum to that of the whole batch.
     """
     losses = {}
     for task, scores in logits.items():  # in the order of the heads, so that the sum is always the same
@@ -48,15 +48,15 @@ def part_loss(
     vocabulary: Vocabulary,
     total: Callable[[Tensor], Tensor] = lambda counts: counts,
 ) -> Tensor:
-    """UPerNet's part loss: per object a softmax over its parts, averaged over its pixels, summed over objects.
+    """UPerNet's part loss: per object, a softmax over its parts, averaged over its pixels, summed over objects.
 
-    Sec. 4 says "cross-entropy losses at each pixel" and no more.
+    Sec. 4 says only "cross-entropy losses at each pixel".
 
     Args:
         logits: (B, C, h, w), one group of channels per object with parts.
         parts: (B, h, w) index of the part inside its object's list, 0 = none of these (a class like the others).
         objects: (B, h, w) object ids.
-        valid: (B, objects with parts) whether the image has that object's parts labelled.
+        valid: (B, objects with parts) whether that object's parts are labelled in the image.
         vocabulary: the object-part hierarchy.
         total: as for `perceptual_loss`.
     """
@@ -79,11 +79,11 @@ def part_loss(
 
 
 def _mean_nll(logits: Tensor, target: Tensor, ignore: int, total: Callable[[Tensor], Tensor]) -> Tensor:
-    """Mean negative log-likelihood over the labelled entries; 0, not NaN, where there is none."""
+    """Mean negative log-likelihood over the labelled entries; 0, not NaN, if there are none."""
     nll = F.cross_entropy(_wide(logits), target, ignore_index=ignore, reduction="sum")
     return nll / total((target != ignore).sum()).clamp(min=1)
 
 
 def _wide(logits: Tensor) -> Tensor:
-    """Logits in float32 at least."""
+    """Convert logits to at least float32."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))

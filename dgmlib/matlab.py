@@ -1,4 +1,4 @@
-"""MATLAB files of version 5, as PASCAL's parts, BSDS500 and MCG come in them."""
+"""MATLAB files of version 5, the format of PASCAL's parts, BSDS500 and MCG."""
 
 import zlib
 from pathlib import Path
@@ -10,13 +10,13 @@ HEADER, MATRIX, COMPRESSED = 128, 14, 15
 
 
 def load_matlab(path: str | Path, **options) -> dict:
-    """Call `scipy.io.loadmat` on a file whose elements are whole.
+    """Call `scipy.io.loadmat` after checking that the file's elements are complete.
 
-    SciPy trusts the sizes in a file, and of some damaged ones its reader crashes with the process. MATLAB compresses
-    every variable, with a checksum; one that is not compressed can be checked for its length alone.
+    SciPy trusts the sizes in a file, and some damaged files crash its reader and the process. MATLAB compresses every
+    variable, with a checksum; for an uncompressed one, only the length can be checked.
 
     Raises:
-        ValueError: if an element is cut off or damaged, or the file is none of version 5. Other errors are SciPy's.
+        ValueError: if an element is truncated or damaged, or the file is not of version 5. Other errors are SciPy's.
     """
     content = Path(path).read_bytes()
     order = {b"IM": "<", b"MI": ">"}.get(content[HEADER - 2 : HEADER])

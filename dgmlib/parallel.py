@@ -8,9 +8,9 @@ from joblib import Parallel
 
 
 def parallel(workers: int, **options) -> Parallel:
-    """Make a `joblib.Parallel` whose processes end seconds after the one that started them, even where that is killed.
+    """Create a `joblib.Parallel` whose processes end seconds after the one that started them, even if it is killed.
 
-    joblib's own would work on, and be idle for minutes then. -1 workers stand for one per core, 1 for this process.
+    joblib's own would keep working, then idle for minutes. -1 workers mean one per core, 1 means this process.
     """
     return Parallel(workers, initializer=_end_with, initargs=(os.getpid(),), **options)
 

@@ -1,4 +1,4 @@
-"""``dgmlib parse``: what a model sees in many photographs, as files."""
+"""``dgmlib parse``: parse many photographs and write the results to files."""
 
 import glob
 import hashlib
@@ -17,25 +17,25 @@ from dgmlib.paths import write_atomic
 from dgmlib.pictures import SUFFIXES, find_pictures
 from dgmlib.predictor import CHECKPOINT, Predictor, Scene, located
 
-#: What was found in a photograph; written last, so that where it is, all is.
+#: Summary of a parsed photograph; written last, so its presence marks a complete folder.
 FOUND = "found.json"
 
 
 def parse(photos: tuple[str, ...], /, out: Path, model: Path = CHECKPOINT) -> str:
-    """Parse photographs: a folder for each, with label maps, an overview and what was found.
+    """Parse photographs into one folder each, with label maps, an overview and a summary.
 
-    A folder has objects.png, parts.png, materials.png and textures.png (16 bits; found.json names the values), the
+    A folder holds objects.png, parts.png, materials.png and textures.png (16 bits; found.json names the values), the
     groups in level1.png (superpixels), level2.png and so on, overview.png to look at, and found.json: the place with
-    its probability, and all classes with their areas. Run again, it goes on where it was interrupted, and parses anew
-    only photographs that have changed.
+    its probability, and all classes with their areas. A second run resumes where the first was interrupted, and parses
+    again only photographs that have changed.
 
     Args:
         photos: files, folders with everything below them, or patterns such as "holiday/*.jpg".
-        out: where the folders go, named like the photographs, below the folder that these have in common.
-        model: demo-dgm or street-dgm, which come along, or the path of another without suffix.
+        out: where the folders go, named after the photographs, relative to the folder that these have in common.
+        model: demo-dgm or street-dgm, which are included, or the path of another model without suffix.
 
     Raises:
-        ValueError: if there is no photograph, or, after all others are done, if some cannot be read.
+        ValueError: if there is no photograph, or, after all others are parsed, if some cannot be read.
     """
     files = _files(photos, out)
     root = os.path.commonpath([file.parent for file in files])
@@ -62,7 +62,7 @@ def parse(photos: tuple[str, ...], /, out: Path, model: Path = CHECKPOINT) -> st
 
 
 def save(scene: Scene, folder: Path, **facts) -> None:
-    """Write a parsed photograph into a folder, as `parse` has it: `FOUND` last, beginning with ``facts``."""
+    """Write a parsed photograph to a folder in the layout of `parse`: `FOUND` last, beginning with ``facts``."""
     levels = {f"level{level}": scene.groups(level) for level in range(1, scene.levels + 1)}
     for name, ids in (levels | {name: labels.ids for name, labels in scene.maps.items()}).items():
         with write_atomic(folder / f"{name}.png") as temporary:
@@ -76,7 +76,7 @@ def save(scene: Scene, folder: Path, **facts) -> None:
 
 
 def _files(photos: Sequence[str], out: Path) -> list[Path]:
-    """The files that are meant; of folders those with a picture's suffix, but nothing that went to ``out``."""
+    """Resolve ``photos`` to files; in folders, to those with a picture's suffix, except below ``out``."""
     files = set()
     for name in photos:
         found = [Path(name)] if Path(name).exists() else [Path(match) for match in glob.glob(name, recursive=True)]
@@ -91,7 +91,7 @@ def _files(photos: Sequence[str], out: Path) -> list[Path]:
 
 
 def _is_done(folder: Path, made: dict) -> bool:
-    """Whether the folder was made of this very photograph by this very model."""
+    """Whether the folder was made from exactly this photograph by exactly this model."""
     try:
         found = json.loads((folder / FOUND).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):

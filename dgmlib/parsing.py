@@ -1,10 +1,10 @@
 """PerceptualParser: backbone -> decoder (-> Deep Grouping Model) -> a head for every task.
 
-Where the heads read (Sec. 4): object and part the fused map, material and texture level 1, scene the pooled F^L plus
-the readout R, each through UPerNet's head, whose 3x3 convolution stands before the pooling of scene and texture (ours;
-Sec. 4 pools first). Where a decoder has no pyramid, its level 1 is but a part of the fused map, and material and
-texture read the whole (the paper does not say what it did for OCNet and APCNet). With a Deep Grouping Model every
-level F^l is F^l + Fhat^l before it is fused or read, but for the scene's, which is the original F^L.
+What the heads read (Sec. 4): object and part the fused map, material and texture level 1, scene the pooled F^L plus
+the readout R. All use UPerNet's head, whose 3x3 convolution precedes the pooling for scene and texture (our choice;
+Sec. 4 pools first). Without a pyramid, a decoder's level 1 is only part of the fused map, so material and texture read
+the whole fused map (the paper does not say what it did for OCNet and APCNet). With a Deep Grouping Model, F^l + Fhat^l
+replaces every level F^l before it is fused or read, except for the scene head, which reads the original F^L.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,18 +24,18 @@ from dgmlib.pictures import MEAN, STD
 from dgmlib.plus import Plus
 from dgmlib.vocabulary import TASKS, Vocabulary
 
-#: ``dgm`` argument of `PerceptualParser.from_preset`: the two models of Table 1, ours beyond the paper (see
+#: ``dgm`` argument of `PerceptualParser.from_preset`: the two models of Table 1, our extension (see
 #: `dgmlib.plus`), or None for the baseline.
 Variant = Literal["full", "no_top_down", "plus"]
 
 
 @dataclass
 class Parsed:
-    """Logits by task, ``parsed["object"]``, and the `Grouping` that led to them (None without a Deep Grouping Model).
+    """Logits by task, ``parsed["object"]``, and the `Grouping` behind them (None without a Deep Grouping Model).
 
-    ``named`` are the logits that nodes gave by themselves, of variant "plus" while it trains.
+    ``named`` holds the logits that nodes predict by themselves, in variant "plus" during training.
 
-    Not a dict: what wraps a model to convert its outputs (Fabric, DDP) builds dicts anew, without their attributes.
+    Not a dict: wrappers that convert a model's outputs (Fabric, DDP) rebuild dicts without their attributes.
     """
 
     logits: dict[str, Tensor]
@@ -57,7 +57,7 @@ class Parsed:
 class Head(nn.Module):
     """UPerNet's head: 3x3 convolution, BatchNorm, ReLU, then a classifier; or the classifier alone ("1x1").
 
-    The scene head pools before its classifier and adds the readout there.
+    The scene head pools before its classifier and adds the readout to the pooled features.
     """
 
     def __init__(self, channels: int, classes: int, kind: Literal["3x3", "1x1"] = "3x3"):
@@ -79,13 +79,13 @@ class PerceptualParser(nn.Module):
     """Unified perceptual parsing: any backbone and decoder of `dgmlib`, with or without the Deep Grouping Model.
 
     Args:
-        backbone: gives four feature maps of widths ``backbone.channels``.
-        decoder: gives levels of widths ``decoder.channels`` and fuses them.
-        vocabulary: the classes; it sizes the heads.
+        backbone: returns four feature maps of widths ``backbone.channels``.
+        decoder: returns levels of widths ``decoder.channels`` and fuses them.
+        vocabulary: the classes; they determine the sizes of the heads.
         dgm: a `DeepGrouping` with ``in_channels=decoder.channels``, or None.
-        groups: whose maps are F^l: the decoder's levels, or the backbone's, with ``in_channels=backbone.channels``.
+        groups: source of F^l: the decoder's levels, or the backbone's maps, with ``in_channels=backbone.channels``.
         tasks: the heads to build.
-        head: their kind, see `Head`.
+        head: kind of the heads, see `Head`.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class PerceptualParser(nn.Module):
         self.backbone, self.decoder, self.dgm, self.groups = backbone, decoder, dgm, groups
         self.plus: Plus | None = None
         self.vocabulary = vocabulary
-        #: What `save_model` writes beside the weights; "model" and "dgm" are how `from_config` built the network.
+        #: Written by `save_model` next to the weights; "model" and "dgm" record how `from_config` built the network.
         self.recipe: dict = {"model": None, "dgm": None, "tasks": list(tasks)}
         level_L, fused = grouped[-1], decoder.out_channels
         fine = decoder.channels[0] if decoder.is_pyramid else fused
@@ -142,7 +142,7 @@ class PerceptualParser(nn.Module):
     def from_config(
         cls, config: presets.ModelConfig, vocabulary: Vocabulary, dgm: Variant | None, tasks: Sequence[str] = TASKS
     ) -> "PerceptualParser":
-        """Build the network that a `ModelConfig` describes; the model keeps it as ``recipe``, to be saved with it."""
+        """Build the network that a `ModelConfig` describes; it is kept in ``recipe`` and saved with the model."""
         if dgm not in (*get_args(Variant), None):
             raise ValueError(f'dgm must be "full", "no_top_down", "plus" or None, not {dgm!r}.')
         if config.decoder not in DECODERS:
@@ -156,7 +156,7 @@ class PerceptualParser(nn.Module):
             backbone = ResNet.from_name(config.backbone, config.stem, stride, config.width)
         decoder = DECODERS[config.decoder](backbone.channels, config.dim, config.atrous_rates)
         model = cls(backbone, decoder, vocabulary, None, tasks, config.head, config.groups)
-        if dgm is not None:  # built last: from one seed, all else starts with the same weights with it and without
+        if dgm is not None:  # built last: with one seed, all other weights start the same with and without it
             model.dgm = DeepGrouping(
                 (backbone if config.groups == "backbone" else decoder).channels,
                 config.dim,
@@ -179,11 +179,11 @@ class PerceptualParser(nn.Module):
         Args:
             images: (B, 3, H, W) RGB in [0, 1].
             regions: (B, H, W) integers, the superpixel of every pixel, -1 in padding; not needed without DGM.
-            tasks: which heads to run; all by default.
+            tasks: heads to run; by default all.
 
         Returns:
-            Logits by task, with ``.grouping``: scene (B, C), all others (B, C, H/4, W/4). Texture's logits of an image
-            are the mean over its pixels.
+            Logits by task, with ``.grouping``: scene (B, C), all others (B, C, H/4, W/4). An image's texture
+            logits are the mean over its pixels.
 
         Raises:
             ValueError: for a task without a head, or missing regions.
@@ -195,7 +195,7 @@ class PerceptualParser(nn.Module):
         if self.dgm is not None and regions is None:
             raise ValueError("regions are missing: a model with DGM needs superpixels.segment of every image.")
         images = (images.to(self.mean.dtype) - self.mean) / self.std  # (B, 3, H, W)
-        levels = self.backbone(images.contiguous(memory_format=torch.channels_last))  # convolutions are faster so
+        levels = self.backbone(images.contiguous(memory_format=torch.channels_last))  # faster convolutions
         if self.groups == "decoder":
             levels = self.decoder.levels(levels)
         top, readout, grouping = levels[-1], 0.0, None
@@ -221,7 +221,7 @@ class PerceptualParser(nn.Module):
 
 
 def check_finite(logits: Mapping[str, Tensor], tasks: Sequence[str]) -> None:
-    """Raise a FloatingPointError where logits of some tasks are not finite: no class of theirs would mean anything."""
+    """Raise a FloatingPointError if logits of some tasks are not finite: their classes would be meaningless."""
     if broken := [task for task in tasks if not logits[task].isfinite().all()]:
         raise FloatingPointError(
             f"the model's scores of {' and '.join(broken)} are not finite; train it again with a lower lr, or use "

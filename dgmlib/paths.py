@@ -1,4 +1,4 @@
-"""The one module that knows folders, and how to write in them: whole files or none."""
+"""The project's folders, defined only here, and atomic writing: whole files or none."""
 
 import errno
 import hashlib
@@ -17,29 +17,29 @@ import psutil
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
-#: The checkout, or the current folder where dgmlib was installed without its notebooks.
+#: The checkout, or the current folder if dgmlib was installed without its notebooks.
 ROOT = _CHECKOUT if (_CHECKOUT / "notebooks").is_dir() else Path.cwd()
 DATA = ROOT / "data"
 RUNS = ROOT / "runs"
 RESULTS = ROOT / "results"
-#: What a reproduction makes, which git does not see.
+#: Results of a reproduction, which git ignores.
 YOURS = RESULTS / "yours"
 FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"
-#: The models that come with dgmlib; a wheel carries them inside the package.
+#: The models included with dgmlib; a wheel has them inside the package.
 MODELS = RESULTS / "checkpoints" if ROOT == _CHECKOUT else Path(__file__).parent / "shipped"
 
-ABANDONED = 86_400  # seconds after which a temporary file of another machine is nobody's
+ABANDONED = 86_400  # seconds after which a temporary file of another machine counts as abandoned
 _UNWRITABLE = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENOTDIR", "EEXIST", "ENAMETOOLONG")
 
 
 class UnwritableError(OSError):
-    """A file or folder cannot be written: the disk is full, read-only or somebody else's."""
+    """A file or folder cannot be written: the disk is full or read-only, or permission is missing."""
 
 
 @contextmanager
 def writing(path: str | os.PathLike) -> Iterator[None]:
-    """Raise an `UnwritableError` of one sentence that names ``path`` where the system has an error of its own."""
+    """Turn the system's write errors into an `UnwritableError` of one sentence that names ``path``."""
     try:
         yield
     except OSError as error:
@@ -55,30 +55,30 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
 
 @contextmanager
 def write_atomic(path: str | os.PathLike) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` and move it there when the block ends without an error.
+    """Yield a temporary path beside ``path`` and move it there when the block ends without an error.
 
-    A reader of ``path`` sees the old file or the whole new one, never half of it. Missing folders are made.
+    A reader of ``path`` sees the old file or the whole new one, never half of it. Missing folders are created.
 
     Raises:
         UnwritableError: if it cannot be written.
     """
     path = Path(path)
     with writing(path), _beside(path) as temporary:
-        # Opened, not made by `tempfile`, it has the mode that the umask says; a library that replaces it may not know.
+        # Created by `open`, not by `tempfile`, it has the umask's mode, which a library that replaces it may not keep.
         temporary.open("x").close()
         mode = temporary.stat().st_mode
         yield temporary
-        with suppress(PermissionError):  # a share that knows no modes
+        with suppress(PermissionError):  # a network share without modes
             temporary.chmod(mode)
         os.replace(temporary, path)
 
 
 @contextmanager
 def folder_beside(path: Path) -> Iterator[Path]:
-    """Give a temporary folder beside ``path``, from which its content can be moved there whole.
+    """Yield a temporary folder beside ``path``, from which its complete content can be moved there.
 
     Raises:
-        UnwritableError: if it cannot be made or filled.
+        UnwritableError: if it cannot be created or filled.
     """
     with writing(path), _beside(path) as temporary:
         temporary.mkdir()
@@ -87,9 +87,9 @@ def folder_beside(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """Give a free name beside ``path`` and remove what stands there in the end, or what a killed process left so."""
+    """Yield an unused name beside ``path``; remove what is there in the end, and what killed processes left."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    stem = f".{path.stem[:50]}-"  # file systems hold names of 255 bytes
+    stem = f".{path.stem[:50]}-"  # file systems limit names to 255 bytes
     for left in path.parent.glob(f"{escape(stem)}*{escape(path.suffix)}"):
         if _is_nobodys(left, stem):
             _remove(left)
@@ -102,7 +102,7 @@ def _beside(path: Path) -> Iterator[Path]:
 
 
 def _is_nobodys(left: Path, stem: str) -> bool:
-    """Whether the process that made a temporary file has ended; for other machines' processes, age has to tell."""
+    """Whether the process that made a temporary file has ended; for other machines' processes, age decides."""
     machine, _, process = left.name.removeprefix(stem).partition("-")
     process = process.partition("-")[0]
     if machine == _machine() and process.isdecimal():
@@ -122,8 +122,8 @@ def _remove(path: Path) -> None:
 
 @cache
 def _machine() -> str:
-    """Stand for this machine since it started and, in a container, for its own numbering of processes."""
+    """Identify this machine since its last boot and, in a container, its process namespace."""
     facts = platform.node()
-    with suppress(OSError):  # no Linux
+    with suppress(OSError):  # not Linux
         facts += Path("/proc/sys/kernel/random/boot_id").read_text() + os.readlink("/proc/self/ns/pid")
     return hashlib.blake2b(facts.encode(), digest_size=3).hexdigest()

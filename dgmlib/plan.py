@@ -1,7 +1,7 @@
-"""What Tables 1 and 2 of a profile would take, from a minute of them on the machine this runs on.
+"""Estimate what Tables 1 and 2 of a profile would take, from a minute of timing on this machine.
 
-Every cell is trained for some dozen iterations by `train` itself, scored on a few images and loaded from; as many
-side by side as will be later, so that they share caches and memory as they will. The rest is arithmetic: `forecast`.
+Every cell is trained for a few dozen iterations by `train` itself, scored on a few images, and its loader is timed. As
+many run side by side as will later, so that they share caches and memory alike. The rest is arithmetic: `forecast`.
 """
 
 import heapq
@@ -26,21 +26,21 @@ from dgmlib.measure.tables import ROWS, cells_of
 from dgmlib.parallel import parallel
 from dgmlib.superpixels import segment
 
-SETTLE, STEPS = 10, 30  # iterations before the clock starts, and under it
-IMAGES = 8  # scored, loaded and segmented
+SETTLE, STEPS = 10, 30  # iterations before timing starts, and timed ones
+IMAGES = 8  # to score, load and segment
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What was measured of one cell."""
+    """Measured cost of one cell."""
 
-    step: float  # seconds of an iteration of the main phase, its share of loading and logging included
-    texture_step: float  # the same of the texture phase; 0 where there is none
+    step: float  # seconds per iteration of the main phase, including its share of loading and logging
+    texture_step: float  # the same for the texture phase; 0 if there is none
     score: float  # seconds to score an image at all scales
     load: float  # seconds that one process needs to load a batch
     start: float  # seconds before the first iteration and after the last
     stored: int  # bytes of the trained model
-    memory: int  # bytes that a training holds, on the GPU where it runs on one
+    memory: int  # bytes that training holds, on the GPU if it runs on one
 
 
 def plan(
@@ -53,21 +53,21 @@ def plan(
     ade20k: Path | None = None,
     pretrained: str = "",
 ) -> str:
-    """Say how many hours, how much disk, memory and how many loader processes a profile takes, after a short timing.
+    """Estimate the hours, disk, memory and loader processes that a profile takes, after a short timing.
 
     Args:
         profile: preset: mini, paper or smoke.
-        seeds: how many seeds to train every system with.
-        gpus: of every machine, each of which trains one cell at a time; 0: on CPUs. More than one, or several machines,
-            are put to use by the option scheduler of `reproduce`.
-        machines: all like this one.
-        workers: processes that train side by side on the CPU of a machine.
-        data: root of the data set; of Broden-mini it is optional.
-        ade20k: data of Table 2; without it, Table 2 is planned where the profile is mini or smoke.
+        seeds: number of seeds per system.
+        gpus: GPUs per machine, each of which trains one cell at a time; 0: train on CPUs. `reproduce` uses several GPUs
+            or machines through its option scheduler.
+        machines: number of machines, all like this one.
+        workers: number of processes that train side by side on a machine's CPU.
+        data: root of the data set; optional for Broden-mini.
+        ade20k: data of Table 2; without it, Table 2 is planned only if the profile is mini or smoke.
         pretrained: ImageNet weights, as for `reproduce`.
 
     Raises:
-        ValueError: if GPUs are to be planned for on a machine that has none.
+        ValueError: if GPUs are planned on a machine that has none.
     """
     if bool(gpus) != torch.cuda.is_available():
         raise ValueError(
@@ -95,21 +95,21 @@ def plan(
 def forecast(
     preset: presets.Preset, costs: Sequence[Cost], images: Sequence[int], seeds: int, units: int
 ) -> dict[str, float]:
-    """Do the arithmetic of a table: ``units`` cells train at a time; costs and images to score are those of one seed.
+    """Forecast a table: ``units`` cells train at a time; ``costs`` and ``images`` to score are those of one seed.
 
     Returns:
-        "cells", "hours of work" of one unit, "hours" until all are done, "GB of models", "GB of memory" of a unit, and
-        "loader processes" of a unit, enough for the cell that waits for them most.
+        "cells", "hours of work" for one unit alone, "hours" until all are done, "GB of models", "GB of memory" per
+        unit, and "loader processes" per unit, enough for the cell that needs most.
     """
     config = preset.training
     seconds = [
         c.start + c.step * config.iterations + c.texture_step * config.texture_iterations + c.score * count
         for c, count in zip(costs, images, strict=True)
     ] * seeds
-    free = [0.0] * units  # when each unit will be; whoever is first takes the next cell
+    free = [0.0] * units  # when each unit becomes free; the first takes the next cell
     for duration in seconds:
         heapq.heapreplace(free, free[0] + duration)
-    computing = [c.step - c.load * (config.workers == 0) for c in costs]  # else loaded meanwhile
+    computing = [c.step - c.load * (config.workers == 0) for c in costs]  # else loading overlaps
     loaders = max(ceil(c.load / max(own, 1e-3)) for c, own in zip(costs, computing, strict=True))
     return {
         "cells": len(seconds),
@@ -122,7 +122,7 @@ def forecast(
 
 
 def measure(cell: Cell) -> Cost:
-    """Train, score and load for a moment; on a CPU, whatever others compute there meanwhile does not count."""
+    """Time brief training, scoring and loading; on a CPU, time taken by other processes does not count."""
     torch.set_num_threads(1)
     preset, records, busy, whole = cell.preset, [], process_time(), perf_counter()
     length, texture = SETTLE + STEPS, SETTLE + SETTLE
@@ -155,7 +155,7 @@ def measure(cell: Cell) -> Cost:
 
 
 def _data(preset: presets.Preset, root: Path) -> str:
-    """Say what the data take on disk, and superpixels in time, before the first training."""
+    """Report the disk space of the data, and the time for superpixels before the first training."""
     dataset, val = (open_data(root, split, experiments.SETTINGS[preset.settings[-1]]) for split in ("train", "val"))
     count = len(dataset) + len(val)
     size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) / 1e9

@@ -1,6 +1,6 @@
-"""Beyond the paper: `PerceptualParser` with ``dgm="plus"``, whose nodes are heard where labels are read, and named.
+"""Beyond the paper: `PerceptualParser` with ``dgm="plus"``, a residual for the fused map and labels from nodes.
 
-Two additions to the Deep Grouping Model, off by default. What they are worth stands in results/ablation.md.
+Two additions to the Deep Grouping Model, off by default. results/ablation.md measures their effect.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,24 +13,24 @@ from dgmlib.groups import Grouping, unit_vectors
 from dgmlib.precision import AtLeastFloat32
 from dgmlib.reading import Reading
 
-#: Weight of the losses of what nodes say by themselves, beside those of Eq. 12; PSPNet's, of its auxiliary loss.
+#: Weight of the losses of the nodes' own predictions, relative to those of Eq. 12; PSPNet's for its auxiliary loss.
 NAMING = 0.4
 
 
 class Plus(AtLeastFloat32):
-    """A residual for the fused map, and labels that nodes give by themselves while training.
+    """A residual for the fused map, and labels that nodes predict by themselves in training.
 
-    Eq. 11 makes a residual for every F^l, which the decoder mixes with all others before object and part heads read.
-    Here the same layer makes one for the fused map, of its superpixels' means and V^1. And while training, what the
-    graph says to a superpixel through all levels has to name it: a linear layer per task, whose logits are copied to
-    the superpixel's pixels and learn by the losses of Eq. 12.
+    Eq. 11 gives a residual for every F^l, which the decoder mixes with all others before object and part heads read it.
+    Here, the same layer also gives one for the fused map, from its superpixels' means and V^1. In training, the graph's
+    messages to a superpixel through all levels must also predict its label, by one linear layer per task, whose logits
+    are copied to the superpixel's pixels and trained by the losses of Eq. 12.
 
     Args:
         dim: D.
         levels: L.
-        channels: of the fused map.
-        classes: channels of the logits of every task of pixels.
-        reading: how the Deep Grouping Model reads the paper.
+        channels: width of the fused map.
+        classes: number of logits of every pixel-wise task.
+        reading: as for the Deep Grouping Model.
     """
 
     def __init__(self, dim: int, levels: int, channels: int, classes: Mapping[str, int], reading: Reading):
@@ -48,7 +48,7 @@ class Plus(AtLeastFloat32):
             return grid.unpool(added, 0).to(fused.dtype)
 
     def names(self, grouping: Grouping, tasks: Sequence[str]) -> dict[str, Tensor]:
-        """What nodes say by themselves of some tasks: task -> logits (B, C, h, w) of level 1's size."""
+        """Predictions of the nodes alone for some tasks: task -> logits (B, C, h, w) of level 1's size."""
         grid, levels = grouping.grid, range(1, len(grouping.nodes) + 1)
         with torch.autocast(grid.mask.device.type, enabled=False):
             said = [unit_vectors(grouping.message(level), grid.mask, centred=True) for level in levels]

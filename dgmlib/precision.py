@@ -1,4 +1,4 @@
-"""Modules that compute in float32, or float64, inside a network of half precision."""
+"""Modules that compute in float32, or float64, inside a half-precision network."""
 
 from collections.abc import Callable
 from typing import Self
@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 
 class AtLeastFloat32(nn.Module):
-    """A module whose parameters stay as they are under ``half()`` and ``bfloat16()``, alone or as part of a network.
+    """A module whose parameters keep their type under ``half()`` and ``bfloat16()``, alone or as part of a network.
 
-    Softmaxes of distances between wide vectors want float32. What it computes with, it converts to the type of its
-    parameters; what it returns, to the type of what came in.
+    Softmaxes of distances between wide vectors need float32. The module converts its inputs to the type of its
+    parameters, and its outputs back to the type of its inputs.
     """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:

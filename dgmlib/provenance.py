@@ -1,4 +1,4 @@
-"""Where a number comes from: commit, packages and machine, which stand beside every result."""
+"""Where a number comes from: commit, packages and machine, stored with every result."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ from dgmlib.paths import ROOT
 
 
 def provenance() -> dict:
-    """Commit, package versions and kind of machine, to stand beside every number."""
+    """Return the commit, package versions and kind of machine, to be stored with every number."""
     packages = ("dgmlib", "torch", "numpy", "scikit-image", "torch-geometric", "torchmetrics")
     return {
         "commit": _commit(),
@@ -23,7 +23,7 @@ def provenance() -> dict:
 
 
 def _commit() -> str:
-    if Path(__file__).resolve().parent != ROOT / "dgmlib":  # installed: the commit is of something else
+    if Path(__file__).resolve().parent != ROOT / "dgmlib":  # installed: the commit is not of dgmlib
         return "unknown"
     git = ["git", "-C", str(ROOT)]
     commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)

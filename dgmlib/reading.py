@@ -1,4 +1,4 @@
-"""Reading: how the paper's open sentences are read, and where dgmlib departs from what it prints.
+"""Reading: how the paper's ambiguous sentences are read, and where dgmlib deviates from what it prints.
 
 The evidence is in results/reading.md and notebook 03.
 """
@@ -14,7 +14,7 @@ from dgmlib.groups import masked_mean
 
 
 def check_choices(config: object) -> None:
-    """Raise a ValueError for a field of a dataclass that is none of the words of its ``Literal`` type."""
+    """Raise a ValueError if a field of a dataclass is not among the values of its ``Literal`` type."""
     for name, hint in get_type_hints(type(config)).items():
         if get_origin(hint) is Literal and getattr(config, name) not in get_args(hint):
             raise ValueError(f"{name} must be one of {', '.join(get_args(hint))}, not {getattr(config, name)!r}.")
@@ -22,33 +22,33 @@ def check_choices(config: object) -> None:
 
 @dataclass(frozen=True)
 class Reading:
-    """How sentences of the paper are read that can be read in more than one way.
+    """Interpretation of sentences of the paper that can be read in more than one way.
 
-    The default is the reading in which the graph is heard: what its nodes hold reaches the pixels; in `VERSION_0_1` it
-    is mute. What single choices are worth on photographs of cars stands in results/ablation.md: all lie within a point
-    of object mIoU of each other, but for a start at 0, which gains nothing over UPerNet.
+    With the default reading, the graph is heard: its nodes' content reaches the pixels. With `VERSION_0_1` it does not.
+    results/ablation.md measures single choices on photographs of cars: all lie within a point of object mIoU of each
+    other, except a start at 0, which gains nothing over UPerNet.
 
     Attributes:
         edges: Ptilde. "grouping": the kernel of Eq. 1 normalised over the upper nodes, "by reusing the grouping results
             in the bottom-up process" (Sec. 3.2). "updated": Eq. 8 as printed, with V^{l+1}, which Projection and TDMP
-            have moved to another space than V^l.
-        pooled: U^l in the graph. "raw": as printed. "unit": L2-normalised, as the output of every graph convolution is
-            (Sec. 5.2). "centred": less its mean over the image, then so.
+            have moved to a different space from V^l.
+        pooled: U^l in the graph. "raw": as printed. "unit": L2-normalised, like the output of every graph convolution
+            (Sec. 5.2). "centred": minus its mean over the image, then L2-normalised.
         first: V^1. "pooled": U^1 (Sec. 3) as the graph reads it. "neighbours", ours: a GConv of the mean of a
             superpixel and its neighbours.
-        combine: what a graph convolution over U^l and V^l reads. "sum": their weighted sum (Eq. 6). "concat": both side
-            by side, as in GraphSAGE's algorithm.
-        messages: what the graph says to a superpixel, (Ptilde^1 ... Ptilde^{l-1}) V^l. "plain". "centred": as U^l, less
-            its mean over the image, then of length one; a step beyond the text, after which every level is heard.
+        combine: input of a graph convolution over U^l and V^l. "sum": their weighted sum (Eq. 6). "concat": their
+            concatenation, as in GraphSAGE's algorithm.
+        messages: the graph's message to a superpixel, (Ptilde^1 ... Ptilde^{l-1}) V^l. "plain". "centred": like U^l,
+            minus its mean over the image, then of unit length; a step beyond the text, with which every level is heard.
         bandwidth: sigma^2, which the paper does not give, relative to the mean squared distance of a level's nodes; it
             never falls below 1e-4 of their mean squared length.
         sigma2: a fixed sigma^2 instead.
-        merge: new nodes whose squared distance is below this share of sigma^2 become one, one way to "change |V^{l+1}|
-            dynamically" (Sec. 3.1, which gives none); 0 keeps half of the nodes, the setting of Sec. 5.2.
-        start: weight that the residual layers' BatchNorm starts at.
+        merge: new nodes whose squared distance is below this share of sigma^2 are merged, one way to "change |V^{l+1}|
+            dynamically" (Sec. 3.1, which gives none); 0 keeps half of the nodes, as in Sec. 5.2.
+        start: initial weight of the residual layers' BatchNorm.
 
     Raises:
-        ValueError: if a number is not finite or of the wrong sign, or a choice is none of those above.
+        ValueError: if a number is not finite or of the wrong sign, or a choice is not among those above.
     """
 
     edges: Literal["grouping", "updated"] = "grouping"
@@ -82,10 +82,10 @@ class Reading:
             means = [masked_mean(x, m) for x, m in ((lower, lower_mask), (upper, upper_mask))]  # (B, D) each
             squares = [masked_mean(x.square(), m).sum(1) for x, m in ((lower, lower_mask), (upper, upper_mask))]
             distance = sum(squares) - 2 * (means[0] * means[1]).sum(1)  # (B,) mean of |v_i - v_j|^2 over all pairs
-            # Nodes that are all but equal would be told apart by rounding errors, and gradients explode.
+            # Otherwise rounding errors would separate nearly equal nodes, and gradients explode.
             return (self.bandwidth * distance).clamp(min=1e-12 + 1e-4 * squares[0])[:, None, None]
 
 
-#: Eq. 8 and U^l as printed, a fixed sigma^2, residual layers that start at zero: what dgmlib 0.1 did. Its V^1 is not
+#: Eq. 8 and U^l as printed, a fixed sigma^2, residual layers that start at zero: as in dgmlib 0.1. Its V^1 is not
 #: the printed U^1 but a GConv over neighbours.
 VERSION_0_1 = Reading("updated", "raw", "neighbours", "sum", sigma2=0.5, start=0.0)

@@ -1,11 +1,11 @@
 """RegionGrid: the exact overlap between superpixels and the cells of feature maps, and pooling over it (Sec. 3).
 
 Every feature map of a batch covers the same (padded) image, so a cell of an ``h x w`` map is an ``H/h x W/w`` patch of
-pixels. The overlap area of every superpixel with every cell is counted once per level. Pooling is the row-normalised
-overlap matrix, copying back is the column-normalised one. Hence a superpixel smaller than a cell of the coarsest
+pixels. The overlap area of every superpixel with every cell is counted once per level. Pooling uses the row-normalised
+overlap matrix, copying back the column-normalised one. Hence a superpixel smaller than a cell of the coarsest
 map still receives a feature, nothing is up-sampled, and the shares of a cell's superpixels sum to one.
 
-Shapes: ``B`` images, ``H x W`` pixels, ``N`` superpixels (of the image that has most), ``C`` channels, ``h x w`` cells.
+Shapes: ``B`` images, ``H x W`` pixels, ``N`` superpixels (of the image with most), ``C`` channels, ``h x w`` cells.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ class RegionGrid:
 
     Args:
         regions: (B, H, W) integers, the superpixel of every pixel; -1 marks padding. Numbers need not be contiguous;
-            where most of more than 1,024 are missing, they are replaced by their ranks in the batch.
+            if most of more than 1,024 are unused, they are replaced by their ranks in the batch.
         sizes: (h, w) of every feature map, finest first; no map may be finer than the region map.
         dtype: floating type of the pooled features.
 
@@ -45,7 +45,7 @@ class RegionGrid:
             raise ValueError(
                 f"regions of image(s) {empty} hold no superpixel (no value >= 0); segment the image first."
             )
-        # A number that no pixel has costs a node as well; few are cheaper than to look for them.
+        # An unused number also costs a node; a few of them are cheaper than searching for them.
         if (largest := int(self.regions.max())) > 1024 and largest > 2 * len(self.regions.unique()):
             numbers, ranks = self.regions.masked_fill(outside, -1).unique(return_inverse=True)
             self.regions = ranks - int(numbers[0] < 0)
@@ -76,9 +76,9 @@ class RegionGrid:
         return torch.sparse.mm(self._pool[level], cells).view(self.num_images, self.num_nodes, channels)
 
     def unpool(self, nodes: Tensor, level: int) -> Tensor:
-        """Copy node features to the superpixels' cells, what follows Eq. 11: (B, N, C) -> (B, C, h, w).
+        """Copy node features to the superpixels' cells, the step after Eq. 11: (B, N, C) -> (B, C, h, w).
 
-        A cell shared by several superpixels gets their mean, weighted by area; a cell of padding gets zero.
+        A cell shared by several superpixels gets their area-weighted mean; a cell of padding gets zero.
         """
         cells = torch.sparse.mm(self._unpool[level], nodes.reshape(-1, nodes.shape[-1]).to(self.dtype))  # (B h w, C)
         return cells.view(self.num_images, *self.sizes[level], -1).permute(0, 3, 1, 2)  # (B, C, h, w)
@@ -109,16 +109,16 @@ class RegionGrid:
     def centroids(self) -> Tensor:
         """(B, N, 2) row and column of every superpixel's centre of mass, in pixels; zero for padded nodes."""
         rows = self._line % self.regions.shape[1]
-        columns = self._first + (self._length - 1) / 2  # of a run's middle
+        columns = self._first + (self._length - 1) / 2  # the middle of a run
         sums = [self._sum(self._length * place.double()) for place in (rows, columns)]
         return torch.stack(sums, -1) / self.area.clamp(min=1)[..., None]
 
     @cached_property
     def order(self) -> Tensor:
-        """(B, N) key by which nodes are sorted along a space-filling Z-curve over their centroids.
+        """(B, N) key that sorts nodes along a space-filling Z-curve over their centroids.
 
-        It depends on where superpixels lie and not on how they are numbered; every second node in this order is
-        an evenly spread half of the image. Regions with one centroid (rings) are told apart by their first pixel.
+        It depends on where superpixels lie, not on how they are numbered; every second node in this order is an
+        evenly spread half of the image. Regions with the same centroid (rings) are ordered by their first pixel.
         """
         height, width = self.regions.shape[1:]
         pixel = self._line % height * width + self._first
@@ -130,9 +130,9 @@ class RegionGrid:
         return curve * height * width + first
 
     def _find_runs(self) -> None:
-        """Cut the lines of all images into runs of one superpixel: all else is found from these, few as they are.
+        """Cut the lines of all images into runs of one superpixel, the few items from which all else is computed.
 
-        Of every run its superpixel and its line, both numbered within the batch, its first pixel there and its length.
+        A run has a superpixel and a line, both numbered within the batch, a first pixel on that line, and a length.
         """
         images, height, width = self.regions.shape
         begins = torch.ones_like(self.regions, dtype=torch.bool)
@@ -145,17 +145,17 @@ class RegionGrid:
         self._node = number + self._line // height * self.num_nodes
 
     def _sum(self, of_runs: Tensor) -> Tensor:
-        """Add up numbers of runs, (runs,), to those of nodes, (B, N)."""
+        """Sum values of runs, (runs,), over nodes, (B, N)."""
         sums = of_runs.new_zeros(self.num_images * self.num_nodes).index_add_(0, self._node, of_runs)
         return sums.view(self.num_images, self.num_nodes)
 
     def _overlap(self, h: int, w: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Node, cell (both within the batch) and area of every overlap, in units of 1 / (H W) of a cell, so exact."""
+        """Node, cell (both within the batch) and area of every overlap, in units of 1 / (H W) of a cell: exact."""
         height, width = self.regions.shape[1:]
-        # Along a line a pixel is w units long, and a cell W; every run is cut where cells end.
+        # Along a line, a pixel is w units long and a cell W; every run is cut where cells end.
         run, column, wide = _cut(self._first * w, self._length * w, width)
         image, line = _divmod(self._line, height)
-        row = line * h // height  # a line is h units high, and a cell H; what of it reaches into the next row?
+        row = line * h // height  # a line is h units high, a cell H; `below` is its part in the next row
         below = ((line + 1) * h - (row + 1) * height).clamp(min=0)[run]
         cell, reaching = ((image * h + row) * w)[run] + column, below.nonzero().squeeze(1)
         node = self._node[run]
@@ -167,26 +167,26 @@ class RegionGrid:
 
 
 def _divmod(numbers: Tensor, by: int) -> tuple[Tensor, Tensor]:
-    """Quotient and remainder; PyTorch's own remainder of whole numbers takes several times as long."""
+    """Quotient and remainder; PyTorch's own integer remainder takes several times as long."""
     quotient = numbers // by
     return quotient, numbers - quotient * by
 
 
 def _cut(start: Tensor, length: Tensor, cell: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut pieces of an axis, all (n,), wherever a cell of it ends: of every part the piece, the cell and the length."""
+    """Cut pieces of an axis, all (n,), where cells end; return the piece, the cell and the length of every part."""
     first = start // cell
     parts = (start + length - 1) // cell - first + 1
     piece = torch.arange(len(start), device=start.device).repeat_interleave(parts)
-    before = parts.cumsum(0) - parts  # parts of the pieces before
+    before = parts.cumsum(0) - parts  # parts of all previous pieces
     cells = first[piece] + torch.arange(len(piece), device=start.device) - before[piece]
     begin, end = start[piece], (start + length)[piece]
     return piece, cells, torch.minimum(end, (cells + 1) * cell) - torch.maximum(begin, cells * cell)
 
 
 def sum_by_key(key: Tensor, value: Tensor, limit: int) -> tuple[Tensor, Tensor]:
-    """Sort keys and add the values, from 1 to below ``limit``, of equal ones; both (n,) whole numbers."""
+    """Sort keys and sum the values, from 1 to below ``limit``, of equal ones; both (n,) integers."""
     packed = key * limit + value
-    # On the CPU NumPy sorts several times faster.
+    # On the CPU, NumPy sorts several times faster.
     packed = packed.sort().values if packed.is_cuda else torch.from_numpy(np.sort(packed.numpy()))
     key, value = _divmod(packed, limit)
     key, counts = key.unique_consecutive(return_counts=True)
@@ -196,7 +196,7 @@ def sum_by_key(key: Tensor, value: Tensor, limit: int) -> tuple[Tensor, Tensor]:
 
 
 def _means(row: Tensor, column: Tensor, weight: Tensor, rows: int, columns: int) -> Tensor:
-    """Sparse (rows, columns) matrix, from entries in its order, that takes weighted means; empty rows stay empty."""
+    """Sparse (rows, columns) matrix of weighted means, from entries in its order; empty rows stay empty."""
     total = weight.new_zeros(rows).index_add_(0, row, weight)
     indices, shape = torch.stack([row, column]), (rows, columns)
     return torch.sparse_coo_tensor(indices, weight / total[row], shape, is_coalesced=True, check_invariants=False)

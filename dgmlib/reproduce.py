@@ -1,9 +1,9 @@
-"""Regenerate tables, figures and executed notebooks; continue what was interrupted, skip what is done.
+"""Regenerate tables, figures and executed notebooks; resume what was interrupted, skip what is done.
 
 Every notebook has one cell tagged ``parameters`` whose values are small ("smoke") and whose results go to a temporary
-folder. `reproduce` executes them through papermill with a profile's values; so does papermill's own command line.
-Either way `begin`, the call below the parameters, refuses a parameter that the notebook does not have. What is made
-goes to ``results/yours``, and a report sets it beside the committed results.
+folder. `reproduce` executes them through papermill with a profile's values, as papermill's command line can. Either
+way, `begin`, the call below the parameters, rejects a parameter that the notebook does not have. Results go to
+``results/yours``, and a report compares them with the committed ones.
 """
 
 import ast
@@ -41,14 +41,14 @@ class Session:
     figures: Path
 
     def stored(self, name: str) -> Path:
-        """Locate a result to show: what this profile made where it did (smoke's means nothing), else the committed."""
+        """Locate a result to show: this profile's own if it exists and is not smoke's, else the committed one."""
         made = self.results / name
         return made if made.exists() and self.preset.name != "smoke" else paths.RESULTS / name
 
     def photograph(self, path: str = "", short_side: int = 0) -> np.ndarray:
-        """Read the photograph that runs through the notebooks: the reader's, or else NASA's of an astronaut.
+        """Read the photograph used throughout the notebooks: the reader's, or else NASA's of an astronaut.
 
-        Scaled to about a short side where one is given, to multiples of 32 pixels.
+        If a short side is given, it is scaled to about that size, in multiples of 32 pixels.
         """
         photo = read_picture(path or astronaut()[:448])
         if short_side:
@@ -60,14 +60,14 @@ class Session:
 
 
 def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
-    """Check a notebook's parameters and choose its folders; to be called as ``begin("05_...", globals())``.
+    """Check a notebook's parameters and choose its folders; call it as ``begin("05_...", globals())``.
 
-    Among its variables are ``profile`` and perhaps ``out``, the folder for its results. Where that is empty, profile
-    "smoke" writes to a temporary folder and every other one to results/yours.
+    The variables include ``profile`` and perhaps ``out``, the folder for results. If that is empty, profile "smoke"
+    writes to a temporary folder and every other profile to results/yours.
 
     Raises:
-        ValueError: for an injected variable that is none of the notebook's parameters (papermill only warns), or no
-            such preset.
+        ValueError: if an injected variable is not a parameter of the notebook (papermill only warns), or the
+            preset does not exist.
     """
     *_, declared, injected = ["", "", *namespace.get("In", [""])[:-1]]  # the cells before this one
     if injected.startswith("# Parameters\n"):  # papermill's, below the cell that it overrides
@@ -90,7 +90,7 @@ def _assigned(source: str) -> list[str]:
 
 
 def places(out: Path) -> tuple[Path, Path, Path]:
-    """Folders of trained models, tables and figures below ``out``: the project's for its root, its runs for yours."""
+    """Folders of models, tables and figures below ``out``: for the root, the project's; yours shares its runs."""
     if out == paths.ROOT:
         return paths.RUNS, paths.RESULTS, paths.FIGURES
     return paths.RUNS if out == paths.YOURS else out / paths.RUNS.name, out, out / paths.FIGURES.name
@@ -113,22 +113,22 @@ def reproduce(
     only: tuple[str, ...] = (),
     scheduler: str = "",
 ) -> None:
-    """Regenerate the tables, the figures and the executed notebooks in results/yours, and say what was reproduced.
+    """Regenerate tables, figures and executed notebooks in results/yours, and report what was reproduced.
 
-    Finished runs and notebooks are kept; interrupt it whenever you like and start it again.
+    Finished runs and notebooks are kept; you can interrupt it at any time and start it again.
 
     Args:
         profile: "mini" (Broden-mini, minutes), "paper" (Broden+, GPUs) or "smoke" (seconds, meaningless numbers).
-        seeds: how many seeds to train every model with.
-        data: root of Broden+ for profile "paper"; of Broden-mini it is optional.
-        ade20k: folder ADEChallengeData2016 for Table 2 of profile "paper"; the others train it on Broden-mini.
-        workers: processes that train side by side on a CPU.
-        pretrained: ImageNet weights, which the paper starts from: a file, or a folder with one file for each backbone
-            (resnet50.pth, ...); empty: the preset's own, which for paper have to be given; random: none.
-        checkpoints: also train the DGM anew that comes with the project and that the notebooks show (preset demo), for
-            an hour. `dgmlib measure` measures its groups, clicks and heat maps again.
-        replace: for maintainers: write over the committed results, figures, and the tables of the page of results.
-        only: names of notebooks to run, e.g. 05_table1_broden; all by default.
+        seeds: number of seeds per model.
+        data: root of Broden+ for profile "paper"; optional for Broden-mini.
+        ade20k: folder ADEChallengeData2016 for Table 2 of profile "paper"; other profiles train it on Broden-mini.
+        workers: number of processes that train side by side on a CPU.
+        pretrained: ImageNet weights to start from, as in the paper: a file, or a folder with one file per backbone
+            (resnet50.pth, ...); empty: the preset's own, which you must provide for paper; random: none.
+        checkpoints: also retrain the included DGM that the notebooks show (preset demo), which takes an hour. Use
+            `dgmlib measure` to measure its groups, clicks and heat maps again.
+        replace: for maintainers: overwrite the committed results, figures, and the tables of the results page.
+        only: names of notebooks to run, e.g. 05_table1_broden; by default all.
         scheduler: address of a Dask cluster that trains Tables 1 and 2, see `dgmlib.cluster`.
     """
     began = perf_counter()
@@ -136,7 +136,7 @@ def reproduce(
     unknown = set(only) - set(notebooks())
     if unknown:
         raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
-    startable(preset, "DGM")  # weights that are missing are told before data are read
+    startable(preset, "DGM")  # reports missing weights before data are read
     _say(began, f"data: {preset.data}")
     chosen = only or tuple(notebooks())
     root = data_root(preset, data, workers)
@@ -172,7 +172,7 @@ def reproduce(
 
 
 def _renew_checkpoint(workers: int, runs: Path, results: Path) -> None:
-    """Train the model for ``results/checkpoints``; in half precision it is small enough to travel with the project."""
+    """Train the model for ``results/checkpoints``; in half precision, it is small enough to ship with the project."""
     preset = presets.get("demo")
     cell = Cell(preset, "DGM", *preset.settings, 0, data_root(preset, workers=workers), runs)
     metrics, network = cell.metrics(), cell.model()
@@ -183,10 +183,10 @@ def _renew_checkpoint(workers: int, runs: Path, results: Path) -> None:
 def execute(name: str, parameters: dict, out: Path, began: float) -> None:
     """Execute a notebook into the folder ``notebooks`` of the results, unless the copy there came from the same inputs.
 
-    Its inputs are its source, its parameters, the files of results/ and figures/ whose names it quotes, and the version
-    of dgmlib. Delete the copy to have it made anew.
+    The inputs are its source, its parameters, the files of results/ and figures/ whose names it quotes, and the version
+    of dgmlib. Delete the copy to execute it again.
 
-    It writes below ``out``, see `places`; printed times count from when the driver ``began``.
+    It writes below ``out``, see `places`; printed times count from ``began``, the start of the driver.
 
     Raises:
         ValueError: if a cell fails; the last good copy stays.
@@ -198,7 +198,7 @@ def execute(name: str, parameters: dict, out: Path, began: float) -> None:
         return
     _say(began, f"{name}: executing")
     options = {"kernel_name": "python3", "progress_bar": False, "store_widget_state": False}
-    # ipykernel 7 warns at every start that it talks over TCP, on this machine only.
+    # ipykernel 7 warns at every start that it uses TCP, although only within this machine.
     options["extra_arguments"] = ["--IPKernelApp.log_level=ERROR"]
     try:
         with paths.write_atomic(copy) as temporary:
@@ -209,11 +209,11 @@ def execute(name: str, parameters: dict, out: Path, began: float) -> None:
             "open it in JupyterLab and run it to see more."
         ) from error
     with paths.write_atomic(stamp) as temporary:
-        temporary.write_text(_inputs(source, parameters, out))  # now, as it may have written what it quotes
+        temporary.write_text(_inputs(source, parameters, out))  # after it ran, as it may write what it quotes
 
 
 def _inputs(notebook: Path, parameters: dict, out: Path) -> str:
-    """All that an executed copy depends on, as json."""
+    """Everything that an executed copy depends on, as JSON."""
     text = "\n".join("".join(cell["source"]) for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"])
     quoted = {Path(name).name for name in re.findall(r'"([^"\n]+)"', text)}
     digest = hashlib.sha256(text.encode())

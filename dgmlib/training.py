@@ -1,8 +1,8 @@
 """The training loop: SGD with the poly schedule, texture last (Sec. 5.2), one source per batch as in UPerNet's code.
 
 One loop serves a laptop and several GPUs: under ``torchrun --nproc-per-node 4 -m dgmlib train ...`` every process takes
-its share of each batch. All randomness is a function of (seed, iteration), so a run that is interrupted and resumed
-ends, on a CPU, in the same bits as one that was not; another number of processes may go on with it.
+its share of each batch. All randomness is a function of (seed, iteration), so on a CPU an interrupted and resumed run
+ends bitwise equal to an uninterrupted one; it may resume with another number of processes.
 """
 
 from collections.abc import Callable
@@ -42,29 +42,29 @@ def train(
     identity: str = "",
     **facts,
 ) -> None:
-    """Train a model, continue an interrupted run, or read a complete one back.
+    """Train a model, resume an interrupted run, or load a complete one.
 
-    Writes ``model.safetensors`` and ``model.json`` (see `save_model`) when done, ``log.jsonl`` as it goes, and a
-    ``checkpoint.safetensors`` every ``config.checkpoint_every`` iterations, from which an interrupted run goes on.
+    Writes ``model.safetensors`` and ``model.json`` (see `save_model`) when done, ``log.jsonl`` during training, and a
+    ``checkpoint.safetensors`` every ``config.checkpoint_every`` iterations, from which an interrupted run resumes.
 
     Args:
-        model: trained in place; its heads say which tasks.
+        model: trained in place; its heads determine the tasks.
         dataset: a training split such as `BrodenPlus`.
         config: the optimisation.
         out: the run's folder.
-        seed: decides the order of the images and EMGP's starting vertices; the model's weights are the caller's.
-        max_regions: superpixels per image.
+        seed: of the order of the images and EMGP's starting vertices; the caller initialises the model's weights.
+        max_regions: maximum number of superpixels per image.
         device: "auto", "cpu" or "cuda".
-        progress: False hides the bar; by default it shows in a terminal.
+        progress: False hides the progress bar; by default it is shown in a terminal.
         on_log: called with every record of the log.
-        identity: what else a run in ``out`` must have in common with this one, such as a digest of the data.
+        identity: what else a run in ``out`` must share with this one, such as a digest of the data.
         **facts: stored with the weights.
 
     Raises:
         FloatingPointError: if the loss or a weight is no longer finite.
-        ValueError: if what stands in ``out`` belongs to another model, configuration or identity, or another process
-            trains there.
-        UnwritableError: if ``out`` cannot be written; with room made, the same call goes on.
+        ValueError: if ``out`` holds a run of another model, configuration or identity, or another process is training
+            there.
+        UnwritableError: if ``out`` cannot be written; once there is room, the same call resumes.
     """
     out, fabric = Path(out), launch(device)
     run = {"seed": seed, "max_regions": max_regions, "identity": identity, "training": asdict(config) | PACE}
@@ -89,11 +89,11 @@ def _train(
     on_log: Callable[[dict], None] | None,
     facts: dict,
 ) -> None:
-    """Train both phases from where a checkpoint stands, and write what is trained."""
+    """Train both phases from the checkpoint on, and write the trained model."""
     place, log, seed = out / "checkpoint.safetensors", out / "log.jsonl", run["seed"]
     main, texture = ([task for task in model.heads if (task == "texture") == last] for last in (False, True))
     resumed = checkpoints.load_checkpoint(place, model, run)
-    generator = torch.Generator(fabric.device)  # EMGP's, so that dropout draws the same numbers without DGM
+    generator = torch.Generator(fabric.device)  # of EMGP, so that dropout draws the same numbers without DGM
     if model.dgm is not None:
         model.dgm.emgp.draw = partial(draw, fabric, generator)
     for phase, (tasks, iterations) in enumerate([(main, config.iterations), (texture, config.texture_iterations)]):
@@ -125,7 +125,7 @@ def _train(
                 for task, loss in perceptual_loss(parsed.named, *judge).items():
                     losses[task] = losses[task] + NAMING * loss
                 optimizer.zero_grad()
-                fabric.backward(fabric.world_size * sum(losses.values()))  # of which processes take the mean
+                fabric.backward(fabric.world_size * sum(losses.values()))  # averaged over processes
                 optimizer.step()
                 losses = {task: everywhere(loss.detach()).item() for task, loss in losses.items()}
                 done = iteration + 1

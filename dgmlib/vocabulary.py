@@ -1,4 +1,4 @@
-"""What a unified parser can name: the classes of five tasks, and which parts each object may have."""
+"""The classes of a unified parser: those of five tasks, and the parts that each object may have."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,7 +33,7 @@ class Vocabulary:
         return len(self.names(task))
 
     def names(self, task: str) -> tuple[str, ...]:
-        """Give the class names of a task, by id."""
+        """Return the class names of a task, by id."""
         if task not in TASKS:
             raise ValueError(f"there is no task {task!r}; choose from {', '.join(TASKS)}.")
         return getattr(self, f"{task}s")

@@ -1,4 +1,4 @@
-// The page's side of dgmlib.widgets: sends what a person does, draws the frames that come back.
+// The browser's side of dgmlib.widgets: sends the user's actions, draws the frames that come back.
 
 const COLOURS = { positive: "#0072b2", negative: "#d55e00" };
 const STEP = 8; // pixels that an arrow key moves the cross
@@ -10,8 +10,8 @@ const HELP = {
 
 const clamp = (value, size) => Math.min(size - 1, Math.max(0, value));
 
-// A click is told apart by its shape and its sign, not by its colour alone.
-// `unit` is a pixel of the screen: a large photograph is shown smaller, its marks are not.
+// Clicks differ in shape and sign, not only in colour.
+// `unit` is one screen pixel: a large photograph is shown smaller, but its marks are not.
 function mark(context, x, y, positive, unit) {
   context.save();
   context.translate(x, y);
@@ -55,19 +55,19 @@ async function render({ model, el }) {
   const context = canvas.getContext("2d");
   const picture = (bytes) => createImageBitmap(new Blob([bytes]));
   const photo = model.get("photo").byteLength ? await picture(model.get("photo")) : null;
-  let seq = model.get("frame").seq; // several views of one widget count on together
+  let seq = model.get("frame").seq; // continues across the views of one widget
   let sent = performance.now();
   let drawn = null; // the frame on the canvas, with its decoded picture
   let cross = null; // where the keyboard points
   let waiting = false; // for an answer
-  const pending = new Map(); // the newest messages that are to follow it
+  const pending = new Map(); // the newest messages, sent after it
 
   function send(message) {
     [sent, waiting] = [performance.now(), true];
     model.send({ ...message, seq: ++seq });
   }
 
-  // A drag gives more events than there are answers: only the newest is sent, as soon as the last one is answered.
+  // A drag gives events faster than answers: only the newest is sent, as soon as the last one is answered.
   function stream(message) {
     if (waiting && performance.now() - sent < 2000) pending.set(message.name ?? message.kind, message);
     else send(message);
@@ -95,7 +95,7 @@ async function render({ model, el }) {
   async function update() {
     const frame = model.get("frame");
     const bitmap = await picture(frame.picture);
-    if (frame !== model.get("frame")) return; // a newer one came while this one was decoded
+    if (frame !== model.get("frame")) return; // a newer one arrived while this one was decoded
     drawn = { ...frame, bitmap };
     seq = Math.max(seq, frame.seq);
     paint();
@@ -121,7 +121,7 @@ async function render({ model, el }) {
     const { x, y } = place(event);
     cross = null;
     pending.clear();
-    click(x, y, event.button === 0 && !event.shiftKey && !event.ctrlKey); // a Mac's right button may be Control
+    click(x, y, event.button === 0 && !event.shiftKey && !event.ctrlKey); // on a Mac, Control may be the right button
   });
   on("contextmenu", (event) => {
     event.preventDefault();
@@ -159,7 +159,7 @@ async function render({ model, el }) {
       stream({ kind: "slide", name, index: Number(input.value) });
     });
   }
-  // JupyterLab's shortcuts would take arrows and Enter away from the widget.
+  // JupyterLab's shortcuts would otherwise capture arrows and Enter.
   root.addEventListener("keydown", (event) => event.stopPropagation());
 
   const save = ({ name, type }, [bytes]) => {

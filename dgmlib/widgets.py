@@ -1,15 +1,15 @@
-"""Widgets for JupyterLab: pictures that answer; the only module that knows them.
+"""Widgets for JupyterLab, all in this module: pictures that respond to clicks and sliders.
 
     from dgmlib.widgets import ClickWidget, TouchWidget
 
     scene = Predictor.load()("photo.jpg")
     widget = ClickWidget(scene.clicks)
-    widget               # click; Shift or the right button for what does not belong
+    widget               # click to include; Shift or the right button to exclude
     widget.session.mask  # (H, W) bool
 
-    TouchWidget(lambda x, y, threshold: ..., {"threshold": (0.1, 0.5)}, at=(120, 80))  # any picture, drawn anew
+    TouchWidget(lambda x, y, threshold: ..., {"threshold": (0.1, 0.5)}, at=(120, 80))  # redraws any picture
 
-All state is Python's: the page (widgets.js) sends what a person does and draws the frames it is sent back. Where no
+All state is in Python: the page (widgets.js) sends the user's actions and draws the frames that come back. Where no
 kernel runs, on GitHub or after nbconvert, the output is the picture that was stored with it.
 """
 
@@ -30,8 +30,8 @@ from dgmlib.explain.clicks import Click, ClickSession
 from dgmlib.groups import check_level
 from dgmlib.viz.style import encoded, panels
 
-SHOWN = 1000  # longest side of the masks on their way to the page, in pixels: a click is answered in time
-#: What `overlay` paints: RGB and opacity. Beside a dimmed ground and between two lines a mask is seen on any picture.
+SHOWN = 1000  # longest side of the masks sent to the page, in pixels, so that clicks are answered in time
+#: Colours of `overlay`: RGB and opacity. A dimmed background and a double outline show a mask on any picture.
 PAINT = {
     "outside": (0, 0, 0, 120),
     "inside": (86, 180, 233, 60),
@@ -44,25 +44,25 @@ PAINT = {
 
 
 class TouchWidget(anywidget.AnyWidget):
-    """A picture that Python draws anew for every step of its sliders and, if asked, every place that is clicked.
+    """A picture that Python redraws for every step of its sliders and, if asked, every click.
 
-    With the keyboard: Tab, then arrows move a cross (with Shift by one pixel) and Enter clicks; sliders as ever.
+    Keyboard: Tab, then arrows move a cross (with Shift by one pixel) and Enter clicks; sliders as usual.
 
     Args:
         draw: called with the sliders' values by name, and with x and y if there is ``at``; returns the picture, (H, W,
-            3) bytes or floats in [0, 1], always of one size, or it and a line of text to stand below.
+            3) bytes or floats in [0, 1], always of one size, or the picture and a line of text below it.
         sliders: name -> the values that it steps through.
-        at: where it is taken to be clicked at first, (x, y) in pixels of the picture; None for a picture not to click.
-        start: the sliders' first values; by default the first of each.
+        at: initial click, (x, y) in pixels of the picture; None for a picture without clicks.
+        start: the sliders' initial values; by default the first of each.
     """
 
     _esm = Path(__file__).with_suffix(".js")
-    photo = traitlets.Bytes().tag(sync=True)  # JPEG on which the frames lie, if they do not fill the picture
+    photo = traitlets.Bytes().tag(sync=True)  # JPEG under the frames, if they do not fill the picture
     width = traitlets.Int().tag(sync=True)
     height = traitlets.Int().tag(sync=True)
     sliders = traitlets.List().tag(sync=True)  # of {"name", "values", "index"}
     buttons = traitlets.List().tag(sync=True)
-    #: What the pointer does: "" nothing, "click", or "hover", which is to click and to be told of what it is over.
+    #: Pointer events: "" for none, "click", or "hover" for clicks and the position under the pointer.
     pointer = traitlets.Unicode().tag(sync=True)
     #: One trait, so that the page repaints once: "seq" of the message it answers, "picture", "text", "facts" for tests.
     frame = traitlets.Dict().tag(sync=True)
@@ -85,7 +85,7 @@ class TouchWidget(anywidget.AnyWidget):
         self.on_msg(self._receive)
 
     def redraw(self) -> None:
-        """Draw it once more, after something has changed in Python."""
+        """Draw the picture again, after a change in Python."""
         self._show(self.frame["seq"])
 
     def __repr__(self) -> str:
@@ -93,13 +93,13 @@ class TouchWidget(anywidget.AnyWidget):
         return f"TouchWidget({', '.join([f'{self.width} x {self.height} pixels', *values])})"
 
     def _repr_mimebundle_(self, **kwargs) -> tuple[dict, dict] | None:
-        """The widget, and for where there is none a picture of it."""
+        """The widget, and a picture of it for pages without widgets."""
         bundle = super()._repr_mimebundle_(**kwargs)
         bundle[0]["image/jpeg"], bundle[1]["image/jpeg"] = self._still()
         return bundle
 
     def _still(self) -> tuple[bytes, dict]:
-        """Four steps of the last slider side by side, or all if they are fewer."""
+        """Four steps of the last slider side by side, or all if there are fewer."""
         *_, (name, values) = self._steps.items()
         steps = np.unique(np.linspace(0, len(values) - 1, 4).round().astype(int))
         titles, shape = [f"{name} {values[step]}" for step in steps], (self.height, self.width)
@@ -111,7 +111,7 @@ class TouchWidget(anywidget.AnyWidget):
         return data, metadata | {"alt": f"{', '.join(titles)}. {self.frame['text']}".strip()}
 
     def _receive(self, _widget, message: dict, _buffers) -> None:
-        """Do what the page says; it sends one message per click, because changes of a trait may be merged."""
+        """Handle a message from the page; clicks are messages because changes of a trait may be merged."""
         if message["kind"] == "slide":
             self.values[message["name"]] = self._steps[message["name"]][message["index"]]
         elif message["kind"] == "click":
@@ -130,14 +130,14 @@ class TouchWidget(anywidget.AnyWidget):
 
 
 class ClickWidget(TouchWidget):
-    """A photograph to click on, and the mask that follows at once.
+    """A photograph to click on, with the mask that results.
 
-    Under the pointer, in yellow, what a click would select. Left button: this belongs; right button, or Shift: this
-    does not. The slider is the level that the last click and the next ones climb to, whose groups have fine outlines.
-    With the keyboard: arrows move a cross (with Shift by one pixel), Enter and Shift+Enter click, U takes back. The
-    buttons save the mask as PNG and the clicks as JSON through the browser.
+    Yellow previews what a click under the pointer would select. The left button includes; the right button, or Shift,
+    excludes. The slider sets the level that the last click and the next ones climb to; its groups have fine outlines.
+    Keyboard: arrows move a cross (with Shift by one pixel), Enter and Shift+Enter click, U undoes. The buttons save the
+    mask as PNG and the clicks as JSON through the browser.
 
-    The session holds the clicks; those made on it from Python show after `redraw`. The slider starts at ``level``.
+    The session holds the clicks; those made from Python are shown after `redraw`. The slider starts at ``level``.
 
     Raises:
         ValueError: for a level that the model does not have.
@@ -171,7 +171,7 @@ class ClickWidget(TouchWidget):
 
     def _receive(self, widget, message: dict, buffers) -> None:
         kind, session = message["kind"], self.session
-        if kind == "Save mask":  # done by the browser, which is handed the file
+        if kind == "Save mask":  # the browser saves the file that it is sent
             return self.send({"name": "mask.png", "type": "image/png"}, [session.mask_png()])
         if kind == "Save clicks":
             return self.send({"name": "clicks.json", "type": "application/json"}, [session.clicks_json().encode()])
@@ -205,9 +205,9 @@ class ClickWidget(TouchWidget):
 
 
 def overlay(mask: np.ndarray, lines: np.ndarray, preview: np.ndarray | None = None) -> bytes:
-    """PNG to lie on a photograph, see `PAINT`: a mask, lines between groups, and what a click would select.
+    """PNG overlay for a photograph, see `PAINT`: a mask, lines between groups, and what a click would select.
 
-    All are (H, W) bool. Outside, nothing is dimmed as long as nothing is selected.
+    All are (H, W) bool. The outside is dimmed only if something is selected.
     """
     names = list(PAINT)
     index = np.full(mask.shape, names.index("outside" if mask.any() else "nothing"), np.uint8)
@@ -221,5 +221,5 @@ def overlay(mask: np.ndarray, lines: np.ndarray, preview: np.ndarray | None = No
     picture = Image.fromarray(index).convert("P")
     colours = np.array(list(PAINT.values()), np.uint8)
     picture.putpalette(colours[:, :3].ravel().tolist())
-    # The fastest compression: a click is answered while somebody waits.
+    # The fastest compression, because the user is waiting.
     return encoded(picture, "png", transparency=colours[:, 3].tobytes(), compress_level=1)

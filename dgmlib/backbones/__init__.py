@@ -1,4 +1,4 @@
-"""Networks that turn an image into four feature maps, finest first; ``channels`` and ``strides`` say which."""
+"""Networks that turn an image into four feature maps, finest first; ``channels`` and ``strides`` describe them."""
 
 from dgmlib.backbones.efficientnet import EfficientNet
 from dgmlib.backbones.hrnet import HRNet

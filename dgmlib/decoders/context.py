@@ -1,4 +1,4 @@
-"""Decoders that put context beside C5, the last map of a dilated backbone: DeepLabV3, OCNet, APCNet, CCNet, GCU."""
+"""Decoders that add context to C5, the last map of a dilated backbone: DeepLabV3, OCNet, APCNet, CCNet, GCU."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from dgmlib.decoders.layers import Decoder, conv_bn_relu, initialise
 from dgmlib.precision import AtLeastFloat32
 
-#: What OCNet and CCNet have in place of `conv_bn_relu`; the authors' in-place normalisation ends in a leaky ReLU.
+#: Used in OCNet and CCNet in place of `conv_bn_relu`; the authors' in-place normalisation ends in a leaky ReLU.
 leaky = partial(conv_bn_relu, slope=0.01)
 
 
@@ -47,7 +47,7 @@ class DeepLabV3(Decoder):
 class ObjectContext(nn.Module):
     """Object context: every pixel becomes the mean of all pixels, weighted by their affinity to it.
 
-    Affinities are measured among keys, values are averaged; before that, cells of ``scale`` pixels are max-pooled.
+    Affinities are computed between keys, and values are averaged, after max-pooling over cells of ``scale`` pixels.
     """
 
     def __init__(self, in_channels: int, key_channels: int, value_channels: int, scale: int = 1):
@@ -61,7 +61,7 @@ class ObjectContext(nn.Module):
         """Map (B, C, H, W) to its object context (B, C, H, W)."""
         cell = min(self.scale, *x.shape[-2:])
         pooled = F.max_pool2d(x, cell) if cell > 1 else x
-        # One shared layer gives both; the authors run it for each role, and so do we: its FLOPs count twice.
+        # One shared layer gives both; like the authors, we run it for each role, so its FLOPs count twice.
         query, key = self.key(pooled).flatten(2), self.key(pooled).flatten(2)  # (B, K, N)
         value = self.value(pooled).flatten(2)  # (B, V, N)
         affinity = torch.softmax(query.mT @ key * key.shape[1] ** -0.5, dim=2)  # (B, N, N), rows sum to 1
@@ -73,7 +73,7 @@ class BaseOCNet(Decoder):
     """Base-OC (Yuan and Wang, "OCNet: Object Context Network for Scene Parsing", 2018): C5 and its object context.
 
     As in the authors' first repository, whose ASP-OC (`OCNet`) has the parameters of OCP in DGM's Table 3: keys and
-    queries are one and the same map, normalisations are followed by a leaky ReLU.
+    queries are the same map, and normalisations are followed by a leaky ReLU.
     """
 
     def __init__(self, in_channels: Sequence[int], dim: int = 512):
@@ -83,7 +83,7 @@ class BaseOCNet(Decoder):
         self.context = ObjectContext(dim, dim // 2, dim // 2)
         self.project = nn.Sequential(leaky(2 * dim, dim, bias=True), nn.Dropout2d(0.05))
         initialise(self)
-        nn.init.zeros_(self.context.output.weight)  # from no context, as the authors start
+        nn.init.zeros_(self.context.output.weight)  # start without context, as the authors do
 
     def levels(self, features: Sequence[Tensor]) -> list[Tensor]:
         """Return the reduced C5 and its object context, (B, dim, H, W) each."""
@@ -116,7 +116,7 @@ class OCNet(Decoder):
 
 
 class AdaptiveContext(nn.Module):
-    """Every pixel collects the regions of an s x s grid (``size``) by affinities of its own (APCNet, Sec. 3.2)."""
+    """Every pixel aggregates the regions of an s x s grid (``size``) by its own affinities (APCNet, Sec. 3.2)."""
 
     def __init__(self, in_channels: int, dim: int, size: int):
         super().__init__()
@@ -132,7 +132,7 @@ class AdaptiveContext(nn.Module):
         """Map (B, in_channels, H, W) to the context of scale s (B, dim, H, W)."""
         regions = self.regions(F.adaptive_avg_pool2d(features, self.size)).flatten(2)  # (B, D, s s)
         x = self.reduce(features)
-        # Global guidance: the same pixel asks for other regions in another image.
+        # Global guidance: a pixel's affinities to the regions also depend on the whole image.
         guided = x + self.guide(x.mean((2, 3), keepdim=True))
         affinity = torch.sigmoid(self.affinity(guided)).flatten(2)  # (B, s s, H W), not normalised
         context = (regions @ affinity).unflatten(2, x.shape[-2:])  # (B, D, H, W)
@@ -159,7 +159,7 @@ class APCNet(Decoder):
 
 
 class CrissCrossAttention(nn.Module):
-    """Every pixel attends to its row and its column (CCNet, Sec. 3.2), by keys of an eighth of the width."""
+    """Every pixel attends to its row and its column (CCNet, Sec. 3.2), with keys of an eighth of the width."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -169,7 +169,7 @@ class CrissCrossAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Add to (B, C, H, W) what its rows and columns hold."""
+        """Add attention over rows and columns to a map (B, C, H, W)."""
         query, key, value = self.query(x), self.key(x), self.value(x)
         height = x.shape[2]
         column = torch.einsum("bchw,bcgw->bhwg", query, key)  # (B, H, W, H)
@@ -186,7 +186,7 @@ class CrissCrossAttention(nn.Module):
 class CCNet(Decoder):
     """Recurrent criss-cross attention between two convolutions (Huang et al., "CCNet", ICCV 2019, Sec. 3.3).
 
-    The one attention is applied ``recurrence`` times; 2 lets every pixel reach every other.
+    The same attention is applied ``recurrence`` times; with 2, every pixel reaches every other.
     """
 
     def __init__(self, in_channels: Sequence[int], dim: int = 512, recurrence: int = 2):
@@ -208,7 +208,7 @@ class CCNet(Decoder):
 
 
 class GraphConvolutionalUnit(AtLeastFloat32):
-    """Soft assignment of pixels to learned anchors, one graph convolution among these vertices, and the way back."""
+    """Soft assignment of pixels to learned anchors, one graph convolution over these vertices, and the way back."""
 
     def __init__(self, channels: int, vertices: int):
         super().__init__()
@@ -218,7 +218,7 @@ class GraphConvolutionalUnit(AtLeastFloat32):
         self.register_buffer("fitted", torch.tensor(False))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (B, D, H, W) to what its graph says about every pixel (B, D, H, W)."""
+        """Map (B, D, H, W) to the graph's features at every pixel (B, D, H, W)."""
         with torch.autocast(x.device.type, enabled=False):
             pixels = x.flatten(2).mT.to(self.anchors.dtype)  # (B, N, D)
             if self.training and not self.fitted:
@@ -236,15 +236,15 @@ class GraphConvolutionalUnit(AtLeastFloat32):
         return torch.log_softmax(-0.5 * (squares + (self.anchors.square() * precision).sum(1)), dim=2)
 
     def project(self, pixels: Tensor, log_assignment: Tensor) -> Tensor:
-        """Mean of an anchor's pixels relative to it, in units of its sigma, scaled to length 1: (B, V, D)."""
+        """Mean of an anchor's pixels relative to it, in units of its sigma, scaled to unit length: (B, V, D)."""
         share = log_assignment.softmax(1)  # (B, N, V), columns sum to 1 even for an anchor far from every pixel
         mean = (share.mT @ pixels - self.anchors) * torch.exp(-self.log_scale)
-        # Right after `fit` the means are at their anchors; below a tenth of sigma they are noise and stay short.
+        # Right after `fit`, the means are at their anchors; below a tenth of sigma they are noise and stay short.
         return F.normalize(mean, dim=2, eps=0.1)
 
     @torch.no_grad()
     def fit(self, pixels: Tensor, iterations: int = 10) -> None:
-        """Start from the clusters of the first batch's pixels (N, D): k-means centres, and deviations for sigma."""
+        """Initialise from clusters of the first batch's pixels (N, D): k-means centres, and deviations for sigma."""
         count = len(self.anchors)
         anchors = pixels[torch.linspace(0, len(pixels) - 1, count, device=pixels.device).long()]
         for _ in range(iterations):
@@ -252,7 +252,7 @@ class GraphConvolutionalUnit(AtLeastFloat32):
             size = member.sum(0)[:, None]
             anchors = torch.where(size > 0, member.T @ pixels / size.clamp(min=1), anchors)
         variance = member.T @ pixels.square() / size.clamp(min=1) - anchors.square()
-        # An anchor of one pixel has no spread, and a channel that is off has none either: the whole batch's serves.
+        # An anchor of one pixel or a channel that is off has no spread: the whole batch's sets a floor.
         floor = 0.1 * pixels.var(0, correction=0).mean() + 1e-6
         self.anchors.copy_(anchors)
         self.log_scale.copy_(0.5 * variance.clamp(min=floor).log())
@@ -263,10 +263,10 @@ class GraphConvolutionalUnit(AtLeastFloat32):
 
 
 class GCU(Decoder):
-    """Parallel graph convolutional units with ``vertices`` from many to few, beside the reduced C5.
+    """Parallel graph convolutional units with ``vertices`` from many to few, alongside the reduced C5.
 
     As in Li and Gupta, "Beyond Grids" (NeurIPS 2018). The authors released no code: the units follow the paper's
-    equations, and how they are arranged is our reading of its segmentation experiments.
+    equations, and their arrangement is our reading of its segmentation experiments.
     """
 
     def __init__(self, in_channels: Sequence[int], dim: int = 512, vertices: Sequence[int] = (32, 8, 4, 2)):

@@ -1,4 +1,4 @@
-"""What every decoder is made of: convolution with normalisation and activation, resizing, the interface."""
+"""Building blocks of the decoders: convolution with normalisation and activation, resizing, the interface."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F
 class BatchNorm2d(nn.BatchNorm2d):
     """Batch normalisation that uses its running statistics where the batch holds one value per channel.
 
-    A map of 1 x 1 cells in a batch of one has no variance, and ``nn.BatchNorm2d`` refuses it in training. It
+    A map of 1 x 1 cells in a batch of one has no variance, and ``nn.BatchNorm2d`` rejects it in training. It
     occurs wherever a decoder pools the whole image.
     """
 
@@ -26,7 +26,7 @@ def conv_bn_relu(
 ) -> nn.Sequential:
     """Convolution that keeps the size (index 0; the kernel's side is odd), batch normalisation (1) and activation.
 
-    Normalisation makes a ``bias`` redundant, but OCNet counts it. ``slope`` is of negative values; 0 is ReLU.
+    Normalisation makes a ``bias`` redundant, but OCNet counts it. ``slope`` applies to negative values; 0 is ReLU.
     """
     conv = nn.Conv2d(in_channels, out_channels, kernel, 1, dilation * (kernel // 2), dilation, bias=bias)
     activation = nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
@@ -34,7 +34,7 @@ def conv_bn_relu(
 
 
 def resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Resize maps (B, C, H, W) to ``size`` bilinearly, corners unaligned."""
+    """Resize maps (B, C, H, W) to ``size`` bilinearly, without aligned corners."""
     if x.shape[-2:] == tuple(size):
         return x
     return F.interpolate(x, tuple(size), mode="bilinear", align_corners=False)
@@ -46,13 +46,13 @@ def concatenate(maps: Sequence[Tensor]) -> Tensor:
 
 
 class Decoder(nn.Module):
-    """Turns a backbone's feature maps into the one map that dense heads read.
+    """Turn a backbone's feature maps into the one map that dense heads read.
 
-    Every system of Tables 1 and 2 ends by concatenating several maps. Those are its levels: ``levels`` gives
+    Every system of Tables 1 and 2 ends by concatenating several maps. Those are its levels: ``levels`` returns
     them, finest (or most local) first, DeepGrouping adds a residual to each, and ``fuse`` concatenates them.
 
-    A decoder takes ``in_channels``, the widths of the backbone's maps, finest first, and ``dim``, by default the one
-    of its paper, which is the width of the fused map and of the levels that it computes.
+    A decoder takes ``in_channels``, the widths of the backbone's maps, finest first, and ``dim``, the width of the
+    fused map and of the levels that it computes, by default that of its paper.
 
     Attributes:
         channels: widths of the levels, finest first.
@@ -81,7 +81,7 @@ class Decoder(nn.Module):
 
 
 def initialise(decoder: nn.Module) -> None:
-    """Start as CSAIL's decoders do: Kaiming-normal convolutions, normalisation's weight 1 and bias 1e-4."""
+    """Initialise like CSAIL's decoders: Kaiming-normal convolutions, normalisation's weight 1 and bias 1e-4."""
     for module in decoder.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

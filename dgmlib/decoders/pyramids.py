@@ -1,4 +1,4 @@
-"""Decoders of maps at four scales: UPerNet's feature pyramid, and the head of HRNetV2."""
+"""Decoders for maps at four scales: UPerNet's feature pyramid, and the head of HRNetV2."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,9 @@ from dgmlib.decoders.layers import Decoder, concatenate, conv_bn_relu, initialis
 def interpolation_integrals(size: int, bins: int, like: Tensor) -> Tensor:
     """Weights (bins, size) that average a linearly interpolated signal over equal bins of [0, size].
 
-    The signal has its i-th value at coordinate i, runs linearly between them and to 0 at -1 and ``size``, so each
-    value spreads by a hat function. A weight is the hat's integral over the bin over the bin's length. They take the
-    dtype and device of ``like``.
+    The signal has its i-th value at coordinate i, is linear between them and down to 0 at -1 and ``size``, so each
+    value spreads by a hat function. A weight is the hat's integral over the bin, divided by the bin's length. Weights
+    have the dtype and device of ``like``.
     """
     edges = torch.linspace(0, size, bins + 1, dtype=torch.float64, device=like.device)
     position = torch.arange(size, dtype=torch.float64, device=like.device)
@@ -35,7 +35,7 @@ def precise_roi_pool(x: Tensor, bins: int) -> Tensor:
 class UPerNet(Decoder):
     """Pyramid pooling on C5, a feature pyramid down to C2, and their fusion (Xiao et al., ECCV 2018).
 
-    Parameters carry the names of the authors' decoder, so that their checkpoints load; their lite version has a ``dim``
+    Parameters have the names of the authors' decoder, so that their checkpoints load; their lite version has a ``dim``
     of 256. ``scales`` are the cells along each side of the pooling pyramid.
     """
 
@@ -58,7 +58,7 @@ class UPerNet(Decoder):
         context = [c5]
         for bins, (conv, norm, relu) in zip(self.scales, self.ppm_conv, strict=True):
             # The authors resize first; a 1x1 convolution commutes with that and is cheaper on the few bins.
-            # Normalisation stays behind the resizing, so its statistics are the authors'.
+            # Normalisation stays after the resizing, so its statistics match the authors'.
             context.append(relu(norm(resize(conv(precise_roi_pool(c5, bins)), c5.shape[-2:]))))
         return self.ppm_last_conv(concatenate(context))
 
@@ -78,7 +78,7 @@ class UPerNet(Decoder):
 
 
 class HRNetHead(Decoder):
-    """One 3x3 convolution of all branches of HRNetV2 to a quarter of their width, or to ``dim``.
+    """One 3x3 convolution of all branches of HRNetV2, to a quarter of their total width or to ``dim``.
 
     CSAIL's ``hrnetv2`` + ``c1``, whose published result equals that of DGM's Table 2.
     """

@@ -1,4 +1,4 @@
-"""What a model's groups and gradients show: click propagation (Fig. 6), Grad-CAM (Fig. 7)."""
+"""Explanations from a model's groups and gradients: click propagation (Fig. 6) and Grad-CAM (Fig. 7)."""
 
 from dgmlib.explain.clicks import Click, ClickSession
 from dgmlib.explain.gradcam import GraphCAM, gradcam

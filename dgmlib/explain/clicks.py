@@ -1,18 +1,18 @@
-"""Click propagation (Fig. 6): a click on one superpixel becomes a mask, through the groups that the model found.
+"""Click propagation (Fig. 6): turn a click on one superpixel into a mask, through the model's groups.
 
 With M = P^1 ... P^{l-1}, the weight of every superpixel in every node of level l (`Grouping.membership`), and e_s the
-clicked superpixel,
+unit vector of the clicked superpixel,
 
-    up      M^T e_s          how much of each node of level l the superpixel is
-    down    w = M M^T e_s    how much of the same nodes every superpixel is
+    up      M^T e_s          the superpixel's weight in each node of level l
+    down    w = M M^T e_s    the resulting weight of every superpixel
 
-Sec. 6 climbs "by using the P^l defined in Eq. 1" and leaves the rest to its supplement: the way down is our reading.
-The weights are divided by the two superpixels' own, w_i / sqrt((M M^T)_ii (M M^T)_ss): the cosine of their rows of M.
-So the clicked superpixel weighs exactly one, nothing weighs more, and a large group does not count for less because the
-columns of P sum to one. At level 1, M is the identity and a click selects its superpixel alone.
+Sec. 6 climbs "by using the P^l defined in Eq. 1" and leaves the rest to its supplement; the way down is our reading.
+Weights are normalised by the two superpixels' own, w_i / sqrt((M M^T)_ii (M M^T)_ss), the cosine of their rows of M. So
+the clicked superpixel has weight one, none has more, and large groups are not penalised for the columns of P summing to
+one. At level 1, M is the identity and a click selects only its superpixel.
 
-On training images, coming down by Ptilde as Eq. 8 prints it in place of M^T selected less well, as did other
-normalisations. The threshold of 0.5 was chosen on them as well, on none that `dgmlib.measure.clicks` reports.
+On training images, going down by Ptilde as printed in Eq. 8 in place of M^T selected worse, as did other
+normalisations. The threshold of 0.5 was also chosen on training images, none of which `dgmlib.measure.clicks` reports.
 """
 
 import io
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Click:
-    """One click: column and row in pixels of the photograph, whether these belong, and the level it climbs to."""
+    """One click: column and row in pixels of the photograph, whether it is positive, and the level it climbs to."""
 
     x: int
     y: int
@@ -43,11 +43,11 @@ class Click:
 
 
 class ClickSession:
-    """The clicks on a photograph that has been encoded, `dgmlib.predictor.Scene.clicks`.
+    """The clicks on an encoded photograph, see `dgmlib.predictor.Scene.clicks`.
 
     Args:
-        scene: of a model with a Deep Grouping Model.
-        threshold: superpixels that weigh less are not in the mask.
+        scene: scene of a model with a Deep Grouping Model.
+        threshold: superpixels of lower weight are not in the mask.
 
     Attributes:
         photograph: (H, W, 3) uint8.
@@ -56,7 +56,7 @@ class ClickSession:
         levels: L, the highest level a click may climb to.
 
     Raises:
-        ValueError: for a model without Deep Grouping Model.
+        ValueError: if the model has no Deep Grouping Model.
     """
 
     def __init__(self, scene: "Scene", threshold: float = 0.5):
@@ -66,26 +66,26 @@ class ClickSession:
         self._memberships = [unit_memberships(grouping, level) for level in range(1, self.levels + 1)]
 
     def click(self, x: int, y: int, positive: bool = True, level: int = 2) -> np.ndarray:
-        """Add a `Click`, which climbs to a level from 1 (its superpixel alone) to L, and return the new `mask`.
+        """Add a `Click`, which climbs to a level from 1 (only its superpixel) to L, and return the new `mask`.
 
         Raises:
-            ValueError: for a click outside the photograph, or a level that the model does not have.
+            ValueError: if the click is outside the photograph, or the model does not have the level.
         """
         return self._take(self.clicks, Click(int(x), int(y), bool(positive), int(level)))
 
     def relevel(self, level: int) -> np.ndarray:
-        """Let the last click, if there is one, climb to another level instead; returns the new `mask`."""
+        """Move the last click, if any, to another level and return the new `mask`."""
         if not self.clicks:
             return self.mask
         return self._take(self.clicks[:-1], replace(self.clicks[-1], level=int(level)))
 
     def undo(self) -> np.ndarray:
-        """Take back the last click, if there is one; returns the new `mask`."""
+        """Undo the last click, if any, and return the new `mask`."""
         del self.clicks[-1:]
         return self.mask
 
     def reset(self) -> None:
-        """Take back all clicks."""
+        """Remove all clicks."""
         self.clicks.clear()
 
     def weights(self, click: Click) -> np.ndarray:
@@ -103,7 +103,7 @@ class ClickSession:
         check_level(click.level, self.levels)
         memberships, chosen = self._memberships[click.level - 1], self.regions[click.y, click.x]
         weights = np.clip(memberships @ memberships[chosen], 0, 1)
-        weights[chosen] = 1  # also where its row of M is zero: a node that no group holds
+        weights[chosen] = 1  # even if its row of M is zero, as no group holds it
         return weights
 
     def groups(self, level: int) -> np.ndarray:
@@ -143,7 +143,7 @@ class ClickSession:
         return json.dumps(facts, indent=1) + "\n"
 
     def save_clicks(self, path: str | Path) -> None:
-        """Write `clicks_json` to a file; ``session.click(**click)`` for each of its "clicks" makes the same mask."""
+        """Write `clicks_json` to a file; ``session.click(**click)`` for each of its "clicks" gives the same mask."""
         with write_atomic(path) as temporary:
             temporary.write_text(self.clicks_json())
 
@@ -163,9 +163,9 @@ class ClickSession:
 
 
 def unit_memberships(grouping: Grouping, level: int) -> np.ndarray:
-    """Rows of M = P^1 ... P^{l-1} of one image scaled to length one, (N, N_l): their products are clicks' weights.
+    """Rows of M = P^1 ... P^{l-1} of one image scaled to unit length, (N, N_l): their products are clicks' weights.
 
-    A row of zeros, a superpixel that belongs to no node of the level, stays zero.
+    The zero row of a superpixel that belongs to no node of the level stays zero.
     """
     rows = grouping.membership(level)[0][grouping.masks[0][0]].double().cpu().numpy()  # (N, N_l)
     rows /= np.maximum(rows.max(1, keepdims=True), np.finfo(float).tiny)  # first, so that no square underflows

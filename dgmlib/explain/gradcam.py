@@ -1,26 +1,26 @@
-"""Grad-CAM on the graph (Sec. 6, Fig. 7): which nodes of each level speak for a label.
+"""Grad-CAM on the graph (Sec. 6, Fig. 7): which nodes of each level support a label.
 
 For a logit y and the nodes V^l of level l, with the mean over an image's N_l real nodes,
 
     alpha_k = 1 / N_l  sum_n dy / dV^l_nk
     cam_n   = ReLU( sum_k alpha_k V^l_nk )
 
-and the same on a feature map, whose cells are its nodes, is the Grad-CAM of Selvaraju et al. (ICCV 2017).
+On a feature map, with its cells as nodes, this is the Grad-CAM of Selvaraju et al. (ICCV 2017).
 
-Sec. 6 takes "Grad-CAM on graph [36]", presumably Pope et al. (CVPR 2019), with the gradient "from the ground-truth
-scene label", and leaves details to its supplement; inferred are:
+Sec. 6 uses "Grad-CAM on graph [36]", presumably Pope et al. (CVPR 2019), with the gradient "from the ground-truth
+scene label", and leaves details to its supplement. We infer:
 
-- **For a scene, V^l are the nodes of the way up** (Eq. 5), before message passing. The scene logit reads F^L and R, the
-  mean of V^L on the way up (Eq. 7): every level reaches it before message passing, and none by any path after it.
+- **For a scene, V^l are the bottom-up nodes** (Eq. 5), before message passing. The scene logit reads F^L and R, the
+  mean of the bottom-up V^L (Eq. 7): every level reaches it before message passing, and none by any path after it.
 - **From nodes to superpixels**: a superpixel takes the mean of the nodes it is part of, weighted by its row of
   P^1 ... P^{l-1} (`Grouping.membership`). Rows are normalised, so that a large group, whose column is spread over many
-  superpixels, does not count for less. Pixels copy their superpixel.
+  superpixels, is not penalised. Pixels copy their superpixel.
 - **Labels of pixels** (beyond the paper): y is the mean logit over the pixels predicted as the class, as in Vinogradova
-  et al. (AAAI 2020), or over a mask; for a texture, that of the whole image. In place of V^l stands Uhat^l of Eq. 11,
-  a node for every superpixel at every level: all that those logits read of the graph. It is made of U^l, the level's
-  pooled features, and of V^l, which the top-down edges Ptilde^1 ... Ptilde^{l-1} hand down. So part of what it points
-  at, the CNN has found. (V^l by itself pointed no better than chance on training images, where Ptilde was read as
-  Eq. 8 prints it, `dgmlib.reading.VERSION_0_1`.)
+  et al. (AAAI 2020), or over a mask; for a texture, that of the whole image. Uhat^l of Eq. 11 replaces V^l, with one
+  node per superpixel at every level: it is all that those logits read of the graph. It is computed from U^l, the
+  level's pooled features, and V^l, handed down by the top-down edges Ptilde^1 ... Ptilde^{l-1}, so the CNN found part
+  of what it points at. (V^l by itself pointed no better than chance on training images, with Ptilde as printed in
+  Eq. 8, `dgmlib.reading.VERSION_0_1`.)
 
 Where EMGP back-propagates through its last iteration only (`em_gradient`), so does Grad-CAM.
 """
@@ -43,15 +43,15 @@ IMAGE_TASKS = ("scene", "texture")  # one label for the whole image
 
 @dataclass(frozen=True)
 class GraphCAM:
-    """Grad-CAM of one label, on every level of the graph and on F^L; nothing is normalised, nothing is negative.
+    """Grad-CAM of one label, on every level of the graph and on F^L; values are not normalised and not negative.
 
-    A map is zero where no node speaks for the label, and everywhere if the logit does not depend on the level: where
-    residual layers are zero, or where no pixel is predicted as the class.
+    A map is zero where no node supports the label, and everywhere if the logit does not depend on the level: if
+    residual layers are zero, or if no pixel is predicted as the class.
 
     Attributes:
         logit: (B,) y.
         nodes: for every level (B, N_l), for labels of pixels (B, N); zero for padded nodes.
-        superpixels: for every level (B, N), likewise.
+        superpixels: for every level (B, N); zero for padded nodes.
         pixels: for every level (B, H, W), zero in padding.
         feature_map: (B, h_L, w_L), the ordinary Grad-CAM on F^L before the grouping adds to it.
     """
@@ -77,14 +77,14 @@ def gradcam(
         model: with a Deep Grouping Model. It runs in evaluation mode; its own mode and gradients are left as they were.
         images: (B, 3, H, W) RGB in [0, 1].
         regions: (B, H, W) superpixels, -1 in padding.
-        task: one of the model's.
+        task: one of the model's tasks.
         target: class id; for parts (object id, index in the object's list of parts). By default the scene or texture
             that each image is predicted as.
         mask: (B, h, w), at any resolution, the pixels whose mean logit is explained; by default those predicted as
-            the class. Neither for scenes nor for textures, which are labels of the whole image.
+            the class. Not for scenes and textures, which are labels of the whole image.
 
     Raises:
-        ValueError: for a model without Deep Grouping Model, or a target or mask that the task does not have.
+        ValueError: if the model has no Deep Grouping Model, or the task does not have the target or mask.
     """
     if getattr(model, "dgm", None) is None:
         raise ValueError(
@@ -93,15 +93,15 @@ def gradcam(
         )
     with torch.inference_mode(False), evaluating(model), torch.enable_grad(), _record(model, task) as (levels, maps):
         images, regions = (x.clone() if x.is_inference() else x for x in (images, regions))
-        tasks = ("object", "part") if task == "part" else (task,)  # a part is looked for in its predicted object
-        # Gradients are wanted also of a network whose parameters are frozen.
+        tasks = ("object", "part") if task == "part" else (task,)  # a part is searched in its predicted object
+        # Gradients are also needed if all parameters are frozen.
         parsed = model(images.detach().requires_grad_(), regions, tasks=tasks)
         logit = class_score(parsed, model.vocabulary, task, target, mask)
         features = [*levels, maps[-1]]
         gradients = torch.autograd.grad(logit.sum(), features, allow_unused=True, materialize_grads=True)
     with torch.no_grad():
         grouping, grid = parsed.grouping, maps[-1]
-        of_scene = task == "scene"  # else there is a node for every superpixel
+        of_scene = task == "scene"  # else one node per superpixel
         masks = grouping.masks if of_scene else [grouping.masks[0]] * len(levels)
         nodes = [node_cam(*level) for level in zip(levels, gradients[:-1], masks, strict=True)]  # (B, N_l) each
         superpixels = [to_superpixels(cam, grouping, level) if of_scene else cam for level, cam in enumerate(nodes, 1)]
@@ -111,7 +111,7 @@ def gradcam(
 
 
 def node_cam(nodes: Tensor, gradients: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Grad-CAM of nodes, or of a map's cells, V and dy / dV (B, N, D) -> (B, N), not negative, zero in padding.
+    """Grad-CAM of nodes, or of a map's cells, V and dy / dV (B, N, D) -> (B, N), non-negative, zero in padding.
 
     ``mask`` (B, N) is False for padding; by default there is none.
     """
@@ -123,7 +123,7 @@ def node_cam(nodes: Tensor, gradients: Tensor, mask: Tensor | None = None) -> Te
 def to_superpixels(cam: Tensor, grouping: Grouping, level: int) -> Tensor:
     """Mean of the nodes that a superpixel is part of, weighted by its membership: (B, N_l) -> (B, N).
 
-    A superpixel that is part of no node, its weights being too small for a float, gets zero.
+    A superpixel that is part of no node, because its weights underflow, gets zero.
     """
     membership = grouping.membership(level)  # (B, N, N_l)
     total = membership.sum(2)  # (B, N)
@@ -138,13 +138,13 @@ def class_score(
     mask: Tensor | None = None,
     probability: bool = False,
 ) -> Tensor:
-    """What `gradcam` explains, with its arguments: the logit of a label, (B,), or its softmax ``probability``.
+    """The score that `gradcam` explains, with its arguments: a label's logit, (B,), or its softmax ``probability``.
 
-    ``parsed`` is what the model returned, for parts with "object". A probability is among the classes, of a part among
+    ``parsed`` is the model's output, with "object" for parts. The softmax runs over the classes or, for a part, over
     those of its object.
 
     Raises:
-        ValueError: for a target or mask that the task does not have.
+        ValueError: if the task does not have the target or mask.
     """
     logits, channel = _group(parsed, vocabulary, task, target)  # (B, classes[, h, w])
     if task in IMAGE_TASKS:
@@ -188,9 +188,9 @@ def _group(
 
 @contextmanager
 def _record(model: PerceptualParser, task: str) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
-    """Lists that a forward pass fills: the nodes that speak for a task's labels, and the feature maps that come in.
+    """Lists that a forward pass fills: the nodes that explain a task's labels, and the input feature maps.
 
-    The nodes are V^1 ... V^L of the way up for a scene, Uhat^1 ... Uhat^L else; the maps are F^1 ... F^L.
+    The nodes are the bottom-up V^1 ... V^L for a scene, else Uhat^1 ... Uhat^L; the maps are F^1 ... F^L.
     """
     dgm, nodes, maps = model.dgm, [], []
     if task == "scene":
