@@ -20,10 +20,10 @@ Root = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(help="the folder")]
 Workers = Annotated[int, tyro.conf.arg(help="processes, -1 for one per core")]
 Tasks = Annotated[
     tuple[Literal[TASKS], ...],
-    tyro.conf.arg(help="what will be trained; sources without any of these labels are left out"),
+    tyro.conf.arg(help="tasks to train; sources without labels for any of them are left out"),
 ]
 Scheduler = Annotated[
-    str, tyro.conf.arg(help="address of a Dask cluster that does it, see dgmlib.cluster, and shares the folder")
+    str, tyro.conf.arg(help="address of a Dask cluster that shares the folder and does the work, see dgmlib.cluster")
 ]
 #: Command -> its function, or its subcommands. A function's docstring and signature are its help text and options; its
 #: return value is printed. `superpixels DIR --out DIR` is short for `superpixels compute DIR --out DIR`.
@@ -118,9 +118,9 @@ def train(
     On your own pictures: dgmlib train --profile mini-objects --data FOLDER, see `dgmlib.broden.FolderDataset`.
 
     Args:
-        profile: preset: mini, paper or smoke; for Table 2 mini-objects, paper-objects or smoke-objects.
+        profile: preset: mini, demo, real, paper or smoke; for Table 2 mini-objects, paper-objects or smoke-objects.
         model: a row of Table 1 or 2, such as UPerNet, "DGM w/o top-down", DGM or "DeepLabV3 + DGM".
-        setting: O+P+S, O+P+S+M+T or O (objects only); empty: all tasks of the preset's table.
+        setting: O+P+S, O+P+S+M+T, O+P+T or O (objects only); empty: all tasks of the preset's table.
         seed: seed for all randomness.
         data: root of Broden+, ADE20K's benchmark split or a folder of images and labels; optional for Broden-mini.
         pretrained: ImageNet weights to start from, as in the paper: a file, or a folder with one file per backbone
@@ -166,7 +166,7 @@ def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mi
 
 def check_broden(
     root: Root,
-    sample: Annotated[int | None, tyro.conf.arg(help="check only so many records of each list")] = None,
+    sample: Annotated[int | None, tyro.conf.arg(help="number of records of each list to check, all by default")] = None,
     workers: Workers = -1,
     tasks: Tasks = TASKS,
     report: Annotated[

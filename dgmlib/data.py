@@ -25,7 +25,7 @@ def data_root(preset: Preset, root: str | Path | None = None, workers: int = 2) 
     """Return the folder of a preset's data set; generate Broden-mini there if it is incomplete.
 
     Raises:
-        ValueError: if ``root`` does not exist, is missing for a preset on Broden+ or ADE20K, or holds something else
+        ValueError: if ``root`` does not exist, is missing for a preset on data of yours, or holds something else
             where Broden-mini would be generated.
     """
     if root is not None and not Path(root).is_dir():  # else Broden-mini would be generated under a misspelt name

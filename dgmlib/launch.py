@@ -18,7 +18,7 @@ from dgmlib.presets import TrainingConfig
 
 
 def launch(device: str) -> Fabric:
-    """Start a single process, or this one of those that ``torchrun`` started; bfloat16 on a GPU, except in EMGP.
+    """Start a single process, or this one of those that ``torchrun`` started; bfloat16 on a GPU, except in DGM.
 
     Raises:
         ValueError: if the device is not available; choose "auto", "cpu" or "cuda".

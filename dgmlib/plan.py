@@ -67,7 +67,7 @@ def plan(
         pretrained: ImageNet weights, as for `reproduce`.
 
     Raises:
-        ValueError: if GPUs are planned on a machine that has none.
+        ValueError: if GPUs are planned on a machine that has none, or none on a machine that has some.
     """
     if bool(gpus) != torch.cuda.is_available():
         raise ValueError(

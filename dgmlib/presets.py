@@ -124,7 +124,7 @@ class Preset:
     Attributes:
         name: the preset's name, as in the ``profile`` column of every result.
         data: name of the data the numbers are measured on; it is shown with every number.
-        mini: which Broden-mini to generate ("mini" or "smoke"); empty for data that the user provides.
+        mini: which Broden-mini to generate ("mini", "demo" or "smoke"); empty for data that the user provides.
         settings: the settings that the preset's table trains, keys of `experiments.SETTINGS`.
         model: the network.
         training: the optimisation.

@@ -11,7 +11,7 @@ Weights are normalised by the two superpixels' own, w_i / sqrt((M M^T)_ii (M M^T
 the clicked superpixel has weight one, none has more, and large groups are not penalised for the columns of P summing to
 one. At level 1, M is the identity and a click selects only its superpixel.
 
-On training images, going down by Ptilde as printed in Eq. 8 in place of M^T selected worse, as did other
+On training images, going down by Ptilde as printed in Eq. 8 in place of M selected worse, as did other
 normalisations. The threshold of 0.5 was also chosen on training images, none of which `dgmlib.measure.clicks` reports.
 """
 
