@@ -63,15 +63,11 @@ class Reading:
 
     def __post_init__(self):
         check_choices(self)
-        for name, kind, allowed in (
-            ("bandwidth", "positive", lambda x: 0 < x < inf),
-            ("sigma2", "positive", lambda x: 0 < x < inf),
-            ("merge", "non-negative", lambda x: 0 <= x < inf),
-            ("start", "non-negative", lambda x: 0 <= x < inf),
-        ):
-            value = getattr(self, name)
-            unset = name == "sigma2" and value is None
-            if not unset and not (isinstance(value, int | float) and allowed(value)):
+        for name in ("bandwidth", "sigma2", "merge", "start"):
+            value, kind = getattr(self, name), "non-negative" if name in ("merge", "start") else "positive"
+            if name == "sigma2" and value is None:
+                continue
+            if not isinstance(value, int | float) or not 0 <= value < inf or (kind == "positive" and value == 0):
                 raise ValueError(f"{name} must be a {kind} number, not {value!r}.")
 
     def sigma_squared(self, lower: Tensor, lower_mask: Tensor, upper: Tensor, upper_mask: Tensor) -> Tensor | float:

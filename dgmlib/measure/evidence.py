@@ -77,16 +77,16 @@ def measure(
         group = [cell for cell in cells if cell.setting == setting]
         vocabulary = open_data(root, "val", group[0].tasks).vocabulary
         rows += [{"setting": setting} | row for row in intervals(group, vocabulary)]
-    keep(cells + shorter, out / "evidence")
+    keep(cells, shorter, out / "evidence")
     table = pd.DataFrame(rows)
     table.insert(0, "data", data_name(preset, root))
     facts = {"preset": asdict(preset), "seeds": seeds, "made": origins(cells + shorter)}
     return extend("evidence", table, render, out, facts)
 
 
-def keep(cells: Iterable[Cell], folder: Path) -> None:
-    """Copy the files that the table is computed from, 16 kB per cell, to a folder of runs of its own."""
-    for cell, name in product(cells, ("metrics.json", "counts.npz")):
+def keep(cells: list[Cell], shorter: list[Cell], folder: Path) -> None:
+    """Copy what the table is made of, 16 kB a cell, to another folder of runs; of shorter ones, the scores alone."""
+    for cell, name in [*product(cells, ("metrics.json", "counts.npz")), *product(shorter, ["metrics.json"])]:
         with write_atomic(folder / cell.folder.relative_to(cell.runs) / name) as temporary:
             shutil.copyfile(cell.folder / name, temporary)
 
@@ -144,8 +144,8 @@ def render(table: pd.DataFrame) -> str:
             means = 100 * shares.groupby(["number", "level"])["value"].mean()
             told = [f"{share} {' / '.join(means[share].map('{:.1f}'.format))}" for share in means.index.levels[0]]
             silent = model not in CONTROL and bool(means["graph share"].iloc[1:].mean() < 100 * AUDIBLE)
-            verdict_on_row = "; the graph is hardly heard: this row does not test DGM" * silent
-            text += f"\n- {model}: {', '.join(told)} %{verdict_on_row}"
+            remark = "; the graph is hardly heard: this row does not test DGM" * silent
+            text += f"\n- {model}: {', '.join(told)} %{remark}"
         less = rows[rows["over"].str.endswith(" iterations") & ~rows["over"].str.startswith("level ")]
         for over, scores in less.groupby("over", sort=False):
             told = ", ".join(f"{row.number} {100 * row.value:.1f}" for row in scores.itertuples())
