@@ -64,13 +64,13 @@ class Residual(nn.Module):
 
     def forward(self, nodes: Tensor, mask: Tensor) -> Tensor:
         """(B, N, D), (B, N) -> (B, N, C)."""
-        real = self.linear(nodes[mask])  # (nodes of the batch, C)
-        if len(real) == 1 and type(self.norm) is nn.BatchNorm1d:  # no variance: use running statistics
-            norm = self.norm
+        norm, index = self.norm, mask.flatten().nonzero().squeeze(1)
+        real = self.linear(nodes.flatten(0, 1).index_select(0, index))  # (nodes of the batch, C)
+        if len(real) == 1 and type(norm) is nn.BatchNorm1d:  # no variance: use running statistics
             real = F.batch_norm(real, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
         else:
-            real = self.norm(real)
-        return real.new_zeros(*mask.shape, real.shape[1]).masked_scatter(mask[..., None], real)
+            real = norm(real)
+        return real.new_zeros(mask.numel(), real.shape[1]).index_copy(0, index, real).unflatten(0, mask.shape)
 
 
 class EMGP(nn.Module):

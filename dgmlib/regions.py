@@ -11,9 +11,10 @@ Shapes: ``B`` images, ``H x W`` pixels, ``N`` superpixels (of the image with mos
 from collections.abc import Sequence
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from dgmlib.overlap import overlaps
 
 
 class RegionGrid:
@@ -58,16 +59,18 @@ class RegionGrid:
                     "regions at the resolution of the image."
                 )
         self.sizes, self.dtype = [tuple(size) for size in sizes], dtype
-        self._find_runs()
-        self.area = self._sum(self._length)
+        image = torch.arange(self.num_images, device=regions.device)[:, None, None]
+        # The node of every pixel within the batch, where every image has one more, its first, for padding.
+        self._owner = (self.regions.clamp(min=-1) + 1 + image * (self.num_nodes + 1)).flatten()  # (B H W,)
+        self.area = self._of_nodes(self._owner.bincount(minlength=self.num_images * (self.num_nodes + 1)))
         self.mask = self.area > 0
-        overlaps = [self._overlap(h, w) for h, w in self.sizes]  # node, cell and area of every entry
-        nodes, cells = self.num_images * self.num_nodes, [self.num_images * h * w for h, w in self.sizes]
-        self._pool = [_means(n, c, a.to(dtype), nodes, m) for (n, c, a), m in zip(overlaps, cells, strict=True)]
-        self._unpool = []
-        for (node, cell, area), count in zip(overlaps, cells, strict=True):
-            key, area = sum_by_key(cell * nodes + node, area, height * width + 1)  # sorted by cells now
-            self._unpool.append(_means(*_divmod(key, nodes), area.to(dtype), count, nodes))
+        nodes = self.num_images * self.num_nodes
+        self._pool, self._unpool = [], []
+        for h, w in self.sizes:
+            cells, (cell, node, area, by_node) = self.num_images * h * w, overlaps(self.regions, self.num_nodes, h, w)
+            area = area.to(dtype)
+            self._pool.append(_means(node[by_node], cell[by_node], area[by_node], nodes, cells))
+            self._unpool.append(_means(cell, node, area, cells, nodes))
 
     def pool(self, features: Tensor, level: int) -> Tensor:
         """Average a feature map over every superpixel's area: U^l of Sec. 3.1, (B, C, h, w) -> (B, N, C)."""
@@ -108,10 +111,11 @@ class RegionGrid:
     @cached_property
     def centroids(self) -> Tensor:
         """(B, N, 2) row and column of every superpixel's centre of mass, in pixels; zero for padded nodes."""
-        rows = self._line % self.regions.shape[1]
-        columns = self._first + (self._length - 1) / 2  # the middle of a run
-        sums = [self._sum(self._length * place.double()) for place in (rows, columns)]
-        return torch.stack(sums, -1) / self.area.clamp(min=1)[..., None]
+        axes = (torch.arange(n, dtype=torch.float64, device=self.regions.device) for n in self.regions.shape[1:])
+        places = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).view(-1, 2)  # (H W, 2)
+        sums = places.new_zeros(self.num_images * (self.num_nodes + 1), 2)
+        sums.index_add_(0, self._owner, places.repeat(self.num_images, 1))
+        return self._of_nodes(sums) / self.area.clamp(min=1)[..., None]
 
     @cached_property
     def order(self) -> Tensor:
@@ -121,78 +125,17 @@ class RegionGrid:
         evenly spread half of the image. Regions with the same centroid (rings) are ordered by their first pixel.
         """
         height, width = self.regions.shape[1:]
-        pixel = self._line % height * width + self._first
-        first = pixel.new_full((self.num_images * self.num_nodes,), height * width)
-        first = first.scatter_reduce(0, self._node, pixel, "amin").view_as(self.mask)
+        pixel = torch.arange(height * width, device=self.regions.device).repeat(self.num_images)
+        first = pixel.new_full((self.num_images * (self.num_nodes + 1),), height * width)
+        first = self._of_nodes(first.scatter_reduce(0, self._owner, pixel, "amin"))
         row, column = self.centroids.long().unbind(-1)
         bits = max(height, width).bit_length()
         curve = sum(((row >> b & 1) << (2 * b + 1)) | ((column >> b & 1) << (2 * b)) for b in range(bits))
         return curve * height * width + first
 
-    def _find_runs(self) -> None:
-        """Cut the lines of all images into runs of one superpixel, the few items from which all else is computed.
-
-        A run has a superpixel and a line, both numbered within the batch, a first pixel on that line, and a length.
-        """
-        images, height, width = self.regions.shape
-        begins = torch.ones_like(self.regions, dtype=torch.bool)
-        torch.ne(self.regions[..., 1:], self.regions[..., :-1], out=begins[..., 1:])
-        start = begins.flatten().nonzero().squeeze(1)
-        length, number = start.diff(append=start.new_tensor([images * height * width])), self.regions.flatten()[start]
-        inside = number >= 0
-        start, self._length, number = start[inside], length[inside], number[inside]
-        self._line, self._first = _divmod(start, width)
-        self._node = number + self._line // height * self.num_nodes
-
-    def _sum(self, of_runs: Tensor) -> Tensor:
-        """Sum values of runs, (runs,), over nodes, (B, N)."""
-        sums = of_runs.new_zeros(self.num_images * self.num_nodes).index_add_(0, self._node, of_runs)
-        return sums.view(self.num_images, self.num_nodes)
-
-    def _overlap(self, h: int, w: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Node, cell (both within the batch) and area of every overlap, in units of 1 / (H W) of a cell: exact."""
-        height, width = self.regions.shape[1:]
-        # Along a line, a pixel is w units long and a cell W; every run is cut where cells end.
-        run, column, wide = _cut(self._first * w, self._length * w, width)
-        image, line = _divmod(self._line, height)
-        row = line * h // height  # a line is h units high, a cell H; `below` is its part in the next row
-        below = ((line + 1) * h - (row + 1) * height).clamp(min=0)[run]
-        cell, reaching = ((image * h + row) * w)[run] + column, below.nonzero().squeeze(1)
-        node = self._node[run]
-        node, cell = torch.cat([node, node[reaching]]), torch.cat([cell, cell[reaching] + w])
-        area = torch.cat([wide * (h - below), (wide * below)[reaching]])
-        cells = self.num_images * h * w
-        key, area = sum_by_key(node * cells + cell, area, height * width + 1)
-        return *_divmod(key, cells), area
-
-
-def _divmod(numbers: Tensor, by: int) -> tuple[Tensor, Tensor]:
-    """Quotient and remainder; PyTorch's own integer remainder takes several times as long."""
-    quotient = numbers // by
-    return quotient, numbers - quotient * by
-
-
-def _cut(start: Tensor, length: Tensor, cell: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut pieces of an axis, all (n,), where cells end; return the piece, the cell and the length of every part."""
-    first = start // cell
-    parts = (start + length - 1) // cell - first + 1
-    piece = torch.arange(len(start), device=start.device).repeat_interleave(parts)
-    before = parts.cumsum(0) - parts  # parts of all previous pieces
-    cells = first[piece] + torch.arange(len(piece), device=start.device) - before[piece]
-    begin, end = start[piece], (start + length)[piece]
-    return piece, cells, torch.minimum(end, (cells + 1) * cell) - torch.maximum(begin, cells * cell)
-
-
-def sum_by_key(key: Tensor, value: Tensor, limit: int) -> tuple[Tensor, Tensor]:
-    """Sort keys and sum the values, from 1 to below ``limit``, of equal ones; both (n,) integers."""
-    packed = key * limit + value
-    # On the CPU, NumPy sorts several times faster.
-    packed = packed.sort().values if packed.is_cuda else torch.from_numpy(np.sort(packed.numpy()))
-    key, value = _divmod(packed, limit)
-    key, counts = key.unique_consecutive(return_counts=True)
-    last = counts.cumsum(0) - 1
-    total = value.cumsum(0)[last]
-    return key, total.diff(prepend=total.new_zeros(1))
+    def _of_nodes(self, values: Tensor) -> Tensor:
+        """Leave out padding: values by `_owner`, (B (N + 1), ...) -> (B, N, ...)."""
+        return values.view(self.num_images, self.num_nodes + 1, *values.shape[1:])[:, 1:]
 
 
 def _means(row: Tensor, column: Tensor, weight: Tensor, rows: int, columns: int) -> Tensor:

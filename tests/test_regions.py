@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dgmlib.regions import RegionGrid, sum_by_key
+from dgmlib.regions import RegionGrid
 
 
 def random_regions(shape: tuple[int, ...], regions: int, seed: int = 0) -> torch.Tensor:
@@ -166,14 +166,6 @@ def test_numbers_of_any_size_take_no_memory():
     nodes = torch.randn(2, 2, 3)
     assert torch.equal(grid.unpool(nodes, 0), expected.unpool(nodes, 0))
     assert RegionGrid(torch.tensor([[[-1, 10**15]]]), []).regions.tolist() == [[[-1, 0]]]
-
-
-def test_runs_are_summed_exactly_whatever_their_order():
-    key = torch.randint(40, (500,), generator=torch.Generator().manual_seed(1))
-    value = torch.randint(1, 99, (500,), generator=torch.Generator().manual_seed(2))
-    keys, sums = sum_by_key(key, value, 100)
-    assert torch.equal(keys, key.unique())
-    assert sums.tolist() == [int(value[key == k].sum()) for k in keys]
 
 
 def test_a_number_that_no_pixel_has_costs_no_node():

@@ -10,7 +10,7 @@ from skimage import data
 from dgmlib import superpixels
 from dgmlib.paths import UnwritableError
 from dgmlib.pictures import read_picture
-from dgmlib.superpixels import RegionMaps, cache, merge, precompute
+from dgmlib.superpixels import RegionMaps, cache, precompute
 
 
 @pytest.fixture
@@ -254,13 +254,3 @@ def test_precompute_tells_at_once_where_it_cannot_write(photos, tmp_path, calls)
     with pytest.raises(UnwritableError, match=r"maps.superpixels-9.* cannot be written \(.*\); make room"):
         precompute(photos, tmp_path / "maps", max_regions=9)
     assert calls["caps"] == [16]  # the probe of the method
-
-
-def test_superpixels_are_compiled_where_nothing_may_be_kept(monkeypatch):
-    def nowhere(function, **options):
-        if options.get("cache"):
-            raise RuntimeError("cannot cache function: no locator available")
-        return function
-
-    monkeypatch.setattr(merge, "njit", nowhere)
-    assert merge._compiled(len) is len

@@ -7,13 +7,13 @@ lost. The cheapest pair merges first, so cutting the merge order at any points g
 
 import heapq
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from ..compiled import compiled
 from ..pictures import Picture
 from .partition import fine_partition, join, lab_image, smooth
 
@@ -64,15 +64,7 @@ def region_graph(labels: np.ndarray, lab: np.ndarray) -> RegionGraph:
     return RegionGraph(regions.astype(np.float64), np.stack([keys // n, keys % n], 1), sides.astype(np.float64))
 
 
-def _compiled(function: Callable) -> Callable:
-    """Compile with numba, and cache the result for later processes if a folder is writable."""
-    try:
-        return njit(function, cache=True)
-    except RuntimeError:  # neither the package's folder nor the user's is
-        return njit(function)
-
-
-@_compiled
+@compiled
 def _features(regions, i, j, sides, k):
     area_i, area_j = regions[i, 0], regions[j, 0]
     lightness = regions[i, 1] / area_i - regions[j, 1] / area_j
@@ -91,7 +83,7 @@ def _features(regions, i, j, sides, k):
     )
 
 
-@_compiled
+@compiled
 def pair_features(regions: np.ndarray, pairs: np.ndarray, sides: np.ndarray) -> np.ndarray:
     """Compute the `FEATURES` of every pair of a `RegionGraph`: (E, 7) float64."""
     out = np.empty((len(pairs), 7))
@@ -100,7 +92,7 @@ def pair_features(regions: np.ndarray, pairs: np.ndarray, sides: np.ndarray) -> 
     return out
 
 
-@_compiled
+@compiled
 def _offer(regions, i, j, sides, k, weights, boundary):
     z = 0.0
     for weight, feature in zip(weights, _features(regions, i, j, sides, k)):  # noqa: B905 (numba has no strict=)
@@ -110,7 +102,7 @@ def _offer(regions, i, j, sides, k, weights, boundary):
     return (np.int64(np.float32(cost).view(np.int32)) << 32) | k
 
 
-@_compiled
+@compiled
 def _unlink(half, node, head, after, before):
     if before[half] >= 0:
         after[before[half]] = after[half]
@@ -120,7 +112,7 @@ def _unlink(half, node, head, after, before):
         before[after[half]] = before[half]
 
 
-@_compiled
+@compiled
 def _link(half, node, head, after, before):
     before[half], after[half] = -1, head[node]
     if head[node] >= 0:
@@ -128,7 +120,7 @@ def _link(half, node, head, after, before):
     head[node] = half
 
 
-@_compiled
+@compiled
 def _merge(regions, ends, sides, until, weights, boundary):
     n, e = len(regions), len(ends)
     # Every region keeps a doubly linked list of its pairs: half 2k belongs to ends[k, 0], half 2k + 1 to ends[k, 1].
