@@ -1,9 +1,11 @@
 """The command line: ``python -m dgmlib COMMAND --help``, installed as ``dgmlib``."""
 
+import ast
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -35,7 +37,7 @@ COMMANDS = {
     "parse": "dgmlib.parse_photos:parse",
     "superpixels": {
         "compute": "dgmlib.__main__:compute_superpixels",
-        "fit": "dgmlib.superpixels:fit",
+        "fit": "dgmlib.superpixels.fitting:fit",
     },
     "broden": {
         "check": "dgmlib.__main__:check_broden",
@@ -85,22 +87,32 @@ def call(arguments: list[str]) -> object:
         program, commands = f"dgmlib {group}", commands[group]
         if group == "superpixels" and arguments and arguments[0] not in (*commands, "-h", "--help"):
             arguments = ["compute", *arguments]
-    # Only the chosen command is imported; for --help, all are.
-    chosen = {name: place for name, place in commands.items() if arguments[:1] == [name]} or commands
-    functions = {name: _function(name, place) for name, place in chosen.items()}
+    if arguments and (place := commands.get(arguments[0])):
+        functions = {arguments[0]: _function(place)}
+    else:  # --help, or a mistake
+        functions = {name: _stand_in(f"{program} {name}", place) for name, place in commands.items()}
     flat = (tyro.conf.OmitArgPrefixes,)  # --images, not --study.images
     return tyro.extras.subcommand_cli_from_dict(functions, prog=program, args=arguments, config=flat)
 
 
-def _function(name: str, place: str | dict[str, str]) -> Callable:
-    if isinstance(place, str):
-        module, function = place.split(":")
-        return getattr(import_module(module), function)
+def _function(place: str) -> Callable:
+    module, name = place.split(":")
+    return getattr(import_module(module), name)
 
-    def group() -> None: ...
 
-    group.__doc__ = f"{', '.join(place)}: `dgmlib {name} --help`."
-    return group
+def _stand_in(command: str, place: str | dict[str, str]) -> Callable:
+    """Create a function with the docstring of a command's, read from the file: importing all of them takes seconds."""
+
+    def function() -> None: ...
+
+    if isinstance(place, dict):
+        function.__doc__ = f"{', '.join(place)}: `{command} --help`."
+    else:
+        module, name = place.split(":")
+        lines = ast.parse(Path(find_spec(module).origin).read_text(encoding="utf-8")).body
+        found = [each for each in lines if isinstance(each, ast.FunctionDef) and each.name == name]
+        function.__doc__ = ast.get_docstring(found[0]) if found else _function(place).func.__doc__  # a partial
+    return function
 
 
 def train(

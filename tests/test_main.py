@@ -1,5 +1,8 @@
 """The command line: help for every command, mistakes in one sentence, names that have changed."""
 
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 
@@ -17,6 +20,38 @@ def test_every_command_explains_itself(capsys):
         text = capsys.readouterr().out
         assert "usage: dgmlib" in text
         assert "--help" in text
+
+
+def test_lists_of_commands_say_what_each_does(capsys):
+    for command, sentences in (
+        (
+            [],
+            [
+                "Regenerate tables, figures",
+                "Train one model of Table 1 or 2",
+                "compute, fit: `dgmlib superpixels --help`",
+            ],
+        ),
+        (["superpixels"], ["Compute and store the superpixels", "Fit the weights of P"]),
+        (["measure"], ["Train and score the systems of Table 1 or 2 in all"] * 2 + ["Count Table 3's parameters"]),
+    ):
+        with pytest.raises(SystemExit):
+            cli.main([*command, "--help"])
+        text = " ".join(capsys.readouterr().out.replace("│", "").split())
+        for sentence in sentences:
+            assert text.count(sentence) == sentences.count(sentence)
+
+
+def test_the_list_of_commands_does_not_import_them_all():
+    code = (
+        "import atexit, sys\n"
+        "from dgmlib.__main__ import main\n"
+        "heavy = {'dgmlib.reproduce', 'dgmlib.experiments', 'lightning_fabric', 'papermill'}\n"
+        "atexit.register(lambda: print('imported:', heavy & set(sys.modules)))\n"
+        "main(['--help'])\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.stdout.endswith("imported: set()\n"), found.stderr
 
 
 def test_mistakes_are_one_sentence_without_a_traceback():
