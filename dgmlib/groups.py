@@ -184,10 +184,11 @@ def masked_mean(nodes: Tensor, mask: Tensor) -> Tensor:
 
 def unit_vectors(nodes: Tensor, mask: Tensor, centred: bool) -> Tensor:
     """Scale nodes to unit length, if ``centred`` minus their mean over the image, (B, N, D), (B, N) -> (B, N, D)."""
-    least = 1e-3 * nodes.norm(dim=-1, keepdim=True)  # smaller deviations from the mean are rounding errors, kept small
+    # Smaller deviations from the mean are rounding errors, which are kept small.
+    least = 1e-3 * nodes.detach().norm(dim=-1, keepdim=True) + torch.finfo(nodes.dtype).tiny
     if centred:
         nodes = nodes - masked_mean(nodes, mask)[:, None]
-    return nodes / nodes.norm(dim=-1, keepdim=True).maximum(least + torch.finfo(nodes.dtype).tiny)
+    return nodes / nodes.norm(dim=-1, keepdim=True).maximum(least)
 
 
 @torch.no_grad()

@@ -74,17 +74,16 @@ class RegionGrid:
 
     def pool(self, features: Tensor, level: int) -> Tensor:
         """Average a feature map over every superpixel's area: U^l of Sec. 3.1, (B, C, h, w) -> (B, N, C)."""
-        channels = features.shape[1]
-        cells = features.permute(0, 2, 3, 1).reshape(-1, channels).to(self.dtype)  # (B h w, C)
-        return torch.sparse.mm(self._pool[level], cells).view(self.num_images, self.num_nodes, channels)
+        cells = _transposed(features.flatten(2)).flatten(0, 1).to(self.dtype)  # (B h w, C)
+        return torch.sparse.mm(self._pool[level], cells).view(self.num_images, self.num_nodes, -1)
 
     def unpool(self, nodes: Tensor, level: int) -> Tensor:
         """Copy node features to the superpixels' cells, the step after Eq. 11: (B, N, C) -> (B, C, h, w).
 
         A cell shared by several superpixels gets their area-weighted mean; a cell of padding gets zero.
         """
-        cells = torch.sparse.mm(self._unpool[level], nodes.reshape(-1, nodes.shape[-1]).to(self.dtype))  # (B h w, C)
-        return cells.view(self.num_images, *self.sizes[level], -1).permute(0, 3, 1, 2)  # (B, C, h, w)
+        cells = torch.sparse.mm(self._unpool[level], nodes.flatten(0, 1).to(self.dtype))  # (B h w, C)
+        return _transposed(cells.unflatten(0, (self.num_images, -1))).unflatten(2, self.sizes[level])  # (B, C, h, w)
 
     def inside(self, level: int) -> Tensor:
         """(B, h w) bool, True for the cells of a feature map that are not all padding."""
@@ -136,6 +135,11 @@ class RegionGrid:
     def _of_nodes(self, values: Tensor) -> Tensor:
         """Leave out padding: values by `_owner`, (B (N + 1), ...) -> (B, N, ...)."""
         return values.view(self.num_images, self.num_nodes + 1, *values.shape[1:])[:, 1:]
+
+
+def _transposed(maps: Tensor) -> Tensor:
+    """(B, X, Y) -> (B, Y, X), contiguous; PyTorch copies a single matrix in blocks, which is several times faster."""
+    return maps[0].T.contiguous()[None] if len(maps) == 1 else maps.mT.contiguous()
 
 
 def _means(row: Tensor, column: Tensor, weight: Tensor, rows: int, columns: int) -> Tensor:
