@@ -55,7 +55,8 @@ def _measure(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: 
     table = pd.DataFrame(rows, columns=["what", "size", "value", "required", "unit"])
     shown = table.round(3).astype(object).fillna("-")
     text = (
-        f"One thread, the process's own time, calls in turn, median of {rounds} rounds. A slope is that of time over "
+        f"One thread, {torch.backends.cpu.get_cpu_capability()} instructions, the process's own time, calls in turn, "
+        f"median of {rounds} rounds. Seconds were required of a processor with AVX512. A slope is that of time over "
         f"size, both as logarithms, from the smallest to the largest.\n\n{markdown(shown)}\n"
     )
     return publish("speed", table, text, out, rounds=rounds, sizes=sizes._asdict())
