@@ -130,7 +130,7 @@ def growth_curves(table: pd.DataFrame) -> Figure:
         size, seconds = rows["size"].astype(float), rows["value"]
         axis.plot(size, seconds, "o-", color=PALETTE[0], label="measured")
         bound = seconds.iloc[0] * (size / size.iloc[0]) ** required[what]
-        axis.plot(size, bound, "--", color=GREY, label="slope asked for")
+        axis.plot(size, bound, "--", color=GREY, label="required slope")
         axis.set(
             title=what,
             xlabel=what.rpartition(" over ")[2].replace("the side", "side, pixels"),
