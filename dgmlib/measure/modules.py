@@ -114,7 +114,8 @@ def measure(repeats: int = 3, side: int = SIDE, out: Path = paths.RESULTS) -> st
         tables.append(table.assign(device=device, **{"time, DGM = 1": table["seconds"] / dgm}))
     table = pd.concat(tables, ignore_index=True)
     text = (
-        f"One forward pass at {side} x {side}, one thread, median of {repeats} rounds in turn.\n\n"
+        f"One forward pass at {side} x {side}, one thread with {torch.backends.cpu.get_cpu_capability()} instructions, "
+        f"median of {repeats} rounds in turn.\n\n"
         f"{markdown(table.round(3))}\n"
     )
     return publish("modules", table, text, out, side=side, repeats=repeats, threads=1, load=os.getloadavg())
