@@ -115,6 +115,25 @@ def test_which_levels_the_graph_reaches():
     assert "all levels contribute, level 4 still below our threshold" in prose("03_top_down_message_passing")
 
 
+def test_what_table_3_s_modules_cost_in_time():
+    modules = result("modules").query("device == 'cpu'").set_index("module").astype({"seconds": float})
+    counted = result("table3").query("metric == 'gflops'").set_index("model")["value"].astype(float)
+    speed = result("speed").set_index(["what", "size"])["value"].astype(float)
+    dgm, ocp, cut = (
+        modules["seconds"]["DGM"],
+        modules["seconds"]["OCP (ASP-OC)"],
+        speed["segment over megapixels", "0.75"],
+    )
+    text = prose("07_table3_overhead")
+    assert f"{cut:.1f} s for 0.75 megapixels" in text
+    assert cut > dgm
+    assert (round(ocp / dgm), round(ocp / (dgm + cut))) == (10, 3)
+    assert "Fifty times fewer FLOPs than OCP mean only about ten times less time" in text
+    assert round(counted["OCP (ASP-OC)"] / counted["DGM"] / 10) == 5
+    assert modules["megabytes"]["DGM"] > modules["megabytes"]["OCP (ASP-OC)"]  # "here, DGM needs more than OCP"
+    assert f"slope {speed['DGM over the side', '256 to 2048']:.1f} over the side, against 2" in text
+
+
 def test_gains_on_the_networks_of_table_2():
     table = result("table2").query("metric == 'mIoU'").astype({"value": float})
     wide = 100 * table.pivot(index="seed", columns="model", values="value")
