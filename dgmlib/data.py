@@ -90,7 +90,8 @@ def content(root: Path) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for patterns, is_read in ((read, True), ((*sized, "ucm2/**/*"), False)):
         for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
-            kept = path.relative_to(root).parts[0].startswith("superpixels-")  # made from the images during training
+            # Superpixels are made from the images during training.
+            kept = any(part.startswith("superpixels-") for part in path.relative_to(root).parts)
             if path.is_file() and not path.name.startswith(".") and not kept:
                 digest.update(f"{path.relative_to(root).as_posix()} {path.stat().st_size}\n".encode())
                 if is_read:

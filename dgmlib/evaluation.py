@@ -190,7 +190,7 @@ def listening(model: nn.Module) -> Iterator[dict[str, list[float]]]:
 
     def note(module: nn.Module, arguments: tuple, output: tuple) -> None:
         grouping, levels = output[1], range(1, len(output[1].nodes) + 1)
-        entropy = [0.0, *(grouping.entropy(level).mean().item() for level in levels[1:])]
+        entropy = [grouping.entropy(level).mean().item() for level in levels]
         groups = [grouping.counts(level).double().mean().item() for level in levels]
         found.append(grouping.heard() | {"entropy": entropy, "groups": groups})
 

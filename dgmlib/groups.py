@@ -97,17 +97,16 @@ class Grouping:
 
     def message(self, level: int) -> Tensor:
         """The graph's message to every superpixel: (Ptilde^1 ... Ptilde^{l-1}) V^l of a level (1 ... L), (B, N, D)."""
-        nodes = self.nodes[self._index(level)]
-        return self._way_down(level) @ nodes if level > 1 else nodes
+        return self._way_down(level) @ self.nodes[level - 1]
 
     def attention(self, level: int) -> Tensor:
-        """Attention among superpixels via a level (2 ... L), (B, N, N): rows of Ptilde^1 ... (P^1 ...)^T sum to one."""
+        """Attention among superpixels via a level (1 ... L), (B, N, N): rows of Ptilde^1 ... (P^1 ...)^T sum to one."""
         return self._way_down(level) @ self.membership(level).mT
 
     def entropy(self, level: int) -> Tensor:
         """Entropy of a superpixel's row of Ptilde^1 ... Ptilde^{l-1} over log N_l, mean over superpixels, (B,).
 
-        Near 1, a superpixel receives the mean of all nodes of the level (2 ... L); near 0, a single node.
+        Near 1, a superpixel receives the mean of all nodes of the level (1 ... L); near 0, a single node.
         """
         rows = torch.special.entr(self._way_down(level)).sum(2)  # (B, N)
         return masked_mean(rows[..., None], self.masks[0])[:, 0] / self.masks[level - 1].sum(1).clamp(min=2).log()
@@ -148,8 +147,8 @@ class Grouping:
         return data
 
     def _way_down(self, level: int) -> Tensor:
-        """Ptilde^1 ... Ptilde^{l-1} of a level (2 ... L), (B, N, N_l)."""
-        return reduce(torch.matmul, self.top_down[: self._index(level)])
+        """Ptilde^1 ... Ptilde^{l-1} of a level (1 ... L), (B, N, N_l)."""
+        return reduce(torch.matmul, self.top_down[: self._index(level)], self.membership(1))
 
     def _index(self, level: int) -> int:
         check_level(level, len(self.nodes))

@@ -87,6 +87,7 @@ def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: 
             yield
     finally:
         emgp.iterations, emgp.testing_iterations = before
+        emgp.train(model.dgm.training)
 
 
 def without_projection(model: PerceptualParser) -> AbstractContextManager[None]:

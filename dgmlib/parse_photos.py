@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +14,14 @@ from PIL import Image
 from tqdm import tqdm
 
 from dgmlib import viz
-from dgmlib.paths import write_atomic
+from dgmlib.paths import write_atomic, writing
 from dgmlib.pictures import SUFFIXES, find_pictures
 from dgmlib.predictor import CHECKPOINT, Predictor, Scene, located
 
 #: Summary of a parsed photograph; written last, so its presence marks a complete folder.
 FOUND = "found.json"
+#: Names of the label maps that a folder may hold.
+MAPS = re.compile(r"objects|parts|materials|textures|level\d+")
 
 
 def parse(photos: tuple[str, ...], /, out: Path, model: Path = CHECKPOINT) -> str:
@@ -63,8 +66,14 @@ def parse(photos: tuple[str, ...], /, out: Path, model: Path = CHECKPOINT) -> st
 
 def save(scene: Scene, folder: Path, **facts) -> None:
     """Write a parsed photograph to a folder in the layout of `parse`: `FOUND` last, beginning with ``facts``."""
-    levels = {f"level{level}": scene.groups(level) for level in range(1, scene.levels + 1)}
-    for name, ids in (levels | {name: labels.ids for name, labels in scene.maps.items()}).items():
+    maps = {f"level{level}": scene.groups(level) for level in range(1, scene.levels + 1)}
+    maps |= {name: labels.ids for name, labels in scene.maps.items()}
+    with writing(folder):  # what an earlier model left: first `FOUND`, since the folder is incomplete from now on
+        (folder / FOUND).unlink(missing_ok=True)
+        for path in folder.glob("*.png"):
+            if MAPS.fullmatch(path.stem) and path.stem not in maps:
+                path.unlink()
+    for name, ids in maps.items():
         with write_atomic(folder / f"{name}.png") as temporary:
             Image.fromarray(ids.astype(np.uint16)).save(temporary)
     viz.save(scene.plot(), folder / "overview.png")

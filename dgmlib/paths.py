@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import platform
+import re
 import secrets
 import shutil
 import time
@@ -30,7 +31,9 @@ NOTEBOOKS = ROOT / "notebooks"
 MODELS = RESULTS / "checkpoints" if ROOT == _CHECKOUT else Path(__file__).parent / "shipped"
 
 ABANDONED = 86_400  # seconds after which a temporary file of another machine counts as abandoned
-_UNWRITABLE = ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENOTDIR", "EEXIST", "ENAMETOOLONG")
+_UNWRITABLE = (
+    "ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EPERM", "EIO", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG"
+)  # fmt: skip
 
 
 class UnwritableError(OSError):
@@ -103,10 +106,11 @@ def _beside(path: Path) -> Iterator[Path]:
 
 def _is_nobodys(left: Path, stem: str) -> bool:
     """Whether the process that made a temporary file has ended; for other machines' processes, age decides."""
-    machine, _, process = left.name.removeprefix(stem).partition("-")
-    process = process.partition("-")[0]
-    if machine == _machine() and process.isdecimal():
-        return not psutil.pid_exists(int(process))
+    made = re.match(r"([0-9a-f]{6})-(\d+)-[0-9a-f]{8}(\.|$)", left.name.removeprefix(stem))
+    if made is None:  # a file of the user
+        return False
+    if made[1] == _machine():
+        return not psutil.pid_exists(int(made[2]))
     with suppress(FileNotFoundError):
         return time.time() - left.stat().st_mtime > ABANDONED
     return False

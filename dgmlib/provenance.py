@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,8 @@ def provenance() -> dict:
 
 
 def _commit() -> str:
-    if Path(__file__).resolve().parent != ROOT / "dgmlib":  # installed: the commit is not of dgmlib
+    installed = Path(__file__).resolve().parent != ROOT / "dgmlib"  # then ROOT's commit is not dgmlib's
+    if installed or not shutil.which("git"):
         return "unknown"
     git = ["git", "-C", str(ROOT)]
     commit = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)

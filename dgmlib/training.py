@@ -68,14 +68,19 @@ def train(
     """
     out, fabric = Path(out), launch(device)
     run = {"seed": seed, "max_regions": max_regions, "identity": identity, "training": asdict(config) | PACE}
-    if not checkpoints.load_finished(model, out / "model", run):
+    if checkpoints.load_finished(model, out / "model", run):
+        return
+    try:
         with checkpoints.sole_trainer(out) if fabric.is_global_zero else nullcontext():
             fabric.barrier()
             if not checkpoints.load_finished(model, out / "model", run):  # trained while this one waited
                 _train(fabric, model, dataset, config, out, run, progress, on_log, facts)
-        fabric.barrier()
-        checkpoints.load_model(out / "model", model.mean.device, model)
-    model.requires_grad_(True)
+    finally:  # also of an interrupted training
+        model.requires_grad_(True)
+        if model.dgm is not None:
+            model.dgm.emgp.draw = torch.rand
+    fabric.barrier()
+    checkpoints.load_model(out / "model", model.mean.device, model)
 
 
 def _train(
@@ -145,8 +150,6 @@ def _train(
                         on_log(record)
                 if fabric.is_global_zero and (done == iterations or done % config.checkpoint_every == 0):
                     checkpoints.save_checkpoint(place, model, optimizer, phase, done, run)
-    if model.dgm is not None:
-        model.dgm.emgp.draw = torch.rand
     if fabric.is_global_zero:
         checkpoints.save_model(model, out / "model", **run, **facts)
         place.unlink(missing_ok=True)

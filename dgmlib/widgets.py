@@ -54,6 +54,9 @@ class TouchWidget(anywidget.AnyWidget):
         sliders: name -> the values that it steps through.
         at: initial click, (x, y) in pixels of the picture; None for a picture without clicks.
         start: the sliders' initial values; by default the first of each.
+
+    Raises:
+        ValueError: if ``start`` names no slider, or a value that it does not step through.
     """
 
     _esm = Path(__file__).with_suffix(".js")
@@ -71,18 +74,24 @@ class TouchWidget(anywidget.AnyWidget):
         self, draw: Callable, sliders: Mapping[str, Sequence], at: tuple[int, int] | None = None, **start: object
     ):
         self._draw, self.at, self._steps = draw, at, {name: list(values) for name, values in sliders.items()}
+        for name, value in start.items():
+            if value not in self._steps.get(name, ()):
+                raise ValueError(f"{name}={value!r} is not a step of a slider; the sliders are {self._steps}.")
         self.values = {name: start.get(name, values[0]) for name, values in self._steps.items()}
         picture, _ = self._drawn()
         self._build(picture.shape[:2], pointer="click" if at else "")
 
     def _build(self, shape: Sequence[int], **traits: object) -> None:
-        shown = [
-            {"name": name, "values": [str(v) for v in values], "index": values.index(self.values[name])}
-            for name, values in self._steps.items()
-        ]
+        shown = self._shown_sliders()
         super().__init__(height=shape[0], width=shape[1], sliders=shown, frame={"seq": 0}, **traits)
         self.redraw()
         self.on_msg(self._receive)
+
+    def _shown_sliders(self) -> list[dict]:
+        return [
+            {"name": name, "values": [str(v) for v in values], "index": values.index(self.values[name])}
+            for name, values in self._steps.items()
+        ]
 
     def redraw(self) -> None:
         """Draw the picture again, after a change in Python."""
@@ -99,14 +108,15 @@ class TouchWidget(anywidget.AnyWidget):
         return bundle
 
     def _still(self) -> tuple[bytes, dict]:
-        """Four steps of the last slider side by side, or all if there are fewer."""
-        *_, (name, values) = self._steps.items()
-        steps = np.unique(np.linspace(0, len(values) - 1, 4).round().astype(int))
-        titles, shape = [f"{name} {values[step]}" for step in steps], (self.height, self.width)
+        """Four steps of the last slider side by side, or all if there are fewer; without sliders, the picture."""
+        *_, steps = [{}], *([{name: value} for value in values] for name, values in self._steps.items())
+        steps = [steps[i] for i in np.unique(np.linspace(0, len(steps) - 1, 4).round().astype(int))]
+        titles = [" ".join(f"{name} {value}" for name, value in step.items()) for step in steps]
+        shape = self.height, self.width
         size = {"columns": 4, "width": 2.3} if self.width < 1.6 * self.height else {"columns": 2, "width": 4.6}
         figure, axes = panels(titles, shape, **size)
         for axis, step in zip(axes, steps, strict=True):
-            axis.imshow(self._drawn(**{name: values[step]})[0])
+            axis.imshow(self._drawn(**step)[0])
         data, metadata = viz.stored(figure, "jpeg")
         return data, metadata | {"alt": f"{', '.join(titles)}. {self.frame['text']}".strip()}
 
@@ -114,6 +124,7 @@ class TouchWidget(anywidget.AnyWidget):
         """Handle a message from the page; clicks are messages because changes of a trait may be merged."""
         if message["kind"] == "slide":
             self.values[message["name"]] = self._steps[message["name"]][message["index"]]
+            self.sliders = self._shown_sliders()  # for views opened later
         elif message["kind"] == "click":
             self.at = message["x"], message["y"]
         self._show(message["seq"])

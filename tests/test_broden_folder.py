@@ -1,5 +1,6 @@
 """Image/label pairs in plain folders, and several folders as one data set: classes by name, parts, textures."""
 
+import shutil
 import struct
 
 import numpy as np
@@ -273,6 +274,10 @@ def test_superpixels_that_training_keeps_are_no_content(mixture):
         list(train_loader(dataset, tasks, 2, (40,), 3, 0, max_regions=9))
     assert list(mixture.glob("superpixels-9/*/*/*.png"))
     assert content(mixture) == before
+    alone = open_data(mixture / "streets", "train", ("object",))
+    list(train_loader(alone, ("object",), 2, (40,), 3, 0, max_regions=9))
+    assert list(mixture.glob("streets/superpixels-9/*/*.png"))
+    assert content(mixture) == before
 
 
 def test_label_pictures_without_names_are_no_textures(mixture):
@@ -292,3 +297,9 @@ def test_the_value_255_counts_only_where_it_has_a_name(tmp_path):
     assert FolderDataset(tmp_path, "val", ["road", "sky"])[0]["object"][0].tolist() == [1] * 12 + [0] * 12
     many = FolderDataset(tmp_path, "val", [f"thing {i}" for i in range(256)])
     assert many[0]["object"][0].tolist() == [1] * 12 + [256] * 12
+
+
+def test_textures_that_were_never_trained_on_are_told(mixture):
+    shutil.rmtree(mixture / "textures" / "train")
+    with pytest.raises(BrodenError, match=r"named after none of the textures \(there are none\)"):
+        open_data(mixture, "val", TASKS)

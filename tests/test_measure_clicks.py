@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from tiny import PHOTO
 
-from dgmlib import PerceptualParser, Predictor, save_model
+from dgmlib import PerceptualParser, Predictor, load_model, save_model
 from dgmlib.broden.folder import FolderDataset
 from dgmlib.measure import clicks
 from dgmlib.measure.clicks import best_choice, centre, colour_flood, next_click, objects, simulate
@@ -171,6 +171,11 @@ def test_measuring_writes_and_adds(study, tmp_path, monkeypatch):
         "cars": 12,
         "street": 12,
     }
+    folder = tmp_path / "DGM_seed0-1a2b"
+    save_model(load_model(study.model), folder / "model")
+    assert "**cars**, model DGM_seed0-1a2b" in clicks.measure(
+        replace(study, model=folder / "model", folders=(tmp_path / "cars",), out=tmp_path / "results")
+    )
     facts = json.loads((tmp_path / "results" / "clicks.json").read_text())["measured"]
     assert facts["mine on street"]["smallest_object"] == 0.01
     assert len(facts["mine on street"]["weights"]) == 16  # digits of the weights' hash

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 import dgmlib
 from dgmlib import presets, provenance, save_model
@@ -116,7 +117,22 @@ def test_a_trained_cell_is_called_by_its_folder():
     assert Study(Path("checkpoints/demo-dgm")).name == "demo-dgm"
 
 
-def test_of_an_installed_package_no_commit_is_known(monkeypatch, tmp_path):
+def test_of_an_installed_package_and_without_git_no_commit_is_known(monkeypatch, tmp_path):
     assert provenance.provenance()["commit"] != "unknown"
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path))  # without git
+        assert provenance.provenance()["commit"] == "unknown"
     monkeypatch.setattr(provenance, "ROOT", tmp_path)  # the folder it runs in, perhaps the user's own repository
     assert provenance.provenance()["commit"] == "unknown"
+
+
+def test_data_have_the_name_of_what_a_folder_holds(smoke_data, tmp_path):
+    """Whichever profile's test settings are used."""
+    assert list(Study(profile="paper", data=smoke_data).sets("val", ("object",))) == ["Broden-mini"]
+    for part in ("train", "val"):
+        for kind in ("images", "labels"):
+            (tmp_path / "mixed" / "streets" / part / kind).mkdir(parents=True)
+            Image.fromarray(np.ones((8, 8), np.uint8)).save(tmp_path / "mixed" / "streets" / part / kind / "a.png")
+    (tmp_path / "mixed" / "streets" / "names.txt").write_text("-\nroad\n")
+    ((name, dataset),) = Study(profile="real", data=tmp_path / "mixed").sets("val", ("object",)).items()
+    assert (name, len(dataset)) == ("mixed", 1)

@@ -61,6 +61,8 @@ def test_rows_can_be_chosen_and_others_are_told(untrained, smoke_data, tmp_path)
     assert table["model"].unique().tolist() == ["CCNet", "HRNetV2"]
     with pytest.raises(ValueError, match="Table 1 has no CCNet; choose from OCNet, APCNet, UPerNet"):
         tables.table1("smoke", data=smoke_data, systems=("CCNet", "DGM"), out=tmp_path)
+    with pytest.raises(ValueError, match="--seeds must be at least 1, not 0"):
+        tables.table1("smoke", seeds=0, data=smoke_data, out=tmp_path)
 
 
 def test_table_1_is_tidy_and_names_its_data(made):

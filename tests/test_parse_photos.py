@@ -97,6 +97,22 @@ def test_an_interrupted_run_goes_on_and_only_what_changed_is_parsed_anew(photos,
     assert not [path for path in out.rglob("*") if path.name.startswith(".")], "temporary files stay behind"
 
 
+def test_nothing_of_another_model_stays(photos, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(Scene, "plot", lambda scene: None)
+    monkeypatch.setattr(viz, "save", lambda figure, path: path.touch())
+    scene, folder = Predictor(model, short_side=64)(PHOTO), tmp_path / "a"
+    parse_photos.save(scene, folder)
+    (folder / "notes.png").touch()
+    (folder / "level9.png").touch()
+    before = {path.name for path in folder.iterdir()}
+    parse_photos.save(Predictor(model, short_side=64, tasks=("object", "part"))(PHOTO), folder)
+    assert before - {path.name for path in folder.iterdir()} == {"materials.png", "textures.png", "level9.png"}
+    monkeypatch.setattr(viz, "save", lambda figure, path: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        parse_photos.save(scene, folder)
+    assert not (folder / FOUND).exists()  # it would call the folder complete
+
+
 def test_files_folders_and_patterns(photos, checkpoint, tmp_path, saved, monkeypatch):
     monkeypatch.chdir(photos)
     parse(("*.PNG", "sub", "a.PNG"), Path("out"), checkpoint)

@@ -52,13 +52,15 @@ def test_what_a_killed_process_left_is_removed_and_what_a_running_one_writes_is_
 
 
 def test_what_another_machine_left_is_removed_after_a_day(tmp_path):
-    old, new = (tmp_path / f".a-{name}.json" for name in ("old", "abcdef-1-00"))
-    for path, age in ((old, 2 * 86_400), (new, 3600)):
+    old, new, users = (tmp_path / f".a-{name}.json" for name in ("abcdef-1-00112233", "abcdef-1-44556677", "backup"))
+    for path, age in ((old, 2 * 86_400), (new, 3600), (users, 2 * 86_400)):
         path.write_text("half")
         os.utime(path, (time.time() - age,) * 2)
-    with write_atomic(tmp_path / "a.json"):
+    (tmp_path / ".a-mine").mkdir()
+    os.utime(tmp_path / ".a-mine", (0, 0))
+    with write_atomic(tmp_path / "a.json"), folder_beside(tmp_path / "a"):
         pass
-    assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, "a.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, users.name, ".a-mine", "a.json"]
 
 
 def test_names_may_be_as_long_as_the_file_system_s(tmp_path):
@@ -67,7 +69,7 @@ def test_names_may_be_as_long_as_the_file_system_s(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EISDIR])
 def test_what_cannot_be_written_is_told_in_a_sentence_that_names_the_file(tmp_path, number):
     target = tmp_path / "table.csv"
     target.write_text("old")

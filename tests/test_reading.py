@@ -111,6 +111,7 @@ class TestNumbersOfAGrouping:
 
     def test_entropy_is_0_for_an_assignment_and_1_for_the_mean_of_all(self):
         nodes = torch.eye(4)[None]
+        assert self.grouping(nodes, torch.full((1, 4, 2), 0.5)).entropy(1) == 0
         assert self.grouping(nodes, torch.eye(4)[None, :, [0, 1]] + torch.eye(4)[None, :, [2, 3]]).entropy(2) == 0
         assert self.grouping(nodes, torch.full((1, 4, 2), 0.5)).entropy(2).item() == pytest.approx(1)
         skewed = torch.tensor([0.9, 0.1]).expand(1, 4, 2)
@@ -120,8 +121,9 @@ class TestNumbersOfAGrouping:
     def test_attention_goes_up_to_the_parents_and_down_to_what_they_are_made_of(self):
         _, found = model(Reading())(maps(), labels())
         down = torch.eye(found.nodes[0].shape[1], dtype=found.top_down[0].dtype)
-        for level in range(2, len(found.nodes) + 1):
-            down = down @ found.top_down[level - 2][0]
+        for level in range(1, len(found.nodes) + 1):
+            if level > 1:
+                down = down @ found.top_down[level - 2][0]
             up = found.membership(level)[0]
             expected = torch.stack([sum(w * up[:, j] for j, w in enumerate(row)) for row in down])
             torch.testing.assert_close(found.attention(level)[0], expected)
@@ -169,6 +171,8 @@ class TestDisabled:
         with pooled_otherwise(SimpleNamespace(dgm=dgm), random=True):
             first, second = (dgm(features, labels())[1].assignments[0] for _ in range(2))
         assert not torch.equal(first, second)
+        first, second = (dgm(features, labels())[1].assignments[0] for _ in range(2))
+        assert torch.equal(first, second)
 
     def test_starts_in_order_in_training_too(self):
         dgm, features = model(iterations=2, testing_iterations=4), maps()
@@ -229,6 +233,9 @@ def test_folds_share_no_image_and_cover_all():
         def groups(self, tasks):
             return [list(range(0, 50, 2)), [1]]
 
+    for count in (1, 13):
+        with pytest.raises(ValueError, match=f"--seeds must be from 2 to 12, because .*, not {count}"):
+            folds(Numbers(), count, 0)
     parts = [folds(Numbers(), 3, fold) for fold in range(3)]
     assert sorted(i for _, kept in parts for i in kept.records) == list(range(50))
     assert all(set(train.records).isdisjoint(kept.records) and len(train) + len(kept) == 50 for train, kept in parts)

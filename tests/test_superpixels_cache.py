@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 from skimage import data
 
 from dgmlib import superpixels
@@ -229,6 +230,16 @@ def test_maps_below_the_photographs_are_no_photographs(photos, calls):
     assert run(photos, photos / "maps", calls, max_regions=9) == 0
     assert run(photos, photos, calls, max_regions=9) == 4
     assert len(list(photos.rglob("*.png.png"))) == 2 * 3
+
+
+def test_a_photograph_without_its_contour_map_is_reported_and_the_others_are_cut(photos, tmp_path):
+    (photos / "cut.jpg").unlink()
+    shape = np.asarray(read_picture(photos / "a.png")).shape[:2]
+    (tmp_path / "maps" / "ucm2").mkdir(parents=True)
+    savemat(tmp_path / "maps" / "ucm2" / "a.png.mat", {"ucm2": np.zeros([2 * side + 1 for side in shape])})
+    failed = precompute(photos, tmp_path / "maps", max_regions=50)
+    assert set(failed) == set(NAMES) - {"a.png"}
+    assert all("ucm2" in reason for reason in failed.values())
 
 
 def test_precompute_tells_what_it_cannot_do(tmp_path):

@@ -231,6 +231,16 @@ def test_a_diverging_run_says_so(dataset, tmp_path):
         run(dataset, tmp_path, replace(SMOKE.training, lr=1e30))
 
 
+def test_a_training_that_fails_leaves_no_trace_in_the_network(dataset, tmp_path):
+    model = new_model(dataset)
+    with pytest.raises(FloatingPointError):
+        train(
+            model, dataset, replace(SMOKE.training, lr=1e30, backbone_rate=0.0), tmp_path, device="cpu", progress=False
+        )
+    assert model.dgm.emgp.draw is torch.rand
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
 def test_any_number_of_processes_computes_what_one_does(smoke_data, tmp_path):
     """Two processes, stopped in their third step, and one that goes on, against one."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", ranks.__file__]

@@ -84,7 +84,7 @@ def shares(models=("default", "dgmlib 0.1"), seeds=(0, 1)):
         for level in (1, 2, 3, 4)
         for seed in seeds
     ]
-    others = [["UPerNet", 0, "object/mIoU", 0, 0.5], ["default", 1, "rank", 0, 20.0]]
+    others = [["UPerNet", 0, "object/mIoU", 0, 0.5], ["default", 1, "rank", 0, 0.0]]
     return pd.DataFrame(rows + others, columns=["model", "level", "name", "seed", "value"])
 
 
@@ -117,6 +117,8 @@ def test_dashed_lines_stand_at_what_is_asked_for():
 
 
 def test_nothing_a_hundredth_of_a_percent_and_a_fifth_can_be_told_apart():
+    lowest = [viz.heard(shares().assign(value=value)).axes[0].get_ylim()[0] for value in (0.5, 0)]
+    assert lowest == [0.1, 0]
     (axis, _) = viz.heard(shares().assign(value=lambda table: table["value"] - 0.01)).axes  # of which one is zero
     heights = axis.transAxes.inverted().transform(axis.transData.transform([(0, y) for y in (0, 0.01, 0.1, 10, 20)]))
     assert (np.diff(heights[:, 1]) > 0.05).all()

@@ -164,3 +164,9 @@ def test_rows_of_levels_have_a_photograph_each_and_its_levels(model):
 def test_bytes_and_floats_are_one_photograph(draw):
     as_bytes = (255 * PHOTO).round().astype(np.uint8)
     np.testing.assert_allclose(*(np.asarray(draw(photo), float) for photo in (as_bytes, as_bytes / 255)), atol=1e-6)
+
+
+def test_a_group_without_a_group_above_it_has_a_colour():
+    low, _ = viz.following_colours([np.array([[0, 1, 2]]), np.array([[0, 1, -1]])])
+    assert low.shape == (3, 3)
+    assert ((low >= 0) & (low <= 1)).all()

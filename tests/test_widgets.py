@@ -121,7 +121,7 @@ def test_a_picture_is_drawn_for_its_sliders_and_for_where_it_is_clicked():
     assert widget.frame["seq"] == 3
     assert widget.frame["text"] == "level 4"
     assert np.asarray(Image.open(io.BytesIO(widget.frame["picture"]))).min() > 250
-    assert widget.sliders[0] == {"name": "level", "values": ["1", "2", "4"], "index": 1}
+    assert widget.sliders[0] == {"name": "level", "values": ["1", "2", "4"], "index": 2}
     data, metadata = widget._repr_mimebundle_()
     assert data["text/plain"] == "TouchWidget(12 x 8 pixels, level=4, kind=b)"
     assert asked[-2:] == [(7, 6, 4, "a"), (7, 6, 4, "b")]  # the steps of the last slider, side by side
@@ -143,6 +143,25 @@ def test_a_picture_that_is_not_clicked_is_drawn_from_sliders_alone():
     widget = TouchWidget(lambda level: np.full((8, 12, 3), 50 * level, np.uint8), {"level": (1, 2)})
     assert widget.pointer == ""
     assert widget.frame["text"] == ""
+
+
+def test_a_view_opened_later_shows_the_sliders_where_they_are():
+    widget = TouchWidget(lambda k: np.zeros((8, 12, 3)), {"k": (3, 5, 7)}, k=5)
+    assert widget.sliders[0]["index"] == 1
+    send(widget, kind="slide", seq=1, name="k", index=2)
+    assert (widget.values, widget.sliders[0]["index"]) == ({"k": 7}, 2)
+
+
+def test_a_picture_with_clicks_alone():
+    widget = TouchWidget(lambda x, y: np.full((8, 12, 3), 10 * x, np.uint8), {}, at=(1, 2))
+    data, _ = widget._repr_mimebundle_()
+    assert Image.open(io.BytesIO(data["image/jpeg"])).width > 100
+
+
+@pytest.mark.parametrize("start", [{"kk": 3}, {"k": 4}])
+def test_a_start_that_no_slider_has(start):
+    with pytest.raises(ValueError, match=r"kk?=\d is not a step of a slider; the sliders are \{'k': \[1, 3\]\}"):
+        TouchWidget(lambda k: np.zeros((8, 12, 3)), {"k": (1, 3)}, **start)
 
 
 def test_files_for_the_browser_to_save(widget, monkeypatch):

@@ -222,7 +222,7 @@ class Mixture(Dataset):
         self.root, self.split, self.cache = Path(root), split, Path(cache or root)
         folders = sorted(path for path in self.root.iterdir() if (path / split).is_dir())
         names = {path: read_names(path) for path in folders if (path / "names.txt").exists()}
-        textures = {t.name for path in folders if path not in names for t in (path / "train").iterdir() if t.is_dir()}
+        textures = {t.name for path in folders if path not in names for t in (path / "train").glob("*/")}
         classes = vocabulary_of(name for listed in names.values() for name in listed)
         self.vocabulary = vocabulary or replace(classes, textures=tuple(sorted(textures)))
         parts = [

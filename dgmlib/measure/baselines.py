@@ -84,6 +84,6 @@ def _largest_within(count, method, low, high, steps):
 
 def grid(shape, count):
     """A regular grid of at most ``count`` nearly square blocks."""
-    columns = max(1, math.floor(math.sqrt(count * shape[1] / shape[0])))
+    columns = max(1, min(count, shape[1], math.floor(math.sqrt(count * shape[1] / shape[0]))))
     rows = max(1, count // columns)
     return (np.arange(shape[0]) * rows // shape[0])[:, None] * columns + np.arange(shape[1]) * columns // shape[1]

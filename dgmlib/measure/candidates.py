@@ -34,25 +34,28 @@ from dgmlib.superpixels import RegionMaps
 from dgmlib.training import train
 from dgmlib.vocabulary import TASKS
 
+MINI = presets.get("mini")
 #: For photographs: a frozen ImageNet backbone; otherwise the settings of preset mini, at twice its size.
 PHOTOGRAPHS = replace(
-    presets.get("mini"),
+    MINI,
     name="photographs",
+    data="photographs",
     mini="",
+    settings=("O",),
     model=presets.ModelConfig(backbone="efficientnet-lite0", pretrained="imagenet", dim=64, max_regions=256),
-    training=presets.TrainingConfig(
+    training=replace(
+        MINI.training,
         iterations=250,
-        batch_size=4,
         short_sides=(160, 192, 224),
         max_size=400,
         texture_iterations=0,
-        backbone_rate=0.0,
         checkpoint_every=250,
-        workers=0,
     ),
     testing=presets.TestingConfig(short_side=192, max_size=400),
 )
 
+#: Contiguous pieces that a training split is cut into, see `folds`.
+BLOCKS = 12
 #: A temporary change to a network, see `dgmlib.interventions`.
 Intervention = Callable[[PerceptualParser], AbstractContextManager]
 
@@ -107,13 +110,18 @@ class Fold(Subset):
         return [group for group in groups if group]
 
 
-def folds(dataset: Dataset, count: int, fold: int, blocks: int = 12) -> tuple[Fold, Fold]:
+def folds(dataset: Dataset, count: int, fold: int) -> tuple[Fold, Fold]:
     """Split a dataset into all folds but one, to train on, and that one, to score on.
 
-    A fold is every ``count``-th of ``blocks`` contiguous pieces: frames of one sequence are alike, yet every sequence
+    A fold is every ``count``-th of `BLOCKS` contiguous pieces: frames of one sequence are alike, yet every sequence
     should occur on both sides.
+
+    Raises:
+        ValueError: if ``count`` is not from 2 to `BLOCKS`.
     """
-    fold_of = np.arange(len(dataset)) * blocks // len(dataset) % count
+    if not 2 <= count <= BLOCKS:
+        raise ValueError(f"--seeds must be from 2 to {BLOCKS}, because every seed is scored on a fold, not {count}.")
+    fold_of = np.arange(len(dataset)) * BLOCKS // len(dataset) % count
     kept, held_out = (np.flatnonzero(part).tolist() for part in (fold_of != fold, fold_of == fold))
     return Fold(dataset, kept), Fold(dataset, held_out)
 

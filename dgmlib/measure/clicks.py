@@ -143,7 +143,7 @@ def measure(study: Study = Study(images=40), training_images: int = 20) -> str:
         table = groups.agg(IoU="mean", error="sem", objects="size").reset_index()
         tables.append(table.assign(images=scores["image"].nunique()))
     table = pd.concat(tables, ignore_index=True)
-    table.insert(1, "model", study.model.name)
+    table.insert(1, "model", study.name)
     return study.publish("clicks", table, render, training_images=training_images, smallest_object=SMALLEST)
 
 

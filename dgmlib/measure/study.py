@@ -19,9 +19,9 @@ from torch.utils.data import Dataset
 from tqdm import tqdm
 
 from dgmlib import presets
-from dgmlib.broden import BrodenPlus, FolderDataset
+from dgmlib.broden import FolderDataset
 from dgmlib.checkpoints import load_model
-from dgmlib.data import data_root
+from dgmlib.data import data_name, data_root, open_data
 from dgmlib.evaluation import spread
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
@@ -150,7 +150,8 @@ class Study:
         if self.folders:
             return {folder.name: FolderDataset(folder, split) for folder in self.folders}
         preset = presets.get(self.profile)
-        return {preset.data: BrodenPlus(data_root(preset, self.data, self.workers), split, tasks)}
+        root = data_root(preset, self.data, self.workers)
+        return {data_name(preset, root): open_data(root, split, tasks)}
 
     def rows(
         self, measure: Callable[[Dataset, int], Iterable[dict]], sets: Mapping[str, Dataset], nothing: str

@@ -105,7 +105,13 @@ table1, table2 = partial(scored, "1"), partial(scored, "2")
 def cells_of(
     preset: presets.Preset, systems: Iterable[str], seeds: int, data: Path, runs: Path = paths.RUNS
 ) -> list[experiments.Cell]:
-    """Create the cells of some systems in all settings of a preset, seed by seed."""
+    """Create the cells of some systems in all settings of a preset, seed by seed.
+
+    Raises:
+        ValueError: if ``seeds`` is less than 1.
+    """
+    if seeds < 1:
+        raise ValueError(f"--seeds must be at least 1, not {seeds}.")
     rows = product(range(seeds), preset.settings, systems)
     return [experiments.Cell(preset, system, setting, seed, data, runs) for seed, setting, system in rows]
 
@@ -114,7 +120,7 @@ def side_by_side(cells: Sequence[experiments.Cell], workers: int, report: bool, 
     """Score cells in processes that share the CPU's cores, or one by one on a GPU; arguments as for `scored`."""
     workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
     # Convolutions of this size gain nothing from a second core; two parallel runs do. OMP_NUM_THREADS is respected.
-    threads = max(torch.get_num_threads() // workers, 1)
+    threads = max(torch.get_num_threads() // max(workers, 1), 1)
     with warnings.catch_warnings():
         # joblib warns when it replaces a worker whose memory has grown; no run is lost.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given to the executor")

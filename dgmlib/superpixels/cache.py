@@ -171,8 +171,9 @@ def _make(maps: RegionMaps, folder: Path, name: str) -> dict | str:
     """Make or check the map of one image file; return its facts, or a sentence on what is wrong with the image."""
     try:
         image = read_picture(folder / name)
+        computed = maps.compute(name, image) if maps.read(name, image) is None else None
     except (OSError, ValueError) as error:
         return str(error).removeprefix(f"{folder / name} ")
-    if maps.read(name, image) is None:
-        maps.keep(name, image, maps.compute(name, image))
+    if computed is not None:
+        maps.keep(name, image, computed)
     return maps.facts(name, image)

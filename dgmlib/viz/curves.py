@@ -65,7 +65,8 @@ def heard(table: pd.DataFrame) -> Figure:
         table: columns "model", "level", "name" ("residual share" or "graph share"; other rows are ignored) and "value",
             a fraction; for example, one row per seed.
     """
-    colours = colours_of(table.loc[table["name"].isin(SHARES), "model"])
+    table = table[table["name"].isin(SHARES)]
+    colours = colours_of(table["model"])
     return _panels(lambda axis, rows: _points_and_means(axis, rows, colours), table, 1 + len(colours) // 2)
 
 

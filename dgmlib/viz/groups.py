@@ -169,8 +169,7 @@ def parents_of(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
     """For every level but the last, map labels to the label of the next level that covers most of their pixels."""
     parents = []
     for lower, upper in pairwise(levels):
-        inside = (lower >= 0) & (upper >= 0)
-        shared = contingency_table(lower[inside], upper[inside], sparse_type="array").toarray()
+        shared = contingency_table(lower + 1, upper + 1, sparse_type="array").toarray()[1:, 1:]  # without label -1
         parents.append(shared.argmax(1))
     return parents
 

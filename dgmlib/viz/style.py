@@ -102,9 +102,10 @@ if get_ipython() is not None:
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG or, if the name ends in .jpg, as JPEG, which is a fifth as large."""
+    """Write a figure as PNG or, if the name ends in .jpg or .jpeg, as JPEG, which is a fifth as large."""
     with paths.write_atomic(path) as temporary:
-        temporary.write_bytes(_jpeg(figure) if Path(path).suffix == ".jpg" else png(figure))
+        jpeg = Path(path).suffix.lower() in (".jpg", ".jpeg")
+        temporary.write_bytes(_jpeg(figure) if jpeg else png(figure))
 
 
 def plots(columns: int, width: float, height: float, rows: int = 1, **kwargs) -> tuple[Figure, np.ndarray]:
