@@ -170,7 +170,7 @@ def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mi
     Args:
         root: folder to fill; by default the one that `reproduce` uses.
         seed: random seed.
-        size: mini or smoke.
+        size: mini, demo or smoke.
         workers: number of processes.
     """
     return mini.generate(root or paths.DATA / f"broden-{size}", seed, size, workers=workers)

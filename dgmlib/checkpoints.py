@@ -5,6 +5,7 @@ and everything read is checked to be complete and finite.
 """
 
 import errno
+import hashlib
 import json
 import warnings
 from collections.abc import Iterator, Mapping
@@ -101,6 +102,11 @@ def load_model(
     model.load_state_dict(tensors, strict=False)
     model.recipe["facts"] = facts
     return model.to(device).eval()
+
+
+def weights_digest(path: Path) -> str:
+    """Digest the weights of a model, ``path`` as given to `save_model`: 16 hexadecimal digits."""
+    return hashlib.sha256(_files(path)[0].read_bytes()).hexdigest()[:16]
 
 
 def load_finished(model: PerceptualParser, path: Path, run: Mapping) -> bool:

@@ -18,6 +18,7 @@ from torchmetrics.functional.classification import multiclass_confusion_matrix
 from tqdm import tqdm
 
 from dgmlib.broden.loading import view
+from dgmlib.broden.sampling import evenly
 from dgmlib.broden.workers import Reader, ReportingLoader
 from dgmlib.interventions import evaluating, hooked
 from dgmlib.parsing import check_finite
@@ -88,7 +89,7 @@ def count(
         raise ValueError(
             f"no image of the data is labelled for {' or '.join(tasks)}; score tasks that it has labels of."
         )
-    labelled = [labelled[i] for i in spread(len(labelled), images)]
+    labelled = [labelled[i] for i in evenly(len(labelled), images)]
     views = _Views(dataset, workers, RegionMaps(dataset.cache, max_regions), short_sides, max_size)
     loader = ReportingLoader(views, sampler=labelled, batch_size=None, num_workers=workers, generator=torch.Generator())
     hidden = None if progress is None else not progress
@@ -101,11 +102,6 @@ def count(
             found = count_image(predictions, sample, dataset.vocabulary, tasks)
             counts.append({task: counted.cpu() for task, counted in found.items()})
     return counts
-
-
-def spread(count: int, wanted: int | None) -> list[int]:
-    """Indices of ``wanted`` out of ``count`` items, evenly spaced; of all items if it is None."""
-    return np.unique(np.linspace(0, count - 1, min(wanted or count, count)).round().astype(int)).tolist()
 
 
 def fractions(counts: Iterable[Mapping[str, Tensor]], vocabulary: Vocabulary) -> dict[str, float]:

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import torch
@@ -169,11 +168,9 @@ class Cell:
                 return facts["metrics"]
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             pass  # missing or incomplete: measured now
-        began = perf_counter()
         self.train(**training)
         metrics, heard = self._score(training.get("progress"))
-        facts = {"data": data_name(self.preset, self.data), "seconds": round(perf_counter() - began), "heard": heard}
-        facts |= {"made": provenance()}
+        facts = {"data": data_name(self.preset, self.data), "heard": heard, "made": provenance()}
         with paths.write_atomic(path) as temporary:
             temporary.write_text(json.dumps({"metrics": metrics, "identity": self.identity} | facts, indent=1))
         return metrics

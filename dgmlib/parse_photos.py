@@ -14,6 +14,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from dgmlib import viz
+from dgmlib.checkpoints import weights_digest
 from dgmlib.paths import write_atomic, writing
 from dgmlib.pictures import SUFFIXES, find_pictures
 from dgmlib.predictor import CHECKPOINT, Predictor, Scene, located
@@ -44,7 +45,7 @@ def parse(photos: tuple[str, ...], /, out: Path, model: Path = CHECKPOINT) -> st
     root = os.path.commonpath([file.parent for file in files])
     model = located(model)
     predictor = Predictor.load(model, "cuda" if torch.cuda.is_available() else "cpu")
-    weights = hashlib.sha256(model.with_name(f"{model.name}.safetensors").read_bytes()).hexdigest()[:16]
+    weights = weights_digest(model)
     failed, before = [], 0
     for file in tqdm(files, desc="parse", unit="photograph", disable=None):
         folder, made = out / file.relative_to(root), {"model": model.name, "weights": weights}

@@ -1,5 +1,6 @@
 """The one reader of pictures: files, PIL pictures and arrays -> (H, W, 3) uint8 RGB, upright as viewers show them."""
 
+import io
 import os
 from pathlib import Path
 
@@ -144,3 +145,10 @@ def find_pictures(folder: str | os.PathLike, outside: str | os.PathLike | None =
         and path.is_file()
         and not (besides and path.resolve().is_relative_to(besides))
     )
+
+
+def encoded(picture: Image.Image, kind: str, **options) -> bytes:
+    """Encode a picture as the content of a file of that kind, with Pillow's options."""
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()

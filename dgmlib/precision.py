@@ -9,8 +9,8 @@ from torch import Tensor, nn
 class AtLeastFloat32(nn.Module):
     """A module whose parameters keep their type under ``half()`` and ``bfloat16()``, alone or as part of a network.
 
-    Softmaxes of distances between wide vectors need float32. The module converts its inputs to the type of its
-    parameters, and its outputs back to the type of its inputs.
+    Softmaxes of distances between wide vectors need float32. Subclasses convert their inputs to the type of their
+    parameters, and their outputs back to the type of their inputs.
     """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:

@@ -160,7 +160,10 @@ class Scene:
 
     @cached_property
     def parts(self) -> LabelMap | None:
-        """The part of every pixel, among those of its predicted object; see `class_names` for the names."""
+        """The part of every pixel, among those of its predicted object; None if one of the two heads was not run.
+
+        See `class_names` for the names.
+        """
         if self.objects is None or "part" not in self._parsed:
             return None
         ids = np.ones(self.regions.shape, dtype=np.int32)
@@ -294,8 +297,7 @@ class Scene:
 
 def _surviving(regions: np.ndarray, shape: Sequence[int]) -> np.ndarray:
     """Renumber superpixels as `view` does; those lost at its shape take the number of the nearest remaining pixel."""
-    rows, columns = (nearest(old, new) for old, new in zip(regions.shape, shape, strict=True))
-    lost = ~np.isin(regions, regions[np.ix_(rows, columns)])
+    lost = ~np.isin(regions, regions[np.ix_(*nearest(regions.shape, shape))])
     if lost.any():
         rows, columns = distance_transform_edt(lost, return_distances=False, return_indices=True)
         regions = regions[rows, columns]

@@ -92,10 +92,6 @@ class RegionGrid:
         inside[self._unpool[level].indices()[0]] = True
         return inside.view(self.num_images, h * w)
 
-    def flops(self, level: int, channels: int) -> int:
-        """FLOPs (2 x multiply-accumulate) of one pooling or one copying at this level."""
-        return 2 * self._pool[level]._nnz() * channels
-
     @cached_property
     def adjacency(self) -> Tensor:
         """E^1: the binary region adjacency graph, (B, N, N); superpixels that share a pixel edge are neighbours."""

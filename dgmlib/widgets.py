@@ -28,7 +28,8 @@ from skimage.util import img_as_ubyte
 from dgmlib import viz
 from dgmlib.explain.clicks import Click, ClickSession
 from dgmlib.groups import check_level
-from dgmlib.viz.style import encoded, panels
+from dgmlib.pictures import encoded
+from dgmlib.viz.style import panels
 
 SHOWN = 1000  # longest side of the masks sent to the page, in pixels, so that clicks are answered in time
 #: Colours of `overlay`: RGB and opacity. A dimmed background and a double outline show a mask on any picture.

@@ -42,7 +42,7 @@ def test_nearest_is_pillows(size, new_size):
     row = np.arange(size, dtype=np.uint8)[None]
     pillow = np.asarray(Image.fromarray(row).resize((new_size, 1), Image.Resampling.NEAREST))
     clear = ~on_a_border(size, new_size)
-    np.testing.assert_array_equal(row[0, nearest(size, new_size)][clear], pillow[0][clear])
+    np.testing.assert_array_equal(row[0, nearest((size,), (new_size,))[0]][clear], pillow[0][clear])
 
 
 @settings(max_examples=30, deadline=None)

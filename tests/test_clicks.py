@@ -96,7 +96,6 @@ def test_mask_by_the_strongest_click_of_each_sign(session):
         negative = max(session.weights(c)[i] for c in clicks if not c.positive)
         y, x = np.argwhere(session.regions == i)[0]
         assert session.mask[y, x] == (positive > negative and positive >= 0.9)
-        assert session.soft_mask[y, x] == (positive if positive > negative else 0)
 
 
 def test_a_negative_click_in_the_same_place_wins(session):
@@ -108,7 +107,6 @@ def test_a_negative_click_in_the_same_place_wins(session):
 def test_without_positive_clicks_nothing_is_selected(session):
     assert not session.mask.any()
     assert not session.click(3, 3, positive=False, level=1).any()
-    assert not session.soft_mask.any()
 
 
 def test_undo_reset_and_relevel(session):

@@ -10,7 +10,8 @@ from tiny import PHOTO
 from torch import nn
 
 from dgmlib.broden import TASKS, BrodenPlus, FolderDataset, Vocabulary
-from dgmlib.evaluation import count, count_image, evaluate, fractions, predict, spread, view
+from dgmlib.broden.sampling import evenly
+from dgmlib.evaluation import count, count_image, evaluate, fractions, predict, view
 from dgmlib.interventions import evaluating
 from dgmlib.predictor import Predictor
 
@@ -382,12 +383,12 @@ def test_an_error_leaves_the_model_in_its_mode(smoke_data):
 
 @pytest.mark.parametrize(("count", "wanted", "chosen"), [(5, None, range(5)), (5, 9, range(5)), (9, 3, (0, 4, 8))])
 def test_some_of_the_images_are_spread_over_all(count, wanted, chosen):
-    assert spread(count, wanted) == list(chosen)
+    assert evenly(count, wanted) == list(chosen)
 
 
 def test_forty_of_fifty_five_images_are_not_the_first_forty():
-    assert len(spread(55, 40)) == 40
-    assert spread(55, 40)[-1] == 54
+    assert len(evenly(55, 40)) == 40
+    assert evenly(55, 40)[-1] == 54
 
 
 def test_a_frozen_backbone_stays_in_its_mode_while_the_rest_learns():

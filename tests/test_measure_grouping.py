@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from skimage.color import rgb2lab
 from skimage.metrics import variation_of_information
 
 from dgmlib import PerceptualParser, Predictor, Vocabulary
@@ -17,6 +18,7 @@ from dgmlib.interventions import without_top_down
 from dgmlib.measure import grouping
 from dgmlib.measure.study import Study
 from dgmlib.paths import write_atomic
+from dgmlib.superpixels.graph import region_means
 
 RNG = np.random.default_rng(0)
 QUICK = Study(short_side=64, images=3, workers=1)
@@ -84,7 +86,7 @@ def test_purity_falls_as_groups_merge():
 def test_colour_merges_what_has_one_colour_wherever_it_lies():
     regions = np.repeat(np.arange(5), 4)[None].repeat(6, 0)
     colours = np.array([[0.9, 0.1, 0.1], [0.1, 0.2, 0.9], [0.9, 0.12, 0.1], [0.1, 0.2, 0.88], [0.5, 0.9, 0.4]])
-    seen = grouping.mean_colours(colours[regions], regions)
+    seen = region_means(rgb2lab(colours[regions]), regions)
     three, five, one = grouping.merge_by(seen, regions, (3, 5, 1))
     assert three[0, 0] == three[0, 8] != three[0, 4] == three[0, 12] != three[0, 16]
     assert [len(np.unique(groups)) for groups in (three, five, one)] == [3, 5, 1]

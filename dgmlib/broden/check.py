@@ -13,6 +13,7 @@ from dgmlib.paths import write_atomic
 from dgmlib.vocabulary import TASKS
 
 from .files import META, BrodenError, WrongSizeError
+from .sampling import evenly
 from .source import Record, Source, all_records
 from .sources import SOURCES, Sources, labelled_for
 from .workers import map_records
@@ -154,7 +155,7 @@ def _open(sources: Sources, source: type[Source], sample: int | None, result: Ch
         result.add(source.name, error, count=max(len(listed), 1))
         return []
     if sample is not None:
-        listed = [listed[i] for i in np.linspace(0, len(listed) - 1, min(sample, len(listed))).round().astype(int)]
+        listed = [listed[i] for i in evenly(len(listed), sample)]
     result.records[source.name] += len(listed)
     return listed
 

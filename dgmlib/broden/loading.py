@@ -28,9 +28,10 @@ def scaled_shape(height: int, width: int, short_side: int, max_size: int) -> tup
     return max(height * target // side, 1), max(width * target // side, 1)
 
 
-def nearest(size: int, new_size: int) -> np.ndarray:
-    """Source positions of nearest-neighbour scaling by pixel centres, ``size`` -> ``new_size`` pixels."""
-    return (2 * np.arange(new_size) + 1) * size // (2 * new_size)
+def nearest(shape: Sequence[int], new_shape: Sequence[int]) -> list[np.ndarray]:
+    """Source rows and columns of nearest-neighbour scaling by pixel centres, from one (height, width) to another."""
+    sides = zip(shape, new_shape, strict=True)
+    return [(2 * np.arange(new) + 1) * old // (2 * new) for old, new in sides]
 
 
 def renumber(regions: np.ndarray) -> np.ndarray:
@@ -58,8 +59,7 @@ def view(image: np.ndarray, regions: np.ndarray, short_side: int, max_size: int)
     shape = [-(-side // MULTIPLE) * MULTIPLE for side in scaled_shape(*image.shape[:2], short_side, max_size)]
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None] / 255
     scaled = F.interpolate(pixels, size=shape, mode="bilinear", align_corners=False)
-    rows, columns = (nearest(old, new) for old, new in zip(image.shape[:2], shape, strict=True))
-    return scaled, torch.from_numpy(renumber(regions[np.ix_(rows, columns)]))[None]
+    return scaled, torch.from_numpy(renumber(regions[np.ix_(*nearest(image.shape[:2], shape))]))[None]
 
 
 def training_sample(
@@ -88,7 +88,7 @@ def training_sample(
     """
     image = sample["image"]
     shape = scaled_shape(*image.shape[:2], short_side, max_size)
-    rows, columns = (nearest(old, new) for old, new in zip(image.shape[:2], shape, strict=True))
+    rows, columns = nearest(image.shape[:2], shape)
     if flip:
         image = image[:, ::-1]
         columns = image.shape[1] - 1 - columns

@@ -84,3 +84,8 @@ class TrainBatches(Sampler[list[Draw]]):
                 if len(queue) == self.batch_size:
                     yield queue.copy()
                     queue.clear()
+
+
+def evenly(count: int, wanted: int | None) -> list[int]:
+    """Indices of ``wanted`` out of ``count`` items, evenly spaced; of all items if it is None."""
+    return np.unique(np.linspace(0, count - 1, min(wanted or count, count)).round().astype(int)).tolist()

@@ -15,7 +15,6 @@ On training images, going down by Ptilde as printed in Eq. 8 in place of M selec
 normalisations. The threshold of 0.5 was also chosen on training images, none of which `dgmlib.measure.clicks` reports.
 """
 
-import io
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from PIL import Image
 
 from dgmlib.groups import Grouping, check_level, owners
 from dgmlib.paths import write_atomic
+from dgmlib.pictures import encoded
 
 if TYPE_CHECKING:
     from dgmlib.predictor import Scene
@@ -111,11 +111,6 @@ class ClickSession:
         return owners(torch.from_numpy(self._memberships[level - 1])).numpy()
 
     @property
-    def soft_mask(self) -> np.ndarray:
-        """(H, W) float64 in [0, 1]: the strongest positive weight where it beats every negative one, elsewhere 0."""
-        return self._strongest()[self.regions]
-
-    @property
     def selected(self) -> np.ndarray:
         """(N,) bool: the superpixels of the mask."""
         return self._strongest() >= self.threshold
@@ -127,9 +122,7 @@ class ClickSession:
 
     def mask_png(self) -> bytes:
         """Return the mask as a PNG of 0 and 255."""
-        file = io.BytesIO()
-        Image.fromarray(self.mask).convert("L").save(file, "png")
-        return file.getvalue()
+        return encoded(Image.fromarray(self.mask).convert("L"), "png")
 
     def save_mask(self, path: str | Path) -> None:
         """Write `mask_png` to a file."""

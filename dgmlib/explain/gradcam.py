@@ -33,7 +33,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dgmlib.groups import Grouping, to_pixels
+from dgmlib.groups import Grouping, masked_mean, to_pixels
 from dgmlib.interventions import evaluating, hooked
 from dgmlib.parsing import Parsed, PerceptualParser
 from dgmlib.vocabulary import Vocabulary
@@ -116,7 +116,7 @@ def node_cam(nodes: Tensor, gradients: Tensor, mask: Tensor | None = None) -> Te
     ``mask`` (B, N) is False for padding; by default there is none.
     """
     mask = nodes.new_ones(nodes.shape[:2]) if mask is None else mask.to(nodes.dtype)
-    alpha = (gradients * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)  # (B, D)
+    alpha = masked_mean(gradients, mask)  # (B, D)
     return (nodes @ alpha[..., None]).squeeze(-1).relu() * mask
 
 

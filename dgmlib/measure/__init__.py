@@ -17,6 +17,8 @@
 `ablation`       ablation of the Deep Grouping Model: one change at a time
 `candidates`     how `frozen`, `reading` and `ablation` train and score on folds of training images
 `turns`          interleaved timing of networks on synthetic images
+`boundaries`     pixels near the boundaries of label maps, and the boundary F-measure
+`compare`        did a reproduction reproduce? New tables against the committed ones
 `study`          shared pipeline: images -> rows -> csv, json and md, with their provenance
 ===============  ============================================================================================
 

@@ -197,8 +197,7 @@ def _image(model, short_side, dataset, index) -> list[dict]:
     """All measurements on one image."""
     sample, ids = dataset[index], model_ids(dataset.vocabulary, model.vocabulary)
     image, regions = Predictor(model, short_side, tasks=())(sample["image"]).seen
-    sides = zip(sample["image"].shape[:2], regions.shape[1:], strict=True)
-    truth = ids[sample["object"][np.ix_(*(nearest(old, new) for old, new in sides))]]
+    truth = ids[sample["object"][np.ix_(*nearest(sample["image"].shape[:2], regions.shape[1:]))]]
     with torch.inference_mode():
         parsed = model(image, regions, tasks=[task for task in ("scene", "object") if task in model.heads])
     predicted = {thing: predicted_as(parsed, model.vocabulary, "object", thing) for thing in np.unique(truth).tolist()}

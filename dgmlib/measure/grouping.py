@@ -25,7 +25,6 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
-from scipy import ndimage
 from scipy.cluster.hierarchy import cut_tree, ward
 from skimage.color import rgb2lab
 from skimage.metrics import contingency_table, variation_of_information
@@ -39,6 +38,7 @@ from dgmlib.measure.boundaries import boundary_f
 from dgmlib.measure.study import Study, markdown, plus_minus, untrained
 from dgmlib.parsing import PerceptualParser
 from dgmlib.predictor import Predictor, Scene
+from dgmlib.superpixels.graph import region_means
 from dgmlib.vocabulary import Vocabulary
 
 METRICS = ("groups", "segments", "purity", "region mIoU", "boundary F", "merged", "split", "VI")
@@ -84,12 +84,6 @@ def merge_by(features: np.ndarray, regions: np.ndarray, counts: Sequence[int]) -
         return [np.zeros_like(regions) for _ in counts]
     tree = ward(features)
     return [cut_tree(tree, n_clusters=count)[:, 0][regions] for count in counts]
-
-
-def mean_colours(image: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """Average an image, (H, W, 3) RGB, bytes or floats in [0, 1], over its superpixels in CIE Lab, (n, 3)."""
-    numbers = np.arange(regions.max() + 1)
-    return np.stack([ndimage.mean(channel, regions, numbers) for channel in np.moveaxis(rgb2lab(image), 2, 0)], 1)
 
 
 def pooled(scene: Scene) -> np.ndarray:
@@ -142,7 +136,7 @@ def _image(models: Mapping[str, PerceptualParser], short_side: int, dataset: Dat
         levels = [scene.groups(level) for level in range(1, len(scene.grouping.nodes) + 1)]
         counts = [len(np.unique(groups)) for groups in levels]
         features = merge_by(pooled(scene), scene.regions, counts)
-        colour = merge_by(mean_colours(sample["image"], scene.regions), scene.regions, counts)
+        colour = merge_by(region_means(rgb2lab(sample["image"]), scene.regions), scene.regions, counts)
         again = superpixels.segment_hierarchy(sample["image"], counts)
         graph = [felzenszwalb_at(sample["image"], count) for count in counts]
         for level, maps in enumerate(zip(levels, features, colour, again, graph, strict=True), 1):

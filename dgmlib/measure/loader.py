@@ -16,7 +16,7 @@ from dgmlib.broden.dataset import BrodenPlus
 from dgmlib.broden.files import BrodenError, image_shape
 from dgmlib.broden.loading import MULTIPLE, STRIDE, scaled_shape, train_loader
 from dgmlib.broden.prepare import prepare_record
-from dgmlib.broden.sampling import Draw, TrainBatches
+from dgmlib.broden.sampling import Draw, TrainBatches, evenly
 from dgmlib.measure.study import markdown, publish
 from dgmlib.paths import RESULTS
 from dgmlib.superpixels import RegionMaps
@@ -97,12 +97,11 @@ def _loaders(
     Draws are the same. Records are chosen evenly from those whose image needs no resizing, as the original expects.
     """
     raw, prepared = (BrodenPlus(root, "train", tasks, cache / name) for name in ("raw", "prepared"))
-    spread = np.linspace(0, len(raw) - 1, min(4 * images, len(raw))).round().astype(int)
-    chosen = [raw.records[index] for index in spread]
+    chosen = [raw.records[index] for index in evenly(len(raw), 4 * images)]
     sized = [r for r in chosen if image_shape(raw.sources.of(r).image(r), "restore it") == r.shape]
     if not sized:
         raise BrodenError(f"no image looked at in {root} has the size of its record; measure another folder.")
-    raw.records = prepared.records = sized[:: max(len(sized) // images, 1)][:images]
+    raw.records = prepared.records = [sized[index] for index in evenly(len(sized), images)]
     for record in prepared.records:
         prepare_record(prepared.sources, record)
     for dataset in (raw, prepared):

@@ -4,7 +4,6 @@
 `Study` is a trained model and the images it is measured on.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,9 +19,9 @@ from tqdm import tqdm
 
 from dgmlib import presets
 from dgmlib.broden import FolderDataset
-from dgmlib.checkpoints import load_model
+from dgmlib.broden.sampling import evenly
+from dgmlib.checkpoints import load_model, weights_digest
 from dgmlib.data import data_name, data_root, open_data
-from dgmlib.evaluation import spread
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import MODELS, RESULTS, write_atomic
@@ -48,7 +47,7 @@ def rows_of(
     """
     rows = []
     for name, dataset in sets.items():
-        chosen = spread(len(dataset), images)
+        chosen = evenly(len(dataset), images)
         with parallel(workers, return_as="generator") as pool:
             parts = pool(delayed(measure)(dataset, index) for index in chosen)
             for index, part in zip(chosen, tqdm(parts, name, len(chosen), unit="image", disable=None), strict=True):
@@ -142,8 +141,8 @@ class Study:
         return self.short_side or facts.get("short_side") or presets.get(self.profile).testing.short_side
 
     def load(self) -> PerceptualParser:
-        """Load the model, in single precision."""
-        return load_model(self.model).float()
+        """Load the model."""
+        return load_model(self.model)
 
     def sets(self, split: str, tasks: tuple[str, ...]) -> dict[str, Dataset]:
         """Open the data: name -> data set."""
@@ -164,8 +163,7 @@ class Study:
 
     def publish(self, name: str, table: pd.DataFrame, render: Callable[[pd.DataFrame], str], **facts) -> str:
         """Add the study's rows to a table, see `extend`, with its settings and a digest of the weights."""
-        weights = hashlib.sha256(self.model.with_name(f"{self.model.name}.safetensors").read_bytes()).hexdigest()
-        facts = {"images": self.images, "short_side": self.side, "weights": weights[:16]} | facts
+        facts = {"images": self.images, "short_side": self.side, "weights": weights_digest(self.model)} | facts
         return extend(name, table, render, self.out, facts)
 
 

@@ -162,8 +162,6 @@ def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_region
     with write_atomic(maps.folder / "manifest.jsonl") as temporary:
         temporary.write_text("".join(lines))
     print(f"{len(lines)} superpixel maps in {maps.folder}")
-    for name, reason in failed.items():
-        print(f"no map for {folder / name}: {reason}")
     return failed
 
 

@@ -43,17 +43,17 @@ def to_pyg(image: np.ndarray, labels: np.ndarray) -> "Data":
 
     image = np.asarray(image)
     edges, lengths = _boundaries(labels)
-    height, width = labels.shape
     if image.shape[:2] != labels.shape:
         raise ValueError(f"The image is {image.shape[:2]} and its labels {labels.shape}; pass a map of that image.")
-    flat = np.asarray(labels).ravel().astype(np.int64)
+    labels = np.asarray(labels).astype(np.int64)
+    flat = labels.ravel()
     if flat.min() < 0 or (np.bincount(flat) == 0).any():
         raise ValueError("Labels must be 0..n-1 with every one in use; renumber them, and crop padding off.")
     area = np.bincount(flat)
     scale = np.iinfo(image.dtype).max if np.issubdtype(image.dtype, np.integer) else 1
-    rows, columns = np.divmod(np.arange(flat.size), width)
-    pixels = (*image.reshape(flat.size, -1).T / scale, columns, rows)
-    means = torch.from_numpy(np.stack([np.bincount(flat, value) / area for value in pixels], 1)).float()
+    rows, columns = np.indices(labels.shape)
+    pixels = np.dstack([image / scale, columns, rows])  # (H, W, C + 2)
+    means = torch.from_numpy(region_means(pixels, labels)).float()
     return Data(
         x=means[:, :-2],
         pos=means[:, -2:],
@@ -61,9 +61,16 @@ def to_pyg(image: np.ndarray, labels: np.ndarray) -> "Data":
         edge_index=torch.from_numpy(edges),
         edge_attr=torch.from_numpy(lengths).float()[:, None],
         pixel_index=torch.from_numpy(flat),
-        height=height,
-        width=width,
+        height=labels.shape[0],
+        width=labels.shape[1],
     )
+
+
+def region_means(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mean of (H, W, C) values over every region, (n, C); 0 for an unused label. Negative labels are padding."""
+    inside = labels >= 0
+    area = np.maximum(np.bincount(labels[inside]), 1)
+    return np.stack([np.bincount(labels[inside], channel) / area for channel in values[inside].T], 1)
 
 
 def touching(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

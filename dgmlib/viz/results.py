@@ -8,7 +8,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, ScalarFormatter
 
-from dgmlib.viz.style import GREY, NONE, PALETTE, bars_and_points, colours_of, legend, lines_with_error, plots
+from dgmlib.viz.style import GREY, NONE, PALETTE, colours_of, legend, lines_with_error, plots
 
 #: `agreement_curves`: name -> suffix of the model's name, method, colour, marker.
 CURVES = {
@@ -38,7 +38,9 @@ def table1(table: pd.DataFrame) -> Figure:
     widths = settings["column"].nunique()
     figure, (axes,) = plots(len(settings), width=6.0, height=3.4, sharey=True, width_ratios=widths)
     for axis, (setting, rows) in zip(axes, settings, strict=True):
-        bars_and_points(axis, rows, "column", colours)
+        what = {"x": "column", "y": "percent", "hue": "model", "palette": colours, "hue_order": colours, "ax": axis}
+        sns.barplot(rows, **what, errorbar=None, gap=0.06, alpha=0.55, saturation=1)
+        sns.stripplot(rows, **what, dodge=True, jitter=False, size=4.5, legend=False)
         axis.set(title=setting, xlabel="")
         axis.tick_params(axis="x", labelsize=8)
     figure.suptitle(_title(1, table))

@@ -5,7 +5,7 @@ writes `png`.
 """
 
 import io
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -26,6 +26,8 @@ from skimage.segmentation import find_boundaries
 from skimage.util import img_as_float
 
 from dgmlib import paths
+from dgmlib.pictures import encoded
+from dgmlib.superpixels.graph import region_means
 
 SCREEN = 80  # pixels on a page per inch of a figure
 DPI = 2 * SCREEN  # stored resolution: sharp on high-resolution screens and enlarged pages
@@ -41,8 +43,8 @@ GREY = "#8a8a8a"  # secondary: printed numbers, bounds, others
 class NotebookFigure(Figure):
     """A figure, sized in inches, that Jupyter stores as `stored` renders it; ``alt`` is its alternative text."""
 
-    def __init__(self, width: float, height: float, alt: str = ""):
-        self.alt = alt
+    def __init__(self, width: float, height: float):
+        self.alt = ""
         super().__init__(figsize=(width, height), dpi=SCREEN, layout="constrained")
 
 
@@ -88,13 +90,6 @@ def _rendered(figure: Figure) -> Image.Image:
     return Image.open(file).convert("RGB")
 
 
-def encoded(picture: Image.Image, kind: str, **options) -> bytes:
-    """Encode a picture as the content of a file of that kind, with Pillow's options."""
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
-
-
 if get_ipython() is not None:
     for _kind in ("png", "jpeg"):
         _formatter = get_ipython().display_formatter.formatters[f"image/{_kind}"]
@@ -118,12 +113,12 @@ def plots(columns: int, width: float, height: float, rows: int = 1, **kwargs) ->
 
 
 def panels(
-    titles: Collection[str], shape: Sequence[int], below: float = 0.0, columns: int = 4, width: float = 3.0
+    titles: Collection[str], shape: Sequence[int], columns: int = 4, width: float = 3.0
 ) -> tuple[Figure, list[Axes]]:
-    """Create axes for pictures of one shape, ``width`` inches wide, with ``below`` inches of room under each."""
+    """Create axes for pictures of one shape, ``width`` inches wide."""
     columns = min(columns, len(titles))
     rows = -(-len(titles) // columns)
-    figure = NotebookFigure(width * columns, (width * shape[0] / shape[1] + 0.4 + below) * rows)
+    figure = NotebookFigure(width * columns, (width * shape[0] / shape[1] + 0.4) * rows)
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for axis, title in zip_longest(axes, titles, fillvalue=""):  # the last row may be incomplete
         axis.set_title(title, fontsize=10).axes.set_axis_off()
@@ -158,13 +153,6 @@ def legend_under(axis: Axes, handles: Sequence[Artist], fontsize: float) -> None
     axis.legend(handles=handles, ncols=2, columnspacing=1, handlelength=1.2, **style)
 
 
-def bars_and_points(axis: Axes, rows: pd.DataFrame, x: str, colours: Mapping[str, str]) -> None:
-    """Draw "percent" by ``x``, a colour per "model": a bar at the mean of the rows, and a point for each of them."""
-    what = {"x": x, "y": "percent", "hue": "model", "palette": colours, "hue_order": colours, "ax": axis}
-    sns.barplot(rows, **what, errorbar=None, gap=0.06, alpha=0.55, saturation=1)
-    sns.stripplot(rows, **what, dodge=True, jitter=False, size=4.5, legend=False)
-
-
 def lines_with_error(axis: Axes, rows: pd.DataFrame, x: str, y: str, **style) -> None:
     """Draw ``y`` by ``x``, with errors of plus and minus the column "error"; style as for seaborn."""
     # From three rows per value, seaborn draws the mean, which is the value, and the range.
@@ -184,10 +172,7 @@ def greyed(photo: ArrayLike, dark: float, light: float) -> np.ndarray:
 
 def region_colours(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
     """Mean colour of every region, (N, 3) RGB in [0, 1]; black for an unused label."""
-    labels = np.asarray(labels)
-    inside = labels >= 0
-    area = np.maximum(np.bincount(labels[inside]), 1)
-    return np.stack([np.bincount(labels[inside], channel) / area for channel in floats(photo)[inside].T], 1)
+    return region_means(floats(photo), np.asarray(labels))
 
 
 def enlarged(*arrays: np.ndarray, width: int = 480) -> list[np.ndarray]:
