@@ -146,20 +146,26 @@ def train(
     print(f"trained: {replace(cell, data=data_root(preset, data)).train(device=device)}")
 
 
-def evaluate(model: Path, /, profile: str = "mini", data: Path | None = None) -> None:
+def evaluate(model: Path, /, profile: str = "", data: Path | None = None) -> None:
     """Score a trained model on the validation split by Broden+'s rules.
 
     Args:
         model: the model's path without suffix, as `dgmlib train` prints it.
-        profile: preset whose test settings to use; mini-objects for a model of Table 2.
+        profile: preset whose test settings to use; empty: preset mini's, with the sizes that the model was trained for.
         data: root of the data set, as for `train`; optional for Broden-mini.
     """
     from dgmlib.experiments import score
 
-    preset, network = presets.get(profile), load_model(model)
+    preset, network = presets.get(profile or "mini"), load_model(model)
     root = data_root(preset, data)
+    if not profile:
+        facts = network.recipe["facts"]
+        testing = replace(preset.testing, short_side=facts.get("short_side", preset.testing.short_side))
+        regions = facts.get("max_regions", preset.model.max_regions)
+        preset = replace(preset, testing=testing, model=replace(preset.model, max_regions=regions))
     metrics, *_ = score(network, preset, root)
-    print(f"{model} on {data_name(preset, root)}, validation split")
+    side, regions = preset.testing.short_side, preset.model.max_regions
+    print(f"{model} on {data_name(preset, root)}, validation split, short side {side}, {regions} superpixels")
     for name, value in metrics.items():
         print(f"{name:30s} {100 * value:6.2f}")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property, reduce
+from numbers import Integral
 from typing import TYPE_CHECKING
 
 import torch
@@ -115,7 +116,8 @@ class Grouping:
         """Effective rank of V^l (Roy and Vetterli 2007), (B,): 1 where all nodes are alike, at most min(N_l, D)."""
         nodes = self.nodes[self._index(level)] * self.masks[level - 1][..., None]
         values = torch.linalg.svdvals(nodes.float())  # (B, min(N_l, D))
-        return torch.special.entr(values / values.sum(1, keepdim=True)).sum(1).exp()
+        shares = values / values.sum(1, keepdim=True).clamp(min=torch.finfo(values.dtype).tiny)
+        return torch.special.entr(shares).sum(1).exp()
 
     def heard(self) -> dict[str, list[float]]:
         """How much the graph contributes (is heard), by level: both shares and the effective rank, batch means."""
@@ -156,9 +158,9 @@ class Grouping:
 
 
 def check_level(level: int, levels: int) -> None:
-    """Raise a ValueError if a level is not in 1 ... ``levels``."""
-    if not 1 <= level <= levels:
-        raise ValueError(f"level must be 1 (superpixels) to {levels}, not {level}.")
+    """Raise a ValueError if a level is not a whole number in 1 ... ``levels``."""
+    if not isinstance(level, Integral) or not 1 <= level <= levels:
+        raise ValueError(f"level must be 1 (superpixels) to {levels}, not {level!r}.")
 
 
 def owners(weights: Tensor) -> Tensor:
@@ -187,7 +189,9 @@ def unit_vectors(nodes: Tensor, mask: Tensor, centred: bool) -> Tensor:
     least = 1e-3 * nodes.detach().norm(dim=-1, keepdim=True) + torch.finfo(nodes.dtype).tiny
     if centred:
         nodes = nodes - masked_mean(nodes, mask)[:, None]
-    return nodes / nodes.norm(dim=-1, keepdim=True).maximum(least)
+    length = nodes.norm(dim=-1, keepdim=True).maximum(least)
+    # Zero vectors stay zero; divided by the smallest number, they would have infinite gradients.
+    return nodes / length.masked_fill(length <= torch.finfo(nodes.dtype).tiny, 1)
 
 
 @torch.no_grad()

@@ -11,7 +11,12 @@ def parallel(workers: int, **options) -> Parallel:
     """Create a `joblib.Parallel` whose processes end seconds after the one that started them, even if it is killed.
 
     joblib's own would keep working, then idle for minutes. -1 workers mean one per core, 1 means this process.
+
+    Raises:
+        ValueError: for 0 workers.
     """
+    if workers == 0:
+        raise ValueError("--workers must be at least 1, or -1 for one per core, not 0.")
     return Parallel(workers, initializer=_end_with, initargs=(os.getpid(),), **options)
 
 

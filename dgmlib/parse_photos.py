@@ -51,7 +51,7 @@ def parse(photos: tuple[str, ...], /, out: Path, model: Path = CHECKPOINT) -> st
         folder, made = out / file.relative_to(root), {"model": model.name, "weights": weights}
         try:
             made["sha256"] = hashlib.sha256(file.read_bytes()).hexdigest()
-            if _is_done(folder, made):
+            if _is_done(folder, file, made):
                 before += 1
                 continue
             scene = predictor(file)
@@ -100,10 +100,13 @@ def _files(photos: Sequence[str], out: Path) -> list[Path]:
     return sorted(files)
 
 
-def _is_done(folder: Path, made: dict) -> bool:
-    """Whether the folder was made from exactly this photograph by exactly this model."""
+def _is_done(folder: Path, file: Path, made: dict) -> bool:
+    """Whether the folder was made from exactly this photograph by exactly this model; raise if it is another's."""
     try:
         found = json.loads((folder / FOUND).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return False
+    other = found.get("photograph", str(file))
+    if other != str(file) and found.get("sha256") != made["sha256"]:
+        raise ValueError(f"{file} would replace what {folder} holds of {other}; choose another --out.")
     return all(found.get(key) == value for key, value in made.items())

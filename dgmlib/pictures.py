@@ -67,7 +67,8 @@ def to_rgb(picture: Image.Image | ArrayLike) -> np.ndarray:
 
     Args:
         picture: a PIL picture of any mode; or an array (H, W), or (H, W, C) with C = 1 grey, 2 grey and alpha, 3 RGB or
-            4 RGBA, of bools, unsigned integers over their full range, or floats in [0, 1].
+            4 RGBA, of bools, floats in [0, 1], or unsigned integers over their full range; of more than 16 bits, over
+            that of the narrowest type that holds all values.
 
     Raises:
         ValueError: if an array is empty or has a wrong shape or type, or if values are not finite or out of range.
@@ -83,6 +84,8 @@ def to_rgb(picture: Image.Image | ArrayLike) -> np.ndarray:
             raise ValueError(f"The float image spans {low:.4g} to {high:.4g}; scale it to [0, 1] or pass uint8.")
         pixels = np.rint(255 * pixels.astype(float).clip(0, 1))
     elif np.issubdtype(pixels.dtype, np.unsignedinteger):
+        if pixels.dtype.itemsize > 2:  # 32 bits often hold 8 or 16, and would be black
+            pixels = pixels.astype(np.min_scalar_type(pixels.max()))
         pixels = pixels >> 8 * (pixels.dtype.itemsize - 1)
     elif pixels.dtype == bool:
         pixels = 255 * pixels
@@ -98,11 +101,11 @@ def to_rgb(picture: Image.Image | ArrayLike) -> np.ndarray:
 
 def _plain(image: Image.Image) -> Image.Image | np.ndarray:
     """Convert any of Pillow's modes to one whose array `to_rgb` takes."""
-    if image.mode == "I":  # 32 bits, which may hold 16
+    if image.mode == "I":  # 32 bits, which may hold 16 or 8
         values = np.asarray(image)
         if values.min() < 0 or values.max() > 65535:
             raise ValueError(f"The image spans {values.min()} to {values.max()}; store it with 8 or 16 bits.")
-        return values.astype(np.uint16)
+        return values.astype(np.min_scalar_type(values.max()))
     if image.mode == "F" or image.mode.startswith("I;"):
         return image
     if image.mode == "La":  # premultiplied; Pillow converts it only to LA

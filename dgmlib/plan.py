@@ -67,13 +67,15 @@ def plan(
         pretrained: ImageNet weights, as for `reproduce`.
 
     Raises:
-        ValueError: if GPUs are planned on a machine that has none, or none on a machine that has some.
+        ValueError: if a number is below 1, or GPUs are planned on a machine that has none, or none on one that does.
     """
     if bool(gpus) != torch.cuda.is_available():
         raise ValueError(
             f"gpus is {gpus} and this machine has {'some' if torch.cuda.is_available() else 'none'}; "
             "plan on a machine like those that will do the work."
         )
+    if min(seeds, machines, workers) < 1:
+        raise ValueError(f"seeds, machines and workers must be at least 1, not {seeds}, {machines} and {workers}.")
     units, rows, folders = machines * (gpus or workers), [], {}  # folders: root -> preset
     for number, (systems, _, suffix) in ROWS.items():
         preset = presets.with_weights(presets.get(profile + suffix), pretrained)

@@ -14,6 +14,7 @@ have the photograph's size again.
 
 from collections.abc import Sequence
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -65,7 +66,10 @@ class Predictor:
         short_side: of the scaled photograph that the model reads, in pixels, as in `dgmlib.evaluation.evaluate`.
             Results are best at the size the model was tested at, the default if its checkpoint records it, else 450.
         max_size: maximum long side of the scaled photograph, in pixels.
-        tasks: the heads to run; by default all of the model's. Groups and clicks need none of them.
+        tasks: the heads to run, "object" with "part"; by default all of the model's. Groups and clicks need none.
+
+    Raises:
+        ValueError: if a size is not a positive integer, or the model has no head for a task.
     """
 
     def __init__(
@@ -78,9 +82,16 @@ class Predictor:
         recipe = getattr(model, "recipe", {})
         known = (recipe.get("model") or {}) | recipe.get("facts", {})
         self.model, self.max_size = model, max_size
-        self.short_side = short_side or known.get("short_side", 450)
+        self.short_side = known.get("short_side", 450) if short_side is None else short_side
         self.max_regions = known.get("max_regions", 512)
         self.tasks = tuple(model.heads) if tasks is None else tuple(tasks)
+        for name in ("short_side", "max_size"):
+            if not isinstance(size := getattr(self, name), Integral) or size < 1:
+                raise ValueError(f"{name} must be a whole number of pixels, at least 1, not {size!r}.")
+        if unknown := sorted(set(self.tasks) - set(model.heads)):
+            raise ValueError(f"tasks must be among {', '.join(model.heads)}, not {', '.join(unknown)}.")
+        if "part" in self.tasks and "object" not in self.tasks:  # parts are those of the predicted object
+            self.tasks += ("object",)
 
     @classmethod
     def load(cls, model: str | Path | PerceptualParser = CHECKPOINT, device: str = "cpu", **settings) -> "Predictor":

@@ -79,6 +79,8 @@ def test_folder_faults(tmp_path):
     [
         (b"road\n\ncar\n", r"names\.txt, line 2, is blank; name the label 1 there"),
         (b"", r"names\.txt, line 1, is blank"),
+        (b"car\n-/wheel\n", r'names\.txt, line 2, is "-/wheel"; name both the object and its part'),
+        (b"/door\ncar\n", r'names\.txt, line 1, is "/door"; name both'),
         ("stra\u00dfe\n".encode("latin-1"), r"names\.txt is not a text in UTF-8; save it"),
     ],
 )
@@ -86,6 +88,8 @@ def test_faulty_names(tmp_path, content, told):
     write_pairs(tmp_path, {"a": np.zeros((20, 24))})
     (tmp_path / "names.txt").write_bytes(b"road\r\ncar\r\n \r\n\r\n")
     assert FolderDataset(tmp_path, "train").vocabulary.objects == ("-", "road", "car")  # blank at the end is fine
+    (tmp_path / "names.txt").write_bytes(b"car\ncar / wheel\n")
+    assert FolderDataset(tmp_path, "train").vocabulary.objects == ("-", "car")
     (tmp_path / "names.txt").write_bytes(content)
     with pytest.raises(BrodenError, match=told):
         FolderDataset(tmp_path, "train")
@@ -303,3 +307,10 @@ def test_textures_that_were_never_trained_on_are_told(mixture):
     shutil.rmtree(mixture / "textures" / "train")
     with pytest.raises(BrodenError, match=r"named after none of the textures \(there are none\)"):
         open_data(mixture, "val", TASKS)
+
+
+def test_hidden_files_are_no_photographs(mixture):
+    before = len(open_data(mixture, "train", TASKS))
+    for folder in ("streets/train/images", "textures/train/dotted"):
+        (mixture / folder / "._a.png").write_bytes(b"of another system")
+    assert len(open_data(mixture, "train", TASKS)) == before

@@ -378,6 +378,18 @@ class TestDeepGrouping:
         assert count == expected
         assert f"{count / 1e6:.3f}" == ("4.468" if top_down else "3.417")
 
+    def test_a_feature_map_of_zeros_has_finite_gradients(self):
+        """As of a branch that starts at zero, where no linear layer stands between the map and the unit vectors."""
+        dgm = DeepGrouping((16, 16), dim=16)
+        regions = (torch.arange(64)[:, None] // 8 * 8 + torch.arange(64) // 8).expand(2, 64, 64)
+        maps = [torch.rand(2, 16, 8, 8), torch.rand(2, 16, 4, 4)]
+        maps[0][1] = 0
+        for one in maps:
+            one.requires_grad_()
+        residuals, _ = dgm(maps, regions)
+        (residuals[0].sum(1) * torch.rand(2, 8, 8)).sum().backward()
+        assert all(one.grad.abs().max() < 1e4 for one in maps)
+
     def test_residual_layers_that_start_at_zero_change_nothing_until_they_are_trained(self):
         model = DeepGrouping(self.channels, D, reading=Reading(start=0.0)).double()
         residuals, grouping = model(self.maps(2), blocks(32, 32, 8).expand(2, 32, 32))

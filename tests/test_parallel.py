@@ -7,6 +7,7 @@ import sys
 import time
 
 import psutil
+import pytest
 from joblib import delayed
 
 from dgmlib.parallel import parallel
@@ -37,3 +38,8 @@ def test_one_worker_is_this_process_and_two_are_others():
     assert os.getpid() not in parallel(2)(delayed(os.getpid)() for _ in range(2))
     time.sleep(2)
     assert len(parallel(2)(delayed(os.getpid)() for _ in range(2))) == 2  # while the parent lives, so do they
+
+
+def test_no_workers():
+    with pytest.raises(ValueError, match="--workers must be at least 1, or -1 for one per core, not 0"):
+        parallel(0)

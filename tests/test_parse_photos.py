@@ -113,6 +113,17 @@ def test_nothing_of_another_model_stays(photos, model, tmp_path, monkeypatch):
     assert not (folder / FOUND).exists()  # it would call the folder complete
 
 
+def test_one_photograph_does_not_replace_another_of_its_name(photos, checkpoint, tmp_path, saved):
+    parse((str(photos / "a.PNG"),), tmp_path / "out", checkpoint)
+    with pytest.raises(
+        ValueError, match=r"sub/a\.PNG would replace what .*out/a\.PNG holds of .*photos/a\.PNG; choose"
+    ):
+        parse((str(photos / "sub" / "a.PNG"),), tmp_path / "out", checkpoint)
+    assert saved["names"] == ["a.PNG"]
+    photos.rename(tmp_path / "moved")  # the same picture elsewhere is done
+    assert parse((str(tmp_path / "moved" / "a.PNG"),), tmp_path / "out", checkpoint).endswith("1 of them before")
+
+
 def test_files_folders_and_patterns(photos, checkpoint, tmp_path, saved, monkeypatch):
     monkeypatch.chdir(photos)
     parse(("*.PNG", "sub", "a.PNG"), Path("out"), checkpoint)

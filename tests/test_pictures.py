@@ -213,3 +213,12 @@ def test_pictures_of_a_folder(tmp_path):
     (tmp_path.parent / "link").symlink_to(tmp_path)
     without = [path.name for path in find_pictures(tmp_path, outside=tmp_path.parent / "link" / "maps")]
     assert without == ["a.png", "b.JPG", "c.Tiff"]
+
+
+@pytest.mark.parametrize("kind", [np.uint32, np.uint64])
+def test_32_bits_that_hold_8_or_16_are_not_black(kind):
+    grey = np.array([[0, 7, 255]], np.uint8)
+    expected = np.stack([grey] * 3, 2)
+    for values in (grey, grey.astype(np.uint16) * 257):
+        np.testing.assert_array_equal(to_rgb(values.astype(kind)), expected)
+        np.testing.assert_array_equal(to_rgb(Image.fromarray(values.astype(np.int32))), expected)

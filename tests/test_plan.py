@@ -70,3 +70,9 @@ def test_a_machine_of_another_kind_cannot_be_planned_for(gpus, available, monkey
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     with pytest.raises(ValueError, match="plan on a machine like those that will do the work"):
         plan("smoke", gpus=gpus)
+
+
+@pytest.mark.parametrize("numbers", [{"seeds": -1}, {"machines": 0}, {"workers": 0}])
+def test_numbers_of_which_there_is_at_least_one(numbers):
+    with pytest.raises(ValueError, match="seeds, machines and workers must be at least 1"):
+        plan("smoke", **numbers)

@@ -183,8 +183,10 @@ def test_the_models_mode_makes_no_difference_and_is_left_alone(model, scene):
         other = Predictor(model, short_side=64)(PHOTO)
         assert model.training
         assert model.dgm.emgp.training
+        failing = Predictor(model, short_side=64)
+        failing.tasks = ("weather",)
         with pytest.raises(ValueError, match="no head"):
-            Predictor(model, short_side=64, tasks=("weather",))(PHOTO)
+            failing(PHOTO)
         assert model.training
     finally:
         model.eval()
@@ -209,7 +211,7 @@ def test_models_of_other_precision():
 
 def test_tasks_that_were_not_asked_for_are_not_there(model):
     scene = Predictor(model, short_side=64, tasks=("part", "material"))(PHOTO)
-    assert list(scene.maps) == ["materials"]  # parts are looked for in objects
+    assert list(scene.maps) == ["objects", "parts", "materials"]  # parts are looked for in objects
     assert scene.place is None
     nothing = Predictor(model, short_side=64, tasks=())(PHOTO)
     assert nothing.maps == {}
@@ -339,3 +341,17 @@ def test_middles_are_deepest_in_the_deepest_groups_and_those_at_the_frame_come_l
 def test_middles_of_one_group_and_of_groups_of_a_pixel():
     assert Scene.middles(SimpleNamespace(groups=lambda level: np.zeros((5, 7), int)), 1) == [(2, 2)]
     assert len(Scene.middles(SimpleNamespace(groups=lambda level: np.arange(12).reshape(3, 4)), 1, 12)) == 12
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"short_side": 0}, "short_side must be a whole number of pixels, at least 1, not 0"),
+        ({"short_side": "96"}, "short_side must be .*, not '96'"),
+        ({"max_size": 99.5}, r"max_size must be .*, not 99\.5"),
+        ({"tasks": ("objects",)}, r"tasks must be among .*object.*, not objects"),
+    ],
+)
+def test_settings_that_cannot_be(model, settings, told):
+    with pytest.raises(ValueError, match=told):
+        Predictor(model, **settings)

@@ -133,6 +133,7 @@ class TestNumbersOfAGrouping:
         edges = torch.full((1, 4, 2), 0.5)
         assert self.grouping(torch.eye(4)[None], edges).rank(1).item() == pytest.approx(4)
         assert self.grouping(torch.ones(1, 4, 4), edges).rank(1).item() == pytest.approx(1, rel=1e-4)
+        assert self.grouping(torch.zeros(1, 4, 4), edges).rank(1).item() == 1  # not nan
 
     def test_heard_gives_means_over_the_batch_by_level(self):
         heard = self.grouping(torch.eye(4)[None], torch.full((1, 4, 2), 0.5)).heard()

@@ -77,7 +77,7 @@ class FolderDataset(Dataset):
         for value, name in enumerate(names):
             if name != "-":
                 self.lookup[:, value] = self._ids(name)
-        self.images = sorted(path for path in images.glob("*") if path.suffix.lower() in SUFFIXES)
+        self.images = sorted(path for path in images.glob("[!.]*") if path.suffix.lower() in SUFFIXES)
         if not self.images:
             raise BrodenError(f"{images} holds no image ({', '.join(SUFFIXES)}); put the {split} images there.")
         stems: dict[str, Path] = {}
@@ -173,7 +173,7 @@ class TextureFolder(Dataset):
         self.split = split
         if (root / split / "labels").is_dir():
             raise BrodenError(f"{root} has label pictures but no names.txt; write one class name per line there.")
-        self.images = sorted(path for path in (root / split).glob("*/*") if path.suffix.lower() in SUFFIXES)
+        self.images = sorted(path for path in (root / split).glob("*/[!.]*") if path.suffix.lower() in SUFFIXES)
         if not self.images:
             raise BrodenError(
                 f"{root / split} holds no image; put those of a texture in a folder named after it there."
@@ -265,7 +265,11 @@ class Mixture(Dataset):
 def read_names(root: Path) -> list[str]:
     """Read a folder's names.txt, one name per line; the line number is the label, so no line may be blank."""
     path = require(root / "names.txt", "write one class name per line there, the first for label 0")
-    names = [line.strip() for line in _text(path).rstrip().split("\n")]
+    lines = [[half.strip() for half in line.split("/", 1)] for line in _text(path).rstrip().split("\n")]
+    names = ["/".join(halves) for halves in lines]
+    for number, halves in enumerate(lines):
+        if len(halves) == 2 and {"", "-"} & set(halves):
+            raise BrodenError(f'{path}, line {number + 1}, is "{names[number]}"; name both the object and its part.')
     if "" in names:
         blank = names.index("")
         raise BrodenError(

@@ -134,7 +134,10 @@ def read_records(meta: Path, split: str, sources: Sequence[type[Source]]) -> lis
     records: dict[tuple[str, int], Record] = {}
     for lists in dict.fromkeys(source.lists for source in sources):
         path = meta / getattr(lists, split)
-        for line in read_lines(path):
+        lines = read_lines(path)
+        if not lines:
+            raise BrodenError(f"{path} lists no record; copy it again.")
+        for line in lines:
             record = _record(line, lists, path)
             if (record.source, record.index) in records:
                 raise BrodenError(

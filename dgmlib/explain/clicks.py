@@ -17,6 +17,7 @@ normalisations. The threshold of 0.5 was also chosen on training images, none of
 
 import json
 from dataclasses import asdict, dataclass, replace
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,13 +72,13 @@ class ClickSession:
         Raises:
             ValueError: if the click is outside the photograph, or the model does not have the level.
         """
-        return self._take(self.clicks, Click(int(x), int(y), bool(positive), int(level)))
+        return self._take(self.clicks, Click(floor(x), floor(y), bool(positive), level))
 
     def relevel(self, level: int) -> np.ndarray:
         """Move the last click, if any, to another level and return the new `mask`."""
         if not self.clicks:
             return self.mask
-        return self._take(self.clicks[:-1], replace(self.clicks[-1], level=int(level)))
+        return self._take(self.clicks[:-1], replace(self.clicks[-1], level=level))
 
     def undo(self) -> np.ndarray:
         """Undo the last click, if any, and return the new `mask`."""
@@ -108,6 +109,7 @@ class ClickSession:
 
     def groups(self, level: int) -> np.ndarray:
         """Group of every superpixel at a level, (N,) integers, as `Grouping.groups` has them."""
+        check_level(level, self.levels)
         return owners(torch.from_numpy(self._memberships[level - 1])).numpy()
 
     @property
