@@ -157,7 +157,11 @@ def test_errors_are_sentences(session):
     for x, y in ((72, 0), (0, 48), (-1, 0)):
         with pytest.raises(ValueError, match=r"outside the photograph; x must be 0 to 71 and y 0 to 47\."):
             session.click(x, y)
-    for level in (0, 5):
+    with pytest.raises(ValueError, match=r"x must be 0 to 71"):
+        session.click(-0.5, 0)
+    for level in (0, 5, 1.9):
+        with pytest.raises(ValueError, match=rf"level must be .*, not {level}\."):
+            session.groups(level)
         with pytest.raises(ValueError, match=rf"level must be 1 \(superpixels\) to 4, not {level}\."):
             session.click(1, 1, level=level)
     assert session.clicks == []

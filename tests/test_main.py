@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from dgmlib import __main__ as cli
+from dgmlib import paths, presets
 from dgmlib.measure.study import Study
 
 
@@ -121,3 +122,14 @@ def test_a_folder_after_superpixels_is_short_for_compute(monkeypatch, tmp_path):
     with pytest.raises(SystemExit):
         cli.main(["superpixels", "photos", "--out", str(tmp_path)])
     assert [call[0].name for call in seen] == ["photos"]
+
+
+def test_a_model_is_evaluated_at_the_sizes_that_it_was_trained_for_unless_a_profile_is_named(monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr("dgmlib.experiments.score", lambda network, preset, root: seen.append(preset) or [{}])
+    monkeypatch.setattr(cli, "data_root", lambda preset, data: tmp_path)
+    for profile in ("", "smoke"):
+        cli.evaluate(paths.MODELS / "street-dgm", profile)
+    facts = cli.load_model(paths.MODELS / "street-dgm").recipe["facts"]
+    assert (seen[0].testing.short_side, seen[0].model.max_regions) == (facts["short_side"], facts["max_regions"])
+    assert seen[1] == presets.get("smoke")
