@@ -148,6 +148,9 @@ def test_what_cutting_the_graph_costs():
     table = result("reading").query("candidate == 'DGM' and name == 'object/mIoU'").astype({"value": float})
     wide = 100 * table.pivot_table("value", ["data", "seed"], "probe")
     lost = (wide[""] - wide["graph cut"]).groupby("data").mean()
+    silent = (wide[""] - wide["no top-down"]).groupby("data").mean()
+    without = f"{silent['CamVid']:.1f}, {silent['Car-Parts']:.1f} and {silent['Broden-mini']:.1f} points"
+    assert f"Leaving out only the messages costs {without}" in prose("03_top_down_message_passing")
     drawn, streets, cars = (f"{lost[data]:.1f}" for data in ("Broden-mini", "CamVid", "Car-Parts"))
     assert f"loses {streets} (CamVid), {cars} (Car-Parts) and {drawn} (Broden-mini) points" in prose(
         "03_top_down_message_passing"
@@ -160,10 +163,24 @@ def test_what_is_said_of_readings():
     spread = printed.groupby(["data", "level"])["value"].apply(lambda values: values.astype(float).mean())
     text = prose("03_top_down_message_passing")
     assert f"{spread.min():.2f} to {spread.max():.2f} of the largest possible" in text
-    streets = table[(table["data"] == "CamVid") & (table["name"] == "object/mIoU")].astype({"value": float})
-    mean = 100 * streets.groupby("candidate")["value"].mean()
-    ahead = (mean - mean["UPerNet"]).drop(["UPerNet", "DGM w/o graph", "dgmlib 0.1"])
-    assert f"all are {ahead.min():.1f} to {ahead.max():.1f} points of object mIoU ahead of UPerNet on CamVid" in text
+    scores = table[table["name"] == "object/mIoU"].astype({"value": float})
+    scores = 100 * scores.pivot(index=["data", "seed"], columns="candidate", values="value")
+    ahead = scores.sub(scores["UPerNet"], axis=0).drop(columns=["UPerNet", "DGM w/o graph", "dgmlib 0.1"])
+    mean, span = ahead.groupby("data").mean(), ahead.groupby("data").agg(reach)
+    low, high, wide = mean.min(axis=1), mean.max(axis=1), span.max(axis=1)
+    sets = ("CamVid", "Car-Parts", "Broden-mini")
+    streets, cars, drawn = (f"{low[name]:.1f} to {high[name]:.1f}" for name in sets)
+    assert (
+        f"they are {streets} points of object mIoU ahead of UPerNet on CamVid, {cars} on Car-Parts and {drawn} " in text
+    )
+    assert "up to ± {:.1f}, {:.1f} and {:.1f}".format(*wide[list(sets)]) in text
+    share = table[(table["data"] == "CamVid") & (table["name"] == "graph share")].astype({"value": float})
+    share = 100 * share.groupby(["candidate", "level"])["value"].mean()
+    levels = [
+        "{:.1f}, {:.1f} and {:.1f} %".format(*share[f"Ptilde from Eq. 1, U {u}, sum"].iloc[1:])
+        for u in ("unit", "centred")
+    ]
+    assert "from {} to {}".format(*levels) in text
 
 
 def test_how_far_groups_are_ahead_of_the_superpixels_hierarchy():
@@ -236,3 +253,16 @@ def test_where_heat_maps_point():
     assert (
         f"{', '.join(share[f'level {level}'] for level in (1, 2, 3))} and {share['level 4']} % at levels 1 to 4" in page
     )
+
+
+def test_how_far_the_two_trainings_of_a_seed_are_apart():
+    table = result("table1").query("task == 'object' and metric == 'mIoU'").astype({"value": float, "seed": int})
+    ours = table.set_index(["setting", "model", "seed"])["value"]
+    evidence = result("evidence").query("number == 'object/mIoU' and data == 'Broden-mini'").astype({"value": float})
+    evidence = evidence[evidence["over"].str.fullmatch(r"seed \d")]
+    again = evidence.assign(seed=evidence["over"].str[5:].astype(int)).set_index(["setting", "model", "seed"])["value"]
+    text = prose("05_table1_broden")
+    assert f"by up to {100 * (ours - again).abs().max():.1f} points of object mIoU" in text
+    mean = 100 * ours.groupby(["setting", "model"]).mean().unstack()
+    behind = [round(mean["UPerNet"][s] - mean[m][s]) for s in mean.index for m in ("OCNet", "APCNet")]
+    assert f"{min(behind)} to {max(behind)} points of object mIoU behind UPerNet" in text

@@ -30,7 +30,8 @@ def test_evidence_draws_both_intervals_and_colours_what_is_decided():
     assert drawn.pop((0, 0)) == "black"
     assert set(drawn) == {(1, 5), (2, 4), (-2, 4), (0, 2)}
     assert drawn[1, 5] == drawn[2, 4] != drawn[-2, 4]
-    assert legend_of(figure) == ["DGM", "DGM w/o graph", "ahead", "undecided", "behind"]
+    named = ["DGM", "DGM w/o graph", "ahead", "undecided", "95 % over seeds", "95 % over images"]
+    assert legend_of(figure) == named  # nothing is behind
 
 
 def test_evidence_of_few_images_may_leave_a_panel_and_every_panel_has_its_own_width():
@@ -41,8 +42,10 @@ def test_evidence_of_few_images_may_leave_a_panel_and_every_panel_has_its_own_wi
         for number, reach in zip(("object/mIoU", "texture/accuracy"), reaches, strict=True)
         for over in ("seeds", "images")
     ]
-    widths = [axis.get_xlim()[1] for axis in viz.evidence(pd.DataFrame(rows)).axes]
-    assert np.allclose(widths, (2.1, 1.05))
+    rows[2]["value"] = rows[3]["value"] = -0.04
+    axes = viz.evidence(pd.DataFrame(rows)).axes
+    assert np.allclose([axis.get_xlim()[1] for axis in axes], (2.1, 1.05))
+    assert [[text.get_text() for text in axis.texts] for axis in axes] == [["← -4.0"], []]
 
 
 def summary() -> pd.DataFrame:

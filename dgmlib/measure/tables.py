@@ -33,10 +33,10 @@ COLUMNS = ["table", "model", "setting", "task", "metric", "value", "seed", "data
 PRINTED = pd.read_csv(Path(__file__).with_name("printed.csv"), dtype={"table": str})
 NOTES = {
     "1": "Printed in the paper for **Broden+** with ResNet-50, APCNet's dilated, one number each (other data and "
-    "another size, not to be compared with ours); UPerNet's texture is that of its released model, which DGM's authors "
-    "trained on (35.10 in its own paper)",
+    "another size, not to be compared with ours); for UPerNet's texture, DGM's authors trained its released model "
+    "further (35.10 in UPerNet's paper)",
     "2": "Printed in the paper for **ADE20K** (other data and another size, not to be compared with ours); UPerNet, "
-    "HRNetV2 and DeepLabV3 equal results that others published for ResNet-101 or HRNetV2-W48, each trained its way",
+    "HRNetV2 and DeepLabV3 equal results that others published for ResNet-101 or HRNetV2-W48, with their own settings",
 }
 
 

@@ -10,6 +10,7 @@ from dgmlib.viz.style import GREY, NONE, PALETTE, colours_of, legend, plots
 
 #: `evidence`: a system's offset in its row, and its marker; below, the colours of verdicts.
 SHIFTS = {"DGM": (-0.17, "o"), "DGM w/o graph": (0.17, "s")}
+WIDTHS = {"seeds": 1.2, "images": 5}  # of the lines that show intervals
 WHOLE_IMAGES = ("scene/accuracy", "texture/accuracy")  # of few images, so their intervals may exceed a panel
 WIDEST = 7  # points that `ablation` shows; larger leads are written as text
 VERDICTS = {"ahead": PALETTE[0], "undecided": GREY, "behind": PALETTE[5]}
@@ -19,7 +20,7 @@ def evidence(table: pd.DataFrame) -> Figure:
     """Draw ``evidence.csv``: how far systems are ahead of UPerNet, a panel per data and setting, a row per number.
 
     Thin: the 95 % interval over seeds; thick: over images. Blue if both lie above zero, orange if both lie below.
-    A panel is as wide as its intervals, except those of `WHOLE_IMAGES`, which may exceed it.
+    A panel is as wide as its intervals, except those of `WHOLE_IMAGES`: leads beyond it are written at its edge.
     """
     table = table[table["model"].isin(SHIFTS) & table["over"].isin(["seeds", "images"])]
     groups = list(table.groupby(["data", "setting"], sort=False))
@@ -32,19 +33,26 @@ def evidence(table: pd.DataFrame) -> Figure:
             shift, marker = SHIFTS[model]
             place, colour = numbers.index(number) + shift, VERDICTS[both["verdict"].iloc[0]]
             for row in both.dropna(subset=["low", "high"]).itertuples():
-                width = {"seeds": 1.2, "images": 5}[row.over]
-                line = {"color": colour, "linewidth": width, "alpha": 0.6, "solid_capstyle": "butt"}
+                line = {"color": colour, "linewidth": WIDTHS[row.over], "alpha": 0.6, "solid_capstyle": "butt"}
                 axis.plot([100 * row.low, 100 * row.high], [place] * 2, **line)
             style = {"color": colour, "markersize": 6, "markeredgecolor": "white"}
             axis.plot(100 * both["value"].iloc[0], place, marker, **style)
         ends = rows.loc[~rows["number"].isin(WHOLE_IMAGES), ["low", "high"]].abs().max(axis=None)
         if ends > 0:  # NaN if there is no such interval
             axis.set_xlim(-105 * ends, 105 * ends)
+            for row in rows[(rows["over"] == "seeds") & (rows["value"].abs() > 1.05 * ends)].itertuples():
+                left, place = row.value < 0, numbers.index(row.number) + SHIFTS[row.model][0]
+                text = f"← {100 * row.value:+.1f}" if left else f"{100 * row.value:+.1f} →"
+                style = {"ha": "left" if left else "right", "va": "center", "fontsize": 8}
+                style |= {"color": VERDICTS[row.verdict], "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}
+                axis.text(-103 * ends if left else 103 * ends, place, text, **style)
     for model, (_, marker) in SHIFTS.items():
         axes[0].plot([], [], marker, color="black", label=model)
-    for name, colour in VERDICTS.items():
-        axes[0].plot([], [], color=colour, linewidth=5, label=name)
-    legend(figure)
+    for name in (name for name in VERDICTS if (table["verdict"] == name).any()):
+        axes[0].plot([], [], color=VERDICTS[name], linewidth=5, label=name)
+    for name, width in WIDTHS.items():
+        axes[0].plot([], [], color="black", linewidth=width, alpha=0.6, label=f"95 % over {name}")
+    legend(figure, columns=4)
     return figure
 
 
