@@ -243,16 +243,49 @@ def test_what_one_click_gets():
 
 
 def test_where_heat_maps_point():
-    table = result("gradcam").query("measure == 'pointing' and target == 'object, where predicted'")
-    share = {row.map: f"{100 * row.value:.0f}" for row in table.itertuples()}
-    text = prose("10_gradcam")
-    assert f"level 1 points best ({share['level 1']} % against {share['F^L over superpixels']} %" in text
-    assert f"Level 2 does as well as the latter ({share['level 2']} %)" in text
-    assert f"({share['level 3']} and {share['level 4']} %)" in text
-    page = (paths.RESULTS / "README.md").read_text()
-    assert (
-        f"{', '.join(share[f'level {level}'] for level in (1, 2, 3))} and {share['level 4']} % at levels 1 to 4" in page
+    table = result("gradcam").query("measure == 'pointing'").astype({"value": float})
+    share = (100 * table.set_index(["data", "target", "map"])["value"]).map("{:.0f}".format)
+    told, whole = "object, where predicted", "object, all pixels"
+    text, page = prose("10_gradcam"), (paths.RESULTS / "README.md").read_text()
+
+    def against(data, target, level):
+        one, other = (share[data, target, name] for name in (f"level {level}", "F^L over superpixels"))
+        return f"{one} % against {other} %"
+
+    assert f"level 1 on drawings ({against('Broden-mini', told, 1)})" in text
+    streets, facades = (against(data, told, 2) for data in ("CamVid", "LabelMeFacade"))
+    assert f"level 2 on photographs ({streets} on CamVid, {facades} on LabelMeFacade)" in text
+    assert f"level 1 still does on drawings ({against('Broden-mini', whole, 1)})" in text
+    streets, facades = (against(data, whole, 2) for data in ("CamVid", "LabelMeFacade"))
+    assert f"level 2 has {streets} on CamVid and {facades} on LabelMeFacade" in text
+    one, two, three, four = (share["Broden-mini", told, f"level {level}"] for level in (1, 2, 3, 4))
+    assert f"{one}, {two}, {three} and {four} % at levels 1 to 4" in page
+    assert f"and in {share['Broden-mini', told, 'F^L']} % for F^L" in page
+    for target, words in ((told, "{} and {} %, F^L {} and {} %"), (whole, "({2} and {3} %, level 2 {0} and {1} %)")):
+        found = [share[data, target, name] for name in ("level 2", "F^L") for data in ("CamVid", "LabelMeFacade")]
+        assert words.format(*found) in page
+
+
+def test_how_much_networks_depend_on_what_heat_maps_mark():
+    table = result("gradcam").query("measure in ['deletion', 'insertion']")
+    table = table[table["map"] != "constant"].astype({"gain": float, "gain_error": float})
+    lead = (table["gain"] / table["gain_error"]).where(
+        table["measure"] == "insertion", -table["gain"] / table["gain_error"]
     )
+    lead = lead.groupby([table["data"], table["target"], table["map"]]).agg(["min", "max"])
+    text, told = prose("10_gradcam"), "object, where predicted"
+
+    def span(places, maps):
+        rows = lead.loc[[(data, told, name) for data in places for name in maps]]
+        return f"{rows['min'].min():.1f} to {rows['max'].max():.1f}"
+
+    drawn, photographs = ["Broden-mini"], ["CamVid", "LabelMeFacade"]
+    assert f"levels 1 to 3 are {span(drawn, ['level 1', 'level 2', 'level 3'])} standard errors ahead" in text
+    assert f"level 2 is {span(photographs, ['level 2'])} ahead on photographs" in text
+    assert f"*F^L* is {span(drawn, ['F^L'])} and {span(photographs, ['F^L'])} ahead of the constant map" in text
+    assert (lead.xs("level 4", level=2).xs(told, level=1)["max"] < 1).all()  # "Level 4 is ahead of its control in none"
+    scenes = [f"{lead.loc[('Broden-mini', 'scene', name), 'max']:.1f}" for name in ("level 3", "level 4", "F^L")]
+    assert "(by {} and {} standard errors), *F^L* is by {}".format(*scenes) in text
 
 
 def test_how_far_the_two_trainings_of_a_seed_are_apart():
