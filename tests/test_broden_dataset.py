@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from broden_tree import assert_told, write_tree
+from broden_tree import assert_told, change_json, write_tree
 
 from dgmlib.broden import BrodenError, BrodenPlus, read_vocabulary
 from dgmlib.broden.dataset import part_layers
@@ -82,10 +82,21 @@ def test_records_are_frozen(root):
         record.index = 3
 
 
-def test_empty_split(root):
-    for name in ("joint_dataset/broden_ade20k_pascal_train", "joint_dataset/broden_os_train", "dtd/dtd_training_list"):
-        (root / "meta_file" / f"{name}.json").write_text("\n")
-    assert_told(root, BrodenError, "train lists", "no record .*copy")
+@pytest.mark.parametrize(
+    "name", ["joint_dataset/broden_ade20k_pascal_train", "joint_dataset/broden_os_train", "dtd/dtd_training_list"]
+)
+def test_an_empty_list(root, name):
+    (root / "meta_file" / f"{name}.json").write_text("\n")
+    assert_told(root, BrodenError, f"{name}.json", "lists no record; copy it again")
+
+
+def test_a_list_without_records_of_a_task(root):
+    change_json(
+        root / "meta_file/joint_dataset/broden_ade20k_pascal_train.json",
+        lambda rows: [row for row in rows if row["dataset"] == "pascal"],
+    )
+    with pytest.raises(BrodenError, match=r"train lists in .* hold no record labelled for scene"):
+        BrodenPlus(root, "train", ("scene",))
 
 
 def test_wrong_arguments(root):

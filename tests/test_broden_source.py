@@ -45,8 +45,3 @@ def test_broken_record_line(root, line):
 def test_impossible_record(root, change):
     change_json(root / TRAIN, lambda rows: [rows[0] | change])
     assert_told(root, BrodenError, TRAIN, "copy")
-
-
-def test_an_empty_list_is_told(root):
-    (root / TRAIN).write_text("")
-    assert_told(root, BrodenError, TRAIN, "lists no record; copy it again")
