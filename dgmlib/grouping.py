@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from dgmlib.groups import Grouping, audible_shares, masked_mean, unit_vectors
 from dgmlib.precision import AtLeastFloat32
 from dgmlib.reading import Reading
-from dgmlib.regions import RegionGrid
+from dgmlib.regions import RegionGrid, check_regions
 
 
 class GConv(nn.Module):
@@ -291,8 +291,7 @@ class DeepGrouping(AtLeastFloat32):
         """
         self._check(feature_maps, regions)
         with torch.autocast(regions.device.type, enabled=False):
-            dtype = self.scene.residual.norm.weight.dtype
-            grid = RegionGrid(regions, [f.shape[-2:] for f in feature_maps], dtype)
+            grid = RegionGrid(regions, [f.shape[-2:] for f in feature_maps], self.scene.residual.norm.weight.dtype)
             U = [self._embed(grid.pool(f, level), level, grid.mask) for level, f in enumerate(feature_maps)]
             V, P, shares, masks = self._bottom_up(U, grid)  # Eq. 1-6
             R = readout(V[-1], masks[-1])  # Eq. 7
@@ -305,7 +304,7 @@ class DeepGrouping(AtLeastFloat32):
             residuals = [
                 grid.unpool(r, level).to(f.dtype) for level, (r, f) in enumerate(zip(added, feature_maps, strict=True))
             ]
-            scene = self._scene(feature_maps[-1].to(dtype), R).to(feature_maps[-1].dtype)
+            scene = self._scene(feature_maps[-1].to(grid.dtype), R).to(feature_maps[-1].dtype)
         heard = partial(audible_shares, feature_maps, residuals, U, messages, grid)
         return residuals, Grouping(grid.regions, V, P, P_down, masks, R, scene, grid, heard)
 
@@ -337,6 +336,7 @@ class DeepGrouping(AtLeastFloat32):
         return self.scene(pooled, R[:, None], one)[:, 0]
 
     def _check(self, feature_maps: Sequence[Tensor], regions: Tensor) -> None:
+        check_regions(regions)
         widths, images = tuple(f.shape[1] for f in feature_maps), [len(f) for f in feature_maps]
         if widths != self.in_channels or set(images) != {len(regions)}:
             raise ValueError(

@@ -186,14 +186,10 @@ class PerceptualParser(nn.Module):
             logits are the mean over its pixels.
 
         Raises:
-            ValueError: for a task without a head, or missing regions.
+            ValueError: for a task without a head, images or regions of another shape or type, or missing regions.
         """
-        tasks = tuple(self.heads) if tasks is None else tasks
-        unknown = [task for task in tasks if task not in self.heads]
-        if unknown:
-            raise ValueError(f"this model has no head for {unknown}; it was built with tasks={tuple(self.heads)}.")
-        if self.dgm is not None and regions is None:
-            raise ValueError("regions are missing: a model with DGM needs superpixels.segment of every image.")
+        tasks = (tasks,) if isinstance(tasks, str) else tuple(self.heads if tasks is None else tasks)
+        self.check(images, regions, tasks)
         images = (images.to(self.mean.dtype) - self.mean) / self.std  # (B, 3, H, W)
         levels = self.backbone(images.contiguous(memory_format=torch.channels_last))  # faster convolutions
         if self.groups == "decoder":
@@ -218,6 +214,23 @@ class PerceptualParser(nn.Module):
                 logits[task] = resize(self.heads[task](levels[0] if task in fine else fused), quarter)
         named = self.plus.names(grouping, tasks) if self.plus is not None and self.training else {}
         return Parsed(logits, grouping, {task: resize(x, quarter) for task, x in named.items()})
+
+    def check(self, images: Tensor, regions: Tensor | None, tasks: Sequence[str]) -> None:
+        """Raise a ValueError if these are not what `forward` takes."""
+        if unknown := [task for task in tasks if task not in self.heads]:
+            raise ValueError(f"this model has no head for {unknown}; it was built with tasks={tuple(self.heads)}.")
+        if not isinstance(images, Tensor) or not images.is_floating_point() or images.shape[1:-2] != (3,):
+            given = getattr(images, "dtype", type(images).__name__), tuple(getattr(images, "shape", ()))
+            raise ValueError(
+                "images must be a floating tensor (B, 3, H, W) in [0, 1], not {} {}; dgmlib.predictor.Predictor reads "
+                "pictures of any kind.".format(*given)
+            )
+        if self.dgm is None:
+            return
+        if regions is None:
+            raise ValueError("regions are missing: a model with DGM needs superpixels.segment of every image.")
+        if (shape := (len(images), *images.shape[2:])) != tuple(getattr(regions, "shape", ())):
+            raise ValueError(f"regions must be an integer tensor {shape}, a superpixel for every pixel of images.")
 
 
 def check_finite(logits: Mapping[str, Tensor], tasks: Sequence[str]) -> None:

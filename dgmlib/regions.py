@@ -35,11 +35,7 @@ class RegionGrid:
     """
 
     def __init__(self, regions: Tensor, sizes: Sequence[tuple[int, int]], dtype: torch.dtype = torch.float32):
-        if regions.dim() != 3 or not len(regions) or regions.is_floating_point() or regions.is_complex():
-            raise ValueError(
-                f"regions must be an integer tensor (B, H, W), not {regions.dtype} {tuple(regions.shape)}; "
-                "for one image use regions[None]."
-            )
+        check_regions(regions)
         self.regions = regions.long()
         outside = self.regions < 0
         if empty := outside.flatten(1).all(1).nonzero().flatten().tolist():
@@ -136,6 +132,17 @@ class RegionGrid:
 def _transposed(maps: Tensor) -> Tensor:
     """(B, X, Y) -> (B, Y, X), contiguous; PyTorch copies a single matrix in blocks, which is several times faster."""
     return maps[0].T.contiguous()[None] if len(maps) == 1 else maps.mT.contiguous()
+
+
+def check_regions(regions: Tensor) -> None:
+    """Raise a ValueError if regions are not an integer tensor (B, H, W)."""
+    if not isinstance(regions, Tensor):
+        raise ValueError(f"regions must be a tensor, not {type(regions).__name__}; use torch.from_numpy.")
+    if regions.dim() != 3 or not len(regions) or regions.is_floating_point() or regions.is_complex():
+        raise ValueError(
+            f"regions must be an integer tensor (B, H, W), not {regions.dtype} {tuple(regions.shape)}; "
+            "for one image use regions[None]."
+        )
 
 
 def _means(row: Tensor, column: Tensor, weight: Tensor, rows: int, columns: int) -> Tensor:

@@ -83,7 +83,10 @@ def test_metadata_without_a_column(root, path, column):
         ("joint_dataset/label_assignment.csv", ",2,car", ",-1,car", r"object label outside object\.csv"),
         ("joint_dataset/label_assignment.csv", ",520,car", ",7000000000,car", "label 7000000000, but label maps hold"),
         ("joint_dataset/label_assignment.csv", ",520,car", ",7,car", "raw label 7 of ade20k object twice"),
+        ("joint_dataset/label_assignment.csv", ",2,car", ",3,car", "object 3 has other names than the lists"),
         ("joint_dataset/object_part_hierarchy.csv", "3,person", "2,person", "object 2 must be .* listed once"),
+        ("joint_dataset/object_part_hierarchy.csv", "3,person", "3,man", "object 3 has other names than the lists"),
+        ("joint_dataset/object_part_hierarchy.csv", ";wheel", "", "object 2 has other names than the lists"),
     ],
 )
 def test_metadata_with_an_odd_entry(root, path, old, new, told):

@@ -23,8 +23,8 @@ from dgmlib.broden.vocabulary import LabelAssignment
 
 REAL = os.environ.get("DGM_REAL_DATA")
 pytestmark = pytest.mark.skipif(not REAL, reason="set DGM_REAL_DATA to the folder with Broden+'s official metadata")
-META = Path(REAL or ".") / "broden_plus_meta"
-SAMPLES = Path(REAL or ".") / "broden_plus_samples"
+META = Path(REAL or ".").resolve() / "broden_plus_meta"  # links to it need the whole path
+SAMPLES = Path(REAL or ".").resolve() / "broden_plus_samples"
 ALL = tuple(SOURCES.values())
 
 
@@ -162,9 +162,9 @@ def tree(tmp_path_factory):
         (root / "pascal" / "context" / "trainval").mkdir(parents=True, exist_ok=True)
         scipy.io.savemat(root / "pascal" / "context" / "trainval" / path.name, {"LabelMap": labels})
         lines.append({"dataset": "pascal", "file_index": number, "height": shape[0], "width": shape[1], "nr_part": 1})
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    (meta / "joint_dataset" / "broden_ade20k_pascal_train.json").write_text(text)
-    (meta / "joint_dataset" / "broden_ade20k_pascal_val.json").write_text("")
+    for split, listed in (("train", lines[:-1]), ("val", lines[-1:])):
+        text = "".join(json.dumps(line) + "\n" for line in listed)
+        (meta / "joint_dataset" / f"broden_ade20k_pascal_{split}.json").write_text(text)
     return root
 
 

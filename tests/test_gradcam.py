@@ -258,16 +258,26 @@ def test_mode_and_gradients_stay_and_frozen_networks_are_explained(image):
     ("task", "target", "mask", "message"),
     [
         ("object", None, None, "needs a class id"),
-        ("object", 4, None, "target must be 0 to 3"),
+        ("object", 4, None, "target must be an integer from 0 to 3"),
         ("part", 1, None, "must be \\(object id, index"),
         ("part", (2, 0), None, "must be \\(object id, index"),
-        ("part", (3, 2), None, "target must be 0 to 1"),
+        ("part", (3, 2), None, "target must be an integer from 0 to 1"),
+        ("object", "sky", None, "target must be an integer from 0 to 3 for task 'object', not 'sky'"),
+        ("object", 1.0, None, "not 1.0"),
         ("scene", 0, EVERYWHERE, "label of the whole image"),
+        ("object", 1, EVERYWHERE[0], "mask must be a tensor \\(B, h, w\\) for 1 image"),
+        ("object", 1, EVERYWHERE.numpy(), "mask must be a tensor"),
+        ("object", 1, EVERYWHERE.repeat(2, 1, 1), "mask must be a tensor"),
     ],
 )
 def test_unusable_targets_are_refused(model, image, task, target, mask, message):
     with pytest.raises(ValueError, match=message):
         gradcam(model, image, LABELS, task, target, mask)
+
+
+def test_an_image_that_is_not_a_tensor_is_refused(model, image):
+    with pytest.raises(ValueError, match="images must be a floating tensor"):
+        gradcam(model, image.numpy(), LABELS)
 
 
 def test_a_model_without_a_graph_is_refused(image):

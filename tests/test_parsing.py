@@ -128,6 +128,34 @@ def test_every_residual_and_the_readout_reach_a_head():
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.dgm.parameters())
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda image, regions: (image[0], regions), r"images must be a floating tensor \(B, 3, H, W\).*\(3, 64, 64\)"),
+        (lambda image, regions: (image.permute(0, 2, 3, 1), regions), r"not torch.float32 \(1, 64, 64, 3\)"),
+        (lambda image, regions: (image[:, :1], regions), r"not torch.float32 \(1, 1, 64, 64\)"),
+        (lambda image, regions: ((255 * image).byte(), regions), "not torch.uint8"),  # would be read as bright noise
+        (lambda image, regions: (image.numpy(), regions), "dgmlib.predictor.Predictor reads pictures"),
+        (lambda image, regions: ([image], regions), r"not list \(\)"),
+        (lambda image, regions: (image, regions[0]), r"regions must be an integer tensor \(1, 64, 64\)"),
+        (lambda image, regions: (image, regions[:, :40, :40]), "a superpixel for every pixel of images"),  # cropped
+        (lambda image, regions: (image.repeat(2, 1, 1, 1), regions), r"regions must be an integer tensor \(2, 64, 64\)"),
+        (lambda image, regions: (image, regions.numpy()), "regions must be a tensor, not ndarray"),
+        (lambda image, regions: (image, regions / 2), "regions must be an integer tensor"),
+    ],
+)
+def test_inputs_of_another_kind_are_refused(change, message):
+    model = PerceptualParser.from_preset("smoke", "full", VOCABULARY).eval()
+    given = change(torch.rand(1, 3, 64, 64), torch.arange(64 * 64).view(1, 64, 64) // 512)
+    with pytest.raises(ValueError, match=message):
+        model(*given)
+
+
+def test_one_task_can_be_named_alone():
+    model = PerceptualParser.from_preset("smoke", None, VOCABULARY).eval()
+    assert list(model(torch.rand(1, 3, 64, 64), tasks="object")) == ["object"]
+
+
 def test_mistakes_are_explained():
     model = PerceptualParser.from_preset("smoke", "full", VOCABULARY, tasks=("object",))
     with pytest.raises(ValueError, match="regions are missing"):

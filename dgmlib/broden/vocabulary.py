@@ -1,5 +1,6 @@
 """Broden+'s csv tables: class names, the object-part hierarchy, and the classes of every source's raw labels."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +10,17 @@ from dgmlib.vocabulary import TASKS, Vocabulary
 
 from .files import BrodenError, LabelRangeError, read_csv, whole_numbers
 
+OTHER_NAMES = "has other names than the lists of classes beside it; copy all of joint_dataset again, from one release."
+
 
 def read_vocabulary(folder: str | Path) -> Vocabulary:
     """Read the csv files of unifiedparsing's ``meta_file/joint_dataset``.
 
     Raises:
-        BrodenError: a file or column is missing, ids have gaps, or the hierarchy names an unknown class.
+        BrodenError: a file or column is missing, ids have gaps, or the hierarchy has another class or name.
     """
     names = {f"{task}s": _names(Path(folder) / f"{task}.csv") for task in TASKS}
-    hierarchy = _hierarchy(Path(folder) / "object_part_hierarchy.csv", len(names["objects"]), len(names["parts"]))
+    hierarchy = _hierarchy(Path(folder) / "object_part_hierarchy.csv", names["objects"], names["parts"])
     return Vocabulary(**names, object_parts=hierarchy)
 
 
@@ -29,20 +32,22 @@ def _names(path: Path) -> tuple[str, ...]:
     return tuple(table["name"])
 
 
-def _hierarchy(path: Path, num_objects: int, num_parts: int) -> dict[int, tuple[int, ...]]:
+def _hierarchy(path: Path, objects: Sequence[str], parts: Sequence[str]) -> dict[int, tuple[int, ...]]:
     """Read which parts each object may have."""
     columns = ("object_label", "object_name", "part_labels", "part_names")
     table = read_csv(path, columns, labels=("object_label",))
     hierarchy: dict[int, tuple[int, ...]] = {}
-    for object_id, text in zip(table["object_label"].tolist(), table["part_labels"], strict=True):
-        parts = tuple(whole_numbers(text.split(";"), path))
-        known = 0 < object_id < num_objects and all(0 <= part < num_parts for part in parts)
-        if not known or object_id in hierarchy or parts[0] != 0 or len(set(parts)) < len(parts):
+    for row in table.itertuples():
+        thing, listed = row.object_label, tuple(whole_numbers(row.part_labels.split(";"), path))
+        known = 0 < thing < len(objects) and all(0 <= part < len(parts) for part in listed)
+        if not known or thing in hierarchy or listed[0] != 0 or len(set(listed)) < len(listed):
             raise BrodenError(
-                f"{path}: object {object_id} must be in object.csv and listed once, and its parts in part.csv, "
+                f"{path}: object {thing} must be in object.csv and listed once, and its parts in part.csv, "
                 "each once and starting with 0; copy it again."
             )
-        hierarchy[object_id] = parts
+        if [row.object_name, *row.part_names.split(";")] != [objects[thing], *(parts[part] for part in listed)]:
+            raise BrodenError(f"{path}: object {thing} {OTHER_NAMES}")
+        hierarchy[thing] = listed
     return hierarchy
 
 
@@ -50,12 +55,12 @@ class LabelAssignment:
     """label_assignment.csv, which maps every source's raw labels to classes of the vocabulary.
 
     Raises:
-        BrodenError: the table is missing or broken, or assigns a class that the vocabulary lacks.
+        BrodenError: the table is missing or broken, or assigns a class that the vocabulary lacks or names otherwise.
     """
 
     def __init__(self, path: Path, vocabulary: Vocabulary):
         self.path, self.vocabulary = path, vocabulary
-        columns = ("dataset", "category", "raw_label", "raw_name", "broden_label")
+        columns = ("dataset", "category", "raw_label", "raw_name", "broden_label", "broden_name")
         table = read_csv(path, columns, labels=("raw_label", "broden_label"))
         for category, rows in table.groupby("category"):
             if category not in TASKS:
@@ -66,6 +71,10 @@ class LabelAssignment:
                 raise LabelRangeError(
                     f"{path} assigns a {category} label outside {category}.csv; copy both files again."
                 )
+            named = rows[rows["broden_label"] >= 0]
+            names = np.array(vocabulary.names(category))[named["broden_label"]]
+            if (other := named[named["broden_name"] != names]).size:
+                raise BrodenError(f"{path}: {category} {other['broden_label'].iloc[0]} {OTHER_NAMES}")
         repeated = table[table.duplicated(["dataset", "category", "raw_label"])]
         if len(repeated):
             source, category, raw = repeated.iloc[0][["dataset", "category", "raw_label"]]

@@ -28,7 +28,9 @@ Where EMGP back-propagates through its last iteration only (`em_gradient`), so d
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Integral
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -91,9 +93,10 @@ def gradcam(
             "model has no Deep Grouping Model, so there is no graph to explain with; "
             'build or load one with dgm="full" or "no_top_down".'
         )
+    tasks = ("object", "part") if task == "part" else (task,)  # a part is searched in its predicted object
+    model.check(images, regions, tasks)
     with torch.inference_mode(False), evaluating(model), torch.enable_grad(), _record(model, task) as (levels, maps):
         images, regions = (x.clone() if x.is_inference() else x for x in (images, regions))
-        tasks = ("object", "part") if task == "part" else (task,)  # a part is searched in its predicted object
         # Gradients are also needed if all parameters are frozen.
         parsed = model(images.detach().requires_grad_(), regions, tasks=tasks)
         logit = class_score(parsed, model.vocabulary, task, target, mask)
@@ -155,6 +158,8 @@ def class_score(
         return scores.amax(1) if channel is None else scores[:, channel]
     scores = (logits.softmax(1) if probability else logits)[:, channel]  # (B, h, w)
     weights = predicted_as(parsed, vocabulary, task, target) if mask is None else mask
+    if not isinstance(weights, Tensor) or weights.ndim != 3 or len(weights) != len(scores):
+        raise ValueError(f"mask must be a tensor (B, h, w) for {len(scores)} image(s), not of {np.shape(weights)}.")
     weights = F.interpolate(weights[:, None].to(scores.dtype), size=scores.shape[1:], mode="area")[:, 0]
     total = weights.sum((1, 2))
     return (scores * weights).sum((1, 2)) / total.clamp(min=torch.finfo(total.dtype).tiny)
@@ -181,8 +186,8 @@ def _group(
         logits, target = logits[:, vocabulary.part_slices[target[0]]], target[1]
     if target is None and task not in IMAGE_TASKS:
         raise ValueError(f"target is missing: task {task!r} needs a class id.")
-    if target is not None and not 0 <= target < logits.shape[1]:
-        raise ValueError(f"target must be 0 to {logits.shape[1] - 1} for task {task!r}, not {target}.")
+    if target is not None and not (isinstance(target, Integral) and 0 <= target < logits.shape[1]):
+        raise ValueError(f"target must be an integer from 0 to {logits.shape[1] - 1} for task {task!r}, not {target!r}.")
     return logits, target
 
 
