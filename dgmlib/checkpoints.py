@@ -265,8 +265,10 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _files(path: str | Path) -> tuple[Path, Path]:
-    """Paths of a model's weights and recipe; its name may contain dots."""
-    return tuple(Path(path).with_name(Path(path).name + suffix) for suffix in (".safetensors", ".json"))
+    """Paths of a model's weights and recipe, given without suffix or as one of both; its name may contain dots."""
+    path, suffixes = Path(path), (".safetensors", ".json")
+    name = path.stem if path.suffix in suffixes else path.name
+    return tuple(path.with_name(name + suffix) for suffix in suffixes)
 
 
 def _installed(model: PerceptualParser) -> dict[str, Tensor]:

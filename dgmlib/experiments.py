@@ -103,6 +103,7 @@ class Cell:
         for value, known in ((self.system, SYSTEMS), (self.setting, SETTINGS)):
             if value not in known:
                 raise ValueError(f"there is no {value!r}; choose one of {', '.join(known)}.")
+        presets.check_seed(self.seed)
         object.__setattr__(self, "preset", startable(self.preset, self.system))
 
     @property

@@ -46,6 +46,8 @@ def parse(photos: tuple[str, ...], /, out: Path, model: Path = CHECKPOINT) -> st
     model = located(model)
     predictor = Predictor.load(model, "cuda" if torch.cuda.is_available() else "cpu")
     weights = weights_digest(model)
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
     failed, before = [], 0
     for file in tqdm(files, desc="parse", unit="photograph", disable=None):
         folder, made = out / file.relative_to(root), {"model": model.name, "weights": weights}
@@ -96,7 +98,9 @@ def _files(photos: Sequence[str], out: Path) -> list[Path]:
             pictures = find_pictures(path, outside=out) if path.is_dir() else [path]
             files.update(Path(os.path.abspath(picture)) for picture in pictures)
     if not files:
-        raise ValueError(f"there are no photographs to parse; name files, or folders that hold {', '.join(SUFFIXES)}.")
+        raise ValueError(
+            f"there are no photographs to parse outside {out}; name files, or folders that hold {', '.join(SUFFIXES)}."
+        )
     return sorted(files)
 
 

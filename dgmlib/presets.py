@@ -265,6 +265,12 @@ PRESETS = {
 }
 
 
+def check_seed(seed: int) -> None:
+    """Raise a ValueError for a seed of a training run that is not a whole number from 0 to 2^30."""
+    if type(seed) is not int or not 0 <= seed <= 2**30:  # with the iteration, it makes torch's seed of 64 bits
+        raise ValueError(f"seed must be a whole number from 0 to {2**30}, not {seed!r}.")
+
+
 def with_weights(preset: Preset, pretrained: str) -> Preset:
     """Return the preset with the given initial weights (see `ModelConfig`).
 

@@ -24,7 +24,7 @@ from dgmlib.launch import draw, launch, set_up, share_shape, total
 from dgmlib.losses import perceptual_loss
 from dgmlib.parsing import PerceptualParser
 from dgmlib.plus import NAMING
-from dgmlib.presets import PACE, TrainingConfig
+from dgmlib.presets import PACE, TrainingConfig, check_seed
 
 LOG_EVERY = 10
 
@@ -52,7 +52,7 @@ def train(
         dataset: a training split such as `BrodenPlus`.
         config: the optimisation.
         out: the run's folder.
-        seed: of the order of the images and EMGP's starting vertices; the caller initialises the model's weights.
+        seed: 0 to 2^30, of the order of the images and EMGP's starting vertices, not of the model's initial weights.
         max_regions: maximum number of superpixels per image.
         device: "auto", "cpu" or "cuda".
         progress: False hides the progress bar; by default it is shown in a terminal.
@@ -62,10 +62,11 @@ def train(
 
     Raises:
         FloatingPointError: if the loss or a weight is no longer finite.
-        ValueError: if ``out`` holds a run of another model, configuration or identity, or another process is training
-            there.
+        ValueError: if the seed is out of range, ``out`` holds a run of another model, configuration or identity, or
+            another process is training there.
         UnwritableError: if ``out`` cannot be written; once there is room, the same call resumes.
     """
+    check_seed(seed)
     out, fabric = Path(out), launch(device)
     run = {"seed": seed, "max_regions": max_regions, "identity": identity, "training": asdict(config) | PACE}
     if checkpoints.load_finished(model, out / "model", run):

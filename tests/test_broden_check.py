@@ -145,7 +145,10 @@ def test_check_finds_an_image_in_both_splits(root):
 def test_check_without_metadata(tmp_path):
     result = check(tmp_path, workers=1, progress=False)
     assert not result.ok
-    assert "scene.csv does not exist; copy it from meta_file" in str(result)
+    assert "meta_file does not exist; copy it from meta_file" in str(result)
+    assert "pictures of your own, add names.txt there" in str(result)
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*brodn; check the path"):
+        check(tmp_path / "brodn", workers=1, progress=False)
 
 
 def test_a_sample_is_spread_over_every_source(root):

@@ -58,6 +58,12 @@ def test_what_was_saved_is_loaded(saved):
     assert {file.name for file in path.parent.iterdir()} == {"model.v2.json", "model.v2.safetensors"}
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".json"])
+def test_a_model_may_be_named_by_one_of_its_files(saved, suffix):
+    path, model = saved
+    assert equal(model, load_model(f"{path}{suffix}"))
+
+
 def test_a_network_of_one_s_own_parts_is_saved_and_loaded_into_another_of_them(tmp_path):
     save_model(put_together(), tmp_path / "mine")
     other = put_together()

@@ -61,6 +61,12 @@ def test_a_misspelt_system_or_setting_is_told(tmp_path):
         Cell(SMOKE, "DGM", "O+M", 0, tmp_path)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**30 + 1, 1.0, True])
+def test_seeds_that_torch_cannot_take_are_told(seed, tmp_path):
+    with pytest.raises(ValueError, match="seed must be a whole number from 0 to 1073741824, not"):
+        Cell(SMOKE, "DGM", "O", seed, tmp_path)
+
+
 def test_training_starts_from_a_file_of_imagenet_weights(smoke_data, tmp_path, monkeypatch):
     weights = ResNet.from_name("resnet18", width=8).state_dict()
     save_file(weights, tmp_path / "imagenet.safetensors")

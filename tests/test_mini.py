@@ -154,6 +154,8 @@ def test_bad_arguments_are_refused(tmp_path):
         generate(tmp_path / "mini", counts=MiniCounts((10, 4), (4, 0), (8, 4), (8, 4)))
     with pytest.raises(ValueError, match="at least 32 pixels, not 0"):
         generate(tmp_path / "mini", counts="smoke", size=0)
+    with pytest.raises(ValueError, match="seed must be a whole number from 0, not -1"):
+        generate(tmp_path / "mini", seed=-1)
     (tmp_path / "precious.txt").write_text("mine")
     with pytest.raises(ValueError, match="holds something else than Broden-mini; choose an empty folder"):
         generate(tmp_path)

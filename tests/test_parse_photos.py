@@ -11,6 +11,7 @@ from tiny import PHOTO
 from dgmlib import Predictor, parse_photos, save_model, viz
 from dgmlib.__main__ import main
 from dgmlib.parse_photos import FOUND, parse
+from dgmlib.paths import UnwritableError
 from dgmlib.predictor import Scene
 
 RNG = np.random.default_rng(0)
@@ -162,6 +163,15 @@ def test_nothing_to_parse_is_told(checkpoint, tmp_path):
             parse(photos, tmp_path / "out", checkpoint)
     with pytest.raises(ValueError, match="there are no photographs"):
         parse((str(tmp_path / "models"),), tmp_path / "out", checkpoint)
+
+
+def test_a_place_where_nothing_can_be_put_is_told(photos, checkpoint, tmp_path):
+    with pytest.raises(ValueError, match=f"there are no photographs to parse outside {photos}; name files"):
+        parse((str(photos),), photos, checkpoint)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(UnwritableError, match=r"file cannot be written \(File exists\)"):
+        parse((str(photos / "a.PNG"),), tmp_path / "file", checkpoint)
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def test_a_model_that_comes_along_is_asked_for_by_name(photos, tmp_path, saved):

@@ -139,7 +139,7 @@ def test_every_residual_and_the_readout_reach_a_head():
         (lambda image, regions: ([image], regions), r"not list \(\)"),
         (lambda image, regions: (image, regions[0]), r"regions must be an integer tensor \(1, 64, 64\)"),
         (lambda image, regions: (image, regions[:, :40, :40]), "a superpixel for every pixel of images"),  # cropped
-        (lambda image, regions: (image.repeat(2, 1, 1, 1), regions), r"regions must be an integer tensor \(2, 64, 64\)"),
+        (lambda image, regions: (image, regions.repeat(2, 1, 1)), r"regions must be an integer tensor \(1, 64, 64\)"),
         (lambda image, regions: (image, regions.numpy()), "regions must be a tensor, not ndarray"),
         (lambda image, regions: (image, regions / 2), "regions must be an integer tensor"),
     ],

@@ -119,6 +119,12 @@ def test_bad_count_is_told(photo):
         superpixels.segment(photo, 0)
 
 
+def test_weights_of_other_features_are_told_and_no_count_gives_no_map(photo):
+    with pytest.raises(ValueError, match="weights must be 7 numbers, one for each of bias, colour distance"):
+        superpixels.segment_hierarchy(photo, weights=merge.WEIGHTS[:6])
+    assert superpixels.segment_hierarchy(photo, ()) == []
+
+
 def test_region_graph_against_a_loop_over_pixels(photo):
     lab = lab_image(photo[:24, :31])
     fine = fine_partition(lab)

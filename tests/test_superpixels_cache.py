@@ -124,6 +124,13 @@ def test_a_damaged_or_foreign_map_is_made_anew(tmp_path, image, damage):
     np.testing.assert_array_equal(maps.read("x", image), expected)
 
 
+@pytest.mark.parametrize("key", ["../a", "street/../../a", "/a"])
+def test_no_map_lies_outside_its_folder(tmp_path, image, key):
+    with pytest.raises(ValueError, match="key must be a path within the folder, not"):
+        RegionMaps(tmp_path / "maps")(key, image)
+    assert not list(tmp_path.rglob("*.png"))
+
+
 def test_superpixel_maps_are_written_whole(tmp_path, monkeypatch):
     maps = RegionMaps(tmp_path, 9)
 

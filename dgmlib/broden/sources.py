@@ -8,7 +8,16 @@ import numpy as np
 
 from .ade20k import Ade20k
 from .dtd import Dtd
-from .files import BrodenError, NotResizedError, WrongSizeError, image_shape, read_maps, read_photo
+from .files import (
+    META,
+    BrodenError,
+    MissingFileError,
+    NotResizedError,
+    WrongSizeError,
+    image_shape,
+    read_maps,
+    read_photo,
+)  # fmt: skip
 from .opensurfaces import OpenSurfaces
 from .pascal import Pascal
 from .source import Record, Source
@@ -40,11 +49,18 @@ class Sources:
         cache: the folder that holds ``prepared``, ``root`` by default.
 
     Raises:
+        FileNotFoundError: there is no such folder.
         BrodenError: the vocabulary or the label assignment is missing or broken.
     """
 
     def __init__(self, root: Path, cache: str | Path | None = None):
         self.root, self.meta = root, root / "meta_file"
+        if not root.is_dir():
+            raise FileNotFoundError(f"there is no folder {root}; check the path.")
+        if not self.meta.is_dir():
+            raise MissingFileError(
+                f"{self.meta} does not exist; {META}, or, if {root} holds pictures of your own, add names.txt there."
+            )
         joint = self.meta / "joint_dataset"
         self.vocabulary = read_vocabulary(joint)
         self._assignment = LabelAssignment(joint / "label_assignment.csv", self.vocabulary)

@@ -187,7 +187,7 @@ def _group(
     if target is None and task not in IMAGE_TASKS:
         raise ValueError(f"target is missing: task {task!r} needs a class id.")
     if target is not None and not (isinstance(target, Integral) and 0 <= target < logits.shape[1]):
-        raise ValueError(f"target must be an integer from 0 to {logits.shape[1] - 1} for task {task!r}, not {target!r}.")
+        raise ValueError(f"target must be an integer, 0 to {logits.shape[1] - 1} for task {task!r}, not {target!r}.")
     return logits, target
 
 

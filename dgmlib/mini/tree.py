@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections import namedtuple
 from functools import cache
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,8 @@ def generate(
         workers: number of processes.
 
     Raises:
-        ValueError: an unknown preset, too few or too small pictures, or a folder that holds something else.
+        ValueError: an unknown preset, a wrong seed, too few or too small pictures, or a folder that holds something
+            else.
     """
     if isinstance(counts, str) and counts not in PRESETS:
         raise ValueError(f"there is no preset {counts!r}; choose from {', '.join(PRESETS)}.")
@@ -55,6 +57,8 @@ def generate(
         raise ValueError(f"counts needs at least {len(SCENES)} ADE20K pictures to train on and 1 of everything else.")
     if size < 32:
         raise ValueError(f"size must be at least 32 pixels, not {size}.")
+    if not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(f"seed must be a whole number from 0, not {seed!r}.")
     root = Path(root)
     settings = {"seed": seed, "size": size, "counts": counts._asdict(), "method": _method()}
     manifest = json.dumps(settings, indent=1) + "\n"

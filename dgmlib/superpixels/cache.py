@@ -51,7 +51,13 @@ class RegionMaps:
         self.method = "ucm2" if self.contours.is_dir() else _digest(segment(probe, 16))
 
     def path(self, key: str) -> Path:
-        """Locate an image's map."""
+        """Locate an image's map.
+
+        Raises:
+            ValueError: if it would lie outside the folder.
+        """
+        if Path(key).is_absolute() or ".." in Path(key).parts:
+            raise ValueError(f"key must be a path within the folder, not {str(key)!r}.")
         return self.folder / f"{key}.png"
 
     def facts(self, key: str, image: np.ndarray) -> dict[str, str | int]:

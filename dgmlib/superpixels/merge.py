@@ -230,10 +230,15 @@ def segment_hierarchy(
     """Nested label maps: every region of a coarser map is a union of finer ones.
 
     Map k equals ``segment(image, counts[k])``; ``weights`` are those of the merge cost, in the order of `FEATURES`.
+
+    Raises:
+        ValueError: as `segment`, or if there is not a weight for each of the features.
     """
     for count in counts:
         check_cap(count)
+    if len(weights) != len(FEATURES):
+        raise ValueError(f"weights must be {len(FEATURES)} numbers, one for each of {', '.join(FEATURES)}.")
     lab = lab_image(image)
     fine = fine_partition(lab)
-    merges = merge_order(region_graph(fine, lab), min(counts), weights)
+    merges = merge_order(region_graph(fine, lab), min(counts, default=1), weights)
     return [cut(fine, merges, count) for count in counts]
