@@ -11,7 +11,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from glob import escape
 from pathlib import Path
 
 import psutil
@@ -90,23 +89,29 @@ def folder_beside(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
-    """Yield an unused name beside ``path``; remove what is there in the end, and what killed processes left."""
+    """Yield an unused name beside ``path``; remove what is there in the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    stem = f".{path.stem[:50]}-"  # file systems limit names to 255 bytes
-    for left in path.parent.glob(f"{escape(stem)}*{escape(path.suffix)}"):
-        if _is_nobodys(left, stem):
-            _remove(left)
+    _sweep(path.parent.absolute())
+    stem = f".{path.stem[:50]}"  # file systems limit names to 255 bytes
     # The suffix is kept, because libraries choose the file format by it.
-    temporary = path.with_name(f"{stem}{_machine()}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f"{stem}-{_machine()}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
     finally:
         _remove(temporary)
 
 
-def _is_nobodys(left: Path, stem: str) -> bool:
+@cache  # once for each folder, since it may hold thousands of files
+def _sweep(folder: Path) -> None:
+    """Remove the temporary files and folders that killed processes left in a folder."""
+    for left in folder.glob(".*"):
+        if _is_nobodys(left):
+            _remove(left)
+
+
+def _is_nobodys(left: Path) -> bool:
     """Whether the process that made a temporary file has ended; for other machines' processes, age decides."""
-    made = re.match(r"([0-9a-f]{6})-(\d+)-[0-9a-f]{8}(\.|$)", left.name.removeprefix(stem))
+    made = re.fullmatch(r"\..*-([0-9a-f]{6})-(\d+)-[0-9a-f]{8}(\.[^.]*)?", left.name)
     if made is None:  # a file of the user
         return False
     if made[1] == _machine():

@@ -2,7 +2,9 @@
 
 import io
 import os
+from contextlib import nullcontext
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +17,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 #: Types that `read_picture` accepts.
-Picture = str | os.PathLike | Image.Image | ArrayLike
+Picture = str | os.PathLike | BinaryIO | Image.Image | ArrayLike
 
 # Not ImageOps.exif_transpose: it rewrites the other tags, and fails on broken ones.
 _TURNS = {
@@ -33,30 +35,32 @@ def read_picture(picture: Picture) -> np.ndarray:
     """Read a picture from a file or from memory, as (H, W, 3) uint8 RGB.
 
     Args:
-        picture: a path to any format that Pillow reads (its first frame); a PIL picture of any mode; or an array, see
-            `to_rgb`. Files and PIL pictures are turned upright by their EXIF orientation tag.
+        picture: a path or an open file, of any format that Pillow reads (its first frame); a PIL picture of any mode;
+            or an array, see `to_rgb`. Files and PIL pictures are turned upright by their EXIF orientation tag.
 
     Raises:
         FileNotFoundError: if the path does not exist.
         ValueError: if it cannot be read; the message names the file, if any, and the problem.
     """
-    if isinstance(picture, Image.Image):
-        return to_rgb(upright(picture))
-    if not isinstance(picture, str | os.PathLike):
+    path, ready = isinstance(picture, str | os.PathLike), isinstance(picture, Image.Image)
+    if not (path or ready or hasattr(picture, "read")):
         return to_rgb(picture)
+    name = picture if path else getattr(picture, "filename" if ready else "name", "") or "the picture"
     try:
-        with Image.open(picture) as image:
+        with nullcontext(picture) if ready else Image.open(picture) as image:
             image.load()
     except FileNotFoundError as error:
-        raise FileNotFoundError(f"there is no picture {picture}; check the path.") from error
+        raise FileNotFoundError(f"there is no picture {name}; check the path.") from error
+    except IsADirectoryError as error:
+        raise ValueError(f"{name} is a folder; name a picture in it.") from error
     except UnidentifiedImageError as error:
-        raise ValueError(f"{picture} is no picture that Pillow can read; convert it to PNG or JPEG.") from error
+        raise ValueError(f"{name} is no picture that Pillow can read; convert it to PNG or JPEG.") from error
     except Exception as error:  # broken bytes raise almost any exception
-        raise ValueError(f"{picture} cannot be decoded ({brief(error)}); restore the file.") from error
+        raise ValueError(f"{name} cannot be decoded ({brief(error)}); restore the file.") from error
     try:
         return to_rgb(upright(image))
     except ValueError as error:
-        raise ValueError(f"{picture} cannot be used. {error}") from error
+        raise ValueError(f"{name} cannot be used. {error}") from error
 
 
 def to_rgb(picture: Image.Image | ArrayLike) -> np.ndarray:

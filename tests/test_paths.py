@@ -36,13 +36,12 @@ with write_atomic(Path(sys.argv[1]) / "a[1].json"), folder_beside(Path(sys.argv[
 
 
 def test_what_a_killed_process_left_is_removed_and_what_a_running_one_writes_is_not(tmp_path):
-    def write():
-        with write_atomic(tmp_path / "a[1].json"), folder_beside(tmp_path / "data"):
-            pass
+    command = [sys.executable, "-c", HALF_WRITTEN, tmp_path]
 
-    with subprocess.Popen(
-        [sys.executable, "-c", HALF_WRITTEN, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as other:
+    def write():
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"half\n"
         write()
         assert len(list(tmp_path.glob(".*"))) == 2
@@ -61,6 +60,15 @@ def test_what_another_machine_left_is_removed_after_a_day(tmp_path):
     with write_atomic(tmp_path / "a.json"), folder_beside(tmp_path / "a"):
         pass
     assert sorted(path.name for path in tmp_path.iterdir()) == [new.name, users.name, ".a-mine", "a.json"]
+
+
+def test_a_folder_that_is_filled_is_listed_once(tmp_path, monkeypatch):
+    listed = []
+    monkeypatch.setattr(type(tmp_path), "glob", lambda folder, pattern: listed.append(folder) or iter(()))
+    for number in range(3):
+        with write_atomic(tmp_path / f"{number}.json"):
+            pass
+    assert listed == [tmp_path]
 
 
 def test_names_may_be_as_long_as_the_file_system_s(tmp_path):

@@ -175,11 +175,24 @@ def test_arrays_that_are_no_pictures(image, message):
 def test_paths_that_are_no_pictures(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no picture \S+none\.jpg"):
         read_picture(tmp_path / "none.jpg")
-    with pytest.raises(ValueError, match="Is a directory"):
+    with pytest.raises(ValueError, match="is a folder; name a picture in it"):
         read_picture(tmp_path)
     (tmp_path / "a.jpg").write_text("words")
     with pytest.raises(ValueError, match=r"a\.jpg is no picture that Pillow can read"):
         read_picture(tmp_path / "a.jpg")
+
+
+def test_open_files_and_pictures_that_pillow_has_not_decoded_yet(tmp_path):
+    Image.fromarray(PIXELS.repeat(40, 0).repeat(40, 1)).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    with open(tmp_path / "a.png", "rb") as file, Image.open(tmp_path / "a.png") as lazy:
+        for picture in (file, lazy, io.BytesIO(content)):
+            np.testing.assert_array_equal(read_picture(picture), read_picture(tmp_path / "a.png"))
+    (tmp_path / "half.png").write_bytes(content[: len(content) // 2])
+    with open(tmp_path / "half.png", "rb") as file, Image.open(tmp_path / "half.png") as lazy:
+        for picture, name in ((file, "half.png"), (lazy, "half.png"), (io.BytesIO(content[:99]), "the picture")):
+            with pytest.raises(ValueError, match=f"{name} cannot be decoded .*; restore the file"):
+                read_picture(picture)
 
 
 @settings(deadline=None, max_examples=60)
