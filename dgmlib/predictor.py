@@ -12,6 +12,7 @@ Superpixels are computed at the photograph's own size and scaled with it for the
 have the photograph's size again.
 """
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from numbers import Integral
@@ -29,7 +30,7 @@ from dgmlib import paths, superpixels
 from dgmlib.broden.loading import nearest, renumber, view
 from dgmlib.checkpoints import load_model
 from dgmlib.explain.clicks import ClickSession
-from dgmlib.explain.gradcam import gradcam
+from dgmlib.explain.gradcam import IMAGE_TASKS, gradcam
 from dgmlib.groups import Grouping, check_level
 from dgmlib.interventions import evaluating
 from dgmlib.labels import LabelMap, class_names, class_target, part_ids
@@ -259,6 +260,7 @@ class Scene:
         Args:
             task: one of the model's tasks.
             name: the class, such as "car", or "car: wheel" for a part; by default the predicted scene or texture.
+                A class that is predicted at no pixel has a map of zeros, and a warning.
             level: level of the graph, from 1 to `levels`; by default the one whose map has the largest value.
 
         Raises:
@@ -270,8 +272,15 @@ class Scene:
             if task not in self.model.heads:
                 built = ", ".join(self.model.heads)
                 raise ValueError(f"this model has no head for {task!r}; it was built with {built}.")
-            target = None if name is None else class_target(self.model.vocabulary, task, name)
+            whole = name is None and task in IMAGE_TASKS
+            target = None if whole else class_target(self.model.vocabulary, task, name)
             self._cams[task, name] = gradcam(self.model, *self.seen, task, target).superpixels
+            if not any(cam.any() for cam in self._cams[task, name]):
+                warnings.warn(
+                    f"the heat map of {name or task} is zero: the network predicts it at no pixel, or no superpixel "
+                    "supports it.",
+                    stacklevel=2,
+                )
         maps = self._cams[task, name]  # of every level (1, N)
         values = max(maps, key=torch.max) if level is None else maps[level - 1]
         return values[0].float().cpu().numpy()[self.regions]

@@ -1,5 +1,6 @@
 """The one door for a photograph: at its own size, as evaluation sees it, by name, and what it says without groups."""
 
+import warnings
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -294,7 +295,7 @@ def test_a_label_is_explained_once_for_all_levels():
         (("object", "-"), "there is no object '-'"),
         (("part", "leg"), "there is no part 'leg'; choose one of cat: head, cat: leg, car: wheel"),
         (("part", NO_PART), "there is no part 'no part'"),
-        (("object",), "needs a class id"),
+        (("object",), "there is no object None; choose one of cat, sky, car"),
         (("weather",), "no head for 'weather'"),
         (("scene", None, 5), r"level must be 1 \(superpixels\) to 4, not 5"),
         (("scene", None, 0), r"level must be 1 \(superpixels\) to 4, not 0"),
@@ -304,6 +305,18 @@ def test_what_cannot_be_explained_is_told(ask, message):
     scene = Predictor(build(), short_side=64)(PHOTO)
     with pytest.raises(ValueError, match=message):
         scene.explain(*ask)
+
+
+def test_a_class_that_is_nowhere_has_an_empty_map_and_a_warning():
+    model = build()
+    with torch.no_grad():
+        model.heads["object"].classifier.bias[3] = -1e4
+    scene = Predictor(model, short_side=64)(PHOTO)
+    with pytest.warns(UserWarning, match="the heat map of car is zero: the network predicts it at no pixel"):
+        assert not scene.explain("object", "car").any()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scene.explain("object", "cat")
 
 
 # pictures
