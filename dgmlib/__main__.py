@@ -150,17 +150,20 @@ def evaluate(model: Path, /, profile: str = "", data: Path | None = None) -> Non
     """Score a trained model on the validation split by Broden+'s rules.
 
     Args:
-        model: the model's path without suffix, as `dgmlib train` prints it.
+        model: demo-dgm or street-dgm, which are included, or the path of another model, as `dgmlib train` prints it.
         profile: preset whose test settings to use; empty: preset mini's, with the sizes that the model was trained for.
         data: root of the data set, as for `train`; optional for Broden-mini.
     """
     from dgmlib.experiments import score
+    from dgmlib.predictor import located
 
-    preset, network = presets.get(profile or "mini"), load_model(model)
+    preset, network = presets.get(profile or "mini"), load_model(located(model))
     root = data_root(preset, data)
     if not profile:
         facts = network.recipe["facts"]
-        testing = replace(preset.testing, short_side=facts.get("short_side", preset.testing.short_side))
+        testing = preset.testing
+        largest = facts.get("training", {}).get("max_size", testing.max_size)
+        testing = replace(testing, short_side=facts.get("short_side", testing.short_side), max_size=largest)
         regions = facts.get("max_regions", preset.model.max_regions)
         preset = replace(preset, testing=testing, model=replace(preset.model, max_regions=regions))
     metrics, *_ = score(network, preset, root)
@@ -184,7 +187,9 @@ def draw_broden_mini(root: Path | None = None, /, seed: int = 0, size: str = "mi
 
 def check_broden(
     root: Root,
-    sample: Annotated[int | None, tyro.conf.arg(help="number of records of each list to check, all by default")] = None,
+    sample: Annotated[
+        int | None, tyro.conf.arg(help="number of records of each source to check, all by default")
+    ] = None,
     workers: Workers = -1,
     tasks: Tasks = TASKS,
     report: Annotated[

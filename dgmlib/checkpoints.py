@@ -26,6 +26,7 @@ from dgmlib.paths import write_atomic, writing
 from dgmlib.presets import ModelConfig
 from dgmlib.vocabulary import Vocabulary
 
+SUFFIXES = (".safetensors", ".json")
 PATIENCE = 10  # seconds to wait for a run's folder, which the workers of a killed process may still hold
 
 
@@ -77,12 +78,25 @@ def load_model(
         DamagedFileError: if a file is damaged.
         ValueError: if the weights do not fit the recipe, or the recipe does not fit ``network``.
     """
+    return _filled(network, *_read(path, network)).to(device).eval()
+
+
+def _filled(network: PerceptualParser | None, recipe: Mapping, tensors: Mapping[str, Tensor]) -> PerceptualParser:
+    """The network, built from the recipe if there is none, with weights and facts that `_read` has checked."""
+    network = _network(recipe) if network is None else network
+    network.load_state_dict(tensors, strict=False)
+    network.recipe["facts"] = dict(recipe.get("facts", {}))
+    return network
+
+
+def _read(path: str | Path, network: PerceptualParser | None) -> tuple[dict, dict[str, Tensor]]:
+    """Read a model's recipe and weights, and check them as `load_model` says; ``network`` stays as it is."""
     weights_path, recipe_path = _files(path)
     if not recipe_path.exists():
         raise FileNotFoundError(f"there is no model {path}: {recipe_path.name} is missing; train it or check the path.")
     try:
         recipe = json.loads(recipe_path.read_text(encoding="utf-8"))
-        facts = dict(recipe.get("facts", {}))
+        dict(recipe.get("facts", {}))  # raises unless it is a mapping
         with torch.device("meta"):  # reject a network that does not fit its weights before it takes memory
             expected = network if recipe["model"] is None else _network(recipe)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -98,10 +112,13 @@ def load_model(
         raise ValueError(f"{recipe_path} is of another network or other classes; delete it or choose another folder.")
     tensors = _installed(expected) | load_tensors(weights_path)[0]
     check_fit(expected, tensors, str(path))
-    model = _network(recipe) if network is None else network
-    model.load_state_dict(tensors, strict=False)
-    model.recipe["facts"] = facts
-    return model.to(device).eval()
+    return recipe, tensors
+
+
+def bare(path: str | Path) -> Path:
+    """Return a model's path without the suffix of one of its two files."""
+    path = Path(path)
+    return path.with_suffix("") if path.suffix in SUFFIXES else path
 
 
 def weights_digest(path: Path) -> str:
@@ -120,16 +137,18 @@ def load_finished(model: PerceptualParser, path: Path, run: Mapping) -> bool:
         run: facts that must match those stored at ``path``.
 
     Raises:
-        ValueError: if the model at ``path`` comes from another run, network or vocabulary.
+        ValueError: if the model at ``path`` comes from another run, network or vocabulary; ``model`` stays as it is.
     """
     if not _files(path)[1].exists():
         return False
     try:
-        load_model(path, model.mean.device, model)
+        recipe, tensors = _read(path, model)
     except (DamagedFileError, FileNotFoundError) as error:
         warnings.warn(f"{error} It is trained again now.", stacklevel=3)
         return False
-    _check_run({key: model.recipe["facts"].get(key) for key in run}, run, path)
+    facts = dict(recipe.get("facts", {}))
+    _check_run({key: facts.get(key) for key in run}, run, path)
+    _filled(model, recipe, tensors).eval()
     return True
 
 
@@ -266,9 +285,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def _files(path: str | Path) -> tuple[Path, Path]:
     """Paths of a model's weights and recipe, given without suffix or as one of both; its name may contain dots."""
-    path, suffixes = Path(path), (".safetensors", ".json")
-    name = path.stem if path.suffix in suffixes else path.name
-    return tuple(path.with_name(name + suffix) for suffix in suffixes)
+    path = bare(path)
+    return tuple(path.with_name(path.name + suffix) for suffix in SUFFIXES)
 
 
 def _installed(model: PerceptualParser) -> dict[str, Tensor]:

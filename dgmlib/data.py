@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 from dgmlib import mini, paths
 from dgmlib.broden import BrodenPlus, FolderDataset, Mixture, SceneParse150
 from dgmlib.broden.sources import SOURCES
-from dgmlib.presets import Preset
+from dgmlib.presets import PRESETS, Preset
 from dgmlib.vocabulary import Vocabulary
 
 #: Data set -> patterns of files digested by content, the first of which tells it from the data sets below; patterns of
@@ -22,7 +22,7 @@ FILES = {
 
 
 def data_root(preset: Preset, root: str | Path | None = None, workers: int = 2) -> Path:
-    """Return the folder of a preset's data set; generate Broden-mini there if it is incomplete.
+    """Return the folder of a preset's data set; generate Broden-mini there if it is missing.
 
     Raises:
         ValueError: if ``root`` does not exist, is missing for a preset on data of yours, or holds something else
@@ -33,6 +33,8 @@ def data_root(preset: Preset, root: str | Path | None = None, workers: int = 2) 
     if root is not None and _layout(Path(root)) is not BrodenPlus:
         return Path(root)
     if preset.mini:
+        if root is not None and (Path(root) / mini.MANIFEST).is_file():  # however it was drawn
+            return Path(root)
         root = Path(root or paths.DATA / f"broden-{preset.mini}")
         if root.is_dir() and any(root.iterdir()) and not (root / mini.MANIFEST).is_file():
             raise ValueError(
@@ -61,11 +63,14 @@ def open_data(root: Path, split: str, tasks: tuple[str, ...], vocabulary: Vocabu
     if layout is BrodenPlus:
         return BrodenPlus(root, split, tasks)
     if layout is Mixture:
-        return Mixture(root, split, tasks, vocabulary=vocabulary)
-    dataset = SceneParse150(root, split) if layout is SceneParse150 else layout(root, split, vocabulary=vocabulary)
-    if missing := [task for task in tasks if task not in dataset.tasks]:
+        dataset = Mixture(root, split, tasks, vocabulary=vocabulary)
+    else:
+        dataset = SceneParse150(root, split) if layout is SceneParse150 else layout(root, split, vocabulary=vocabulary)
+    missing = [task for task in tasks if task not in dataset.tasks]
+    if missing and not (layout is Mixture and vocabulary):  # a trained model is scored on what there is
         raise ValueError(
-            f"{root} has labels of {' and '.join(dataset.tasks)} only, not of {', '.join(missing)}; choose setting O."
+            f"{root} has labels of {' and '.join(dataset.tasks)} only, not of {', '.join(missing)}; choose a setting "
+            "without them."
         )
     return dataset
 
@@ -73,8 +78,11 @@ def open_data(root: Path, split: str, tasks: tuple[str, ...], vocabulary: Vocabu
 def data_name(preset: Preset, root: Path) -> str:
     """Name the data in a folder, as shown with every number: a user's own data never take the preset's name."""
     layout = _layout(root)
+    if (root / mini.MANIFEST).is_file():
+        drawn = mini.drawn_as(root)
+        return next((each.data for each in PRESETS.values() if each.mini == drawn), "Broden-mini, drawn otherwise")
     if layout is BrodenPlus:
-        return preset.data if preset.mini or not (root / mini.MANIFEST).is_file() else "Broden-mini"
+        return preset.data
     return "ADE20K (SceneParse150)" if layout is SceneParse150 else root.resolve().name
 
 
@@ -82,7 +90,8 @@ def content(root: Path) -> str:
     """Digest a data set's content, wherever it is stored; for Broden-mini, which is generated, only its manifest.
 
     Returns:
-        32 hexadecimal digits that change with any class name, list, image, label map or contour map.
+        32 hexadecimal digits that change with any class name, list, image, label map or contour map. Of Broden+'s
+        pictures and labels, textures in a mixture and contour maps, only names and sizes count.
     """
     read, sized = FILES[_layout(root)]
     if (root / mini.MANIFEST).is_file():

@@ -170,7 +170,7 @@ class Cell:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             pass  # missing or incomplete: measured now
         self.train(**training)
-        metrics, heard = self._score(training.get("progress"))
+        metrics, heard = self._score(training.get("progress"), training.get("device", "auto"))
         facts = {"data": data_name(self.preset, self.data), "heard": heard, "made": provenance()}
         with paths.write_atomic(path) as temporary:
             temporary.write_text(json.dumps({"metrics": metrics, "identity": self.identity} | facts, indent=1))
@@ -183,11 +183,11 @@ class Cell:
         with np.load(path) as arrays:
             return dict(arrays)
 
-    def _score(self, progress: bool | None) -> tuple[dict[str, float], dict[str, list[float]]]:
+    def _score(self, progress: bool | None, device: str = "auto") -> tuple[dict[str, float], dict[str, list[float]]]:
         """Score the trained cell and store its counts per image; return metrics and statistics of `listening`."""
         model = self.model()
         with self.as_trained(model):
-            metrics, counts, heard = score(model, self.preset, self.data, progress)
+            metrics, counts, heard = score(model, self.preset, self.data, progress, device=device)
         sizes = {task: counted.shape for one in counts for task, counted in one.items()}
         arrays = {t: np.stack([one.get(t, np.zeros(size, np.int64)) for one in counts]) for t, size in sizes.items()}
         with paths.write_atomic(self.folder / "counts.npz") as temporary, temporary.open("wb") as file:
@@ -211,10 +211,12 @@ def startable(preset: presets.Preset, system: str) -> presets.Preset:
     """Return the preset adapted to a system: in presets with an EfficientNet, HRNetV2 is trained from scratch.
 
     Raises:
-        ValueError: if it starts from ImageNet weights that the user must provide.
+        ValueError: if it starts from weights that are not there.
     """
     config = replace(preset.model, decoder=SYSTEMS[system].decoder)
     if config.pretrained != "imagenet":
+        if (file := _weights(config)) and not file.is_file():
+            raise ValueError(f"{file} is not a file; give the path of a downloaded checkpoint, or of a folder of them.")
         return preset
     if config.backbone.startswith("efficientnet"):
         return presets.with_weights(preset, "random") if config.decoder == "hrnet" else preset
@@ -227,11 +229,18 @@ def startable(preset: presets.Preset, system: str) -> presets.Preset:
 def build(
     preset: presets.Preset, system: str, vocabulary: Vocabulary, tasks: tuple[str, ...], seed: int
 ) -> PerceptualParser:
-    """Build a system for a vocabulary, with random weights or the published ones that the preset names."""
+    """Build a system for a vocabulary, see `start`."""
     chosen = SYSTEMS[system]
     config = replace(startable(preset, system).model, decoder=chosen.decoder)
+    return start(config, chosen.dgm, vocabulary, tasks, seed)
+
+
+def start(
+    config: presets.ModelConfig, dgm: Variant | None, vocabulary: Vocabulary, tasks: tuple[str, ...], seed: int
+) -> PerceptualParser:
+    """Build a network with random weights, or with the published ones that ``config`` names for its backbone."""
     torch.manual_seed(seed)
-    network = PerceptualParser.from_config(config, vocabulary, chosen.dgm, tasks)
+    network = PerceptualParser.from_config(config, vocabulary, dgm, tasks)
     if config.pretrained and isinstance(network.backbone, EfficientNet):
         network.backbone.load(config.backbone if config.pretrained == "imagenet" else str(_weights(config)))
     elif config.pretrained:
@@ -241,9 +250,14 @@ def build(
 
 
 def score(
-    model: PerceptualParser, preset: presets.Preset, data: Path, progress: bool | None = None, images: int | None = None
+    model: PerceptualParser,
+    preset: presets.Preset,
+    data: Path,
+    progress: bool | None = None,
+    images: int | None = None,
+    device: str = "auto",
 ) -> tuple[dict[str, float], list[dict[str, Tensor]], dict[str, list[float]]]:
-    """Evaluate a model on the validation split by Broden+'s rules, on a GPU if there is one.
+    """Evaluate a model on the validation split by Broden+'s rules.
 
     Args:
         model: with heads for the tasks to score.
@@ -251,15 +265,18 @@ def score(
         data: root of the data set.
         progress: False hides the progress bar.
         images: number of images, evenly spaced; by default all.
+        device: "auto" (a GPU if there is one), "cpu" or "cuda".
 
     Returns:
         metric -> fraction in [0, 1], such as "object/mIoU", and "object/mIoU (multi-scale)" if the preset asks for
         it; what `evaluation.count` returns for the single scale; and what `listening` records there.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
     tasks, testing = tuple(model.heads), preset.testing
     model, dataset = model.to(device), open_data(data, "val", tasks, model.vocabulary)
     how = {"device": device, "max_size": testing.max_size, "progress": progress, "images": images}
+    how["workers"] = preset.training.workers
     counted = partial(count, model, dataset, tasks, testing.short_side, preset.model.max_regions, **how)
     with listening(model) as heard:
         counts = counted()

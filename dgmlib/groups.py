@@ -52,7 +52,7 @@ class Grouping:
 
         Where this or `graph_share` is near zero, no score can depend on the grouping.
         """
-        return self.shares()[0]
+        return self._shares[0]
 
     @cached_property
     def graph_share(self) -> Tensor:
@@ -60,7 +60,11 @@ class Grouping:
 
         It is their variance over superpixels divided by the sum of this variance and that of U^l.
         """
-        return self.shares()[1]
+        return self._shares[1]
+
+    @cached_property
+    def _shares(self) -> tuple[Tensor, Tensor]:
+        return self.shares()
 
     def adjacency(self, level: int) -> Tensor:
         """E^l of Eq. 4, (B, N_l, N_l): E^{l+1} = (P^l)^T E^l P^l, starting from E^1, the binary region adjacency."""
@@ -112,6 +116,7 @@ class Grouping:
         rows = torch.special.entr(self._way_down(level)).sum(2)  # (B, N)
         return masked_mean(rows[..., None], self.masks[0])[:, 0] / self.masks[level - 1].sum(1).clamp(min=2).log()
 
+    @torch.no_grad()
     def rank(self, level: int) -> Tensor:
         """Effective rank of V^l (Roy and Vetterli 2007), (B,): 1 where all nodes are alike, at most min(N_l, D)."""
         nodes = self.nodes[self._index(level)] * self.masks[level - 1][..., None]
@@ -119,6 +124,7 @@ class Grouping:
         shares = values / values.sum(1, keepdim=True).clamp(min=torch.finfo(values.dtype).tiny)
         return torch.special.entr(shares).sum(1).exp()
 
+    @torch.no_grad()
     def heard(self) -> dict[str, list[float]]:
         """How much the graph contributes (is heard), by level: both shares and the effective rank, batch means."""
         ranks = torch.stack([self.rank(level) for level in range(1, len(self.nodes) + 1)], 1)  # (B, L)

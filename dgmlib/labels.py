@@ -60,6 +60,5 @@ def class_target(vocabulary: Vocabulary, task: str, name: str) -> int | tuple[in
         raise ValueError(f"there is no {task} {name!r}; choose one of {', '.join(known)}.")
     if task != "part":
         return names.index(name)
-    channel = names.index(name) - 2
-    slices = vocabulary.part_slices.items()
-    return next((thing, channel - group.start) for thing, group in slices if group.start <= channel < group.stop)
+    pairs = [(thing, index) for thing, parts in vocabulary.object_parts.items() for index in range(len(parts))]
+    return pairs[names.index(name) - 2]

@@ -4,7 +4,18 @@ import os
 import threading
 import time
 
-from joblib import Parallel
+from joblib import Parallel, effective_n_jobs
+
+
+def processes(workers: int) -> int:
+    """Number of processes that ``workers`` means: -1 is one per core.
+
+    Raises:
+        ValueError: for 0 workers.
+    """
+    if workers == 0:
+        raise ValueError("--workers must be at least 1, or -1 for one per core, not 0.")
+    return effective_n_jobs(workers)
 
 
 def parallel(workers: int, **options) -> Parallel:
@@ -15,8 +26,7 @@ def parallel(workers: int, **options) -> Parallel:
     Raises:
         ValueError: for 0 workers.
     """
-    if workers == 0:
-        raise ValueError("--workers must be at least 1, or -1 for one per core, not 0.")
+    processes(workers)
     return Parallel(workers, initializer=_end_with, initargs=(os.getpid(),), **options)
 
 

@@ -91,7 +91,7 @@ def _files(photos: Sequence[str], out: Path) -> list[Path]:
     """Resolve ``photos`` to files; in folders, to those with a picture's suffix, except below ``out``."""
     files = set()
     for name in photos:
-        found = [Path(name)] if Path(name).exists() else [Path(match) for match in glob.glob(name, recursive=True)]
+        found = [Path(name)] if Path(name).exists() else _matches(name, out)
         if not found:
             raise ValueError(f"there is no photograph {name}; check the path.")
         for path in found:
@@ -102,6 +102,16 @@ def _files(photos: Sequence[str], out: Path) -> list[Path]:
             f"there are no photographs to parse outside {out}; name files, or folders that hold {', '.join(SUFFIXES)}."
         )
     return sorted(files)
+
+
+def _matches(pattern: str, out: Path) -> list[Path]:
+    """Folders and pictures that a pattern names, without what an earlier run has written below ``out``."""
+    found = [Path(match) for match in glob.glob(pattern, recursive=True)]
+    return [
+        path
+        for path in found
+        if (path.is_dir() or path.suffix.lower() in SUFFIXES) and not path.resolve().is_relative_to(out.resolve())
+    ]
 
 
 def _is_done(folder: Path, file: Path, made: dict) -> bool:

@@ -139,7 +139,7 @@ def brief(error: Exception) -> str:
 
 
 def find_pictures(folder: str | os.PathLike, outside: str | os.PathLike | None = None) -> list[Path]:
-    """List the pictures in a folder and its sub-folders by their `SUFFIXES`, sorted, without hidden files.
+    """List the pictures in a folder and its sub-folders by their `SUFFIXES`, sorted, without hidden files and folders.
 
     Pictures in the folder ``outside`` are left out: an earlier run may have written results there.
     """
@@ -148,7 +148,7 @@ def find_pictures(folder: str | os.PathLike, outside: str | os.PathLike | None =
         path
         for path in Path(folder).rglob("*")
         if path.suffix.lower() in SUFFIXES
-        and not path.name.startswith(".")
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
         and path.is_file()
         and not (besides and path.resolve().is_relative_to(besides))
     )

@@ -23,6 +23,7 @@ from dgmlib.data import data_root, open_data
 from dgmlib.experiments import Cell
 from dgmlib.measure.study import markdown
 from dgmlib.measure.tables import ROWS, cells_of
+from dgmlib.measure.turns import one_thread
 from dgmlib.parallel import parallel
 from dgmlib.superpixels import segment
 
@@ -78,6 +79,8 @@ def plan(
         raise ValueError(f"seeds, machines and workers must be at least 1, not {seeds}, {machines} and {workers}.")
     units, rows, folders = machines * (gpus or workers), [], {}  # folders: root -> preset
     for number, (systems, _, suffix) in ROWS.items():
+        if profile + suffix not in presets.PRESETS:  # demo and real train Table 1's systems alone
+            continue
         preset = presets.with_weights(presets.get(profile + suffix), pretrained)
         if suffix and ade20k is None and not preset.mini:
             continue
@@ -123,11 +126,22 @@ def forecast(
     }
 
 
+@one_thread()
 def measure(cell: Cell) -> Cost:
     """Time brief training, scoring and loading; on a CPU, time taken by other processes does not count."""
-    torch.set_num_threads(1)
-    preset, records, busy, whole = cell.preset, [], process_time(), perf_counter()
-    length, texture = SETTLE + STEPS, SETTLE + SETTLE
+    preset, records, length, texture = cell.preset, [], SETTLE + STEPS, SETTLE + SETTLE
+    dataset = open_data(cell.data, "train", cell.tasks)
+    main = [task for task in cell.tasks if task != "texture"]
+
+    def load(tasks: Sequence[str], count: int) -> None:
+        sizes = preset.training.batch_size, preset.training.short_sides, count, cell.seed, 0, preset.model.max_regions
+        for _ in train_loader(dataset, tasks, *sizes, preset.training.max_size):
+            pass
+
+    for tasks, count in ((main, length), (["texture"], texture)):
+        if set(tasks) & set(cell.tasks):
+            load(tasks, count)  # superpixels are made once, and `_data` counts them
+    busy, whole = process_time(), perf_counter()
     config = replace(preset.training, iterations=length, texture_iterations=texture, checkpoint_every=length)
     with tempfile.TemporaryDirectory() as runs:
         brief, began = replace(cell, preset=replace(preset, training=config), runs=Path(runs)), perf_counter()
@@ -142,18 +156,15 @@ def measure(cell: Cell) -> Cost:
         start -= ended
     began = perf_counter()
     experiments.score(model, preset, cell.data, progress=False, images=IMAGES)
-    score, dataset = (perf_counter() - began) / IMAGES, open_data(cell.data, "train", cell.tasks)
-    sizes = config.batch_size, config.short_sides, IMAGES, 0, 0, preset.model.max_regions, config.max_size
-    began = perf_counter()
-    for _ in train_loader(dataset, [task for task in cell.tasks if task != "texture"], *sizes):
-        pass
-    load = (perf_counter() - began) / IMAGES
+    score, began = (perf_counter() - began) / IMAGES, perf_counter()
+    load(main, IMAGES)
+    loading = (perf_counter() - began) / IMAGES
     if torch.cuda.is_available():
         own, memory = 1.0, torch.cuda.max_memory_reserved()
     else:
         own = min((process_time() - busy) / (perf_counter() - whole), 1.0)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Cost(*(own * seconds for seconds in (*steps, score, load, start)), stored, memory)
+    return Cost(*(own * seconds for seconds in (*steps, score, loading, start)), stored, memory)
 
 
 def _data(preset: presets.Preset, root: Path) -> str:

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from dgmlib import paths, superpixels
 from dgmlib.broden.loading import nearest, renumber, view
-from dgmlib.checkpoints import load_model
+from dgmlib.checkpoints import bare, load_model
 from dgmlib.explain.clicks import ClickSession
 from dgmlib.explain.gradcam import IMAGE_TASKS, gradcam
 from dgmlib.groups import Grouping, check_level
@@ -49,7 +49,7 @@ AT_ONCE = 2**26  # class scores held at the photograph's size at once, to limit 
 
 def located(model: str | Path) -> Path:
     """Path of a model without suffix: one of `SHIPPED` by its name, any other as given."""
-    return paths.MODELS / model if str(model) in SHIPPED else Path(model)
+    return paths.MODELS / model if str(model) in SHIPPED else bare(model)
 
 
 class Place(NamedTuple):

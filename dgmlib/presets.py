@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from dgmlib.reading import Reading, check_choices
-from dgmlib.vocabulary import Vocabulary
+from dgmlib.vocabulary import TASKS, Vocabulary
 
 #: Upper bound on whole numbers in a network, so that a damaged recipe is rejected before it takes all memory.
 LARGEST = 2**16
@@ -80,7 +80,11 @@ PACE = {"checkpoint_every": None, "workers": None}
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Optimisation, as in Sec. 5.2 and unifiedparsing's train.py."""
+    """Optimisation, as in Sec. 5.2 and unifiedparsing's train.py.
+
+    Raises:
+        ValueError: if a number is invalid or a task has no weight.
+    """
 
     # Sec. 5.2: 2 x 10^5 iterations with a batch of 8 on 4 GPUs, which we read as 8 images in all.
     iterations: int = 200_000
@@ -105,6 +109,15 @@ class TrainingConfig:
     checkpoint_every: int = 1000
     # Number of processes that load images; 0 loads in the training process.
     workers: int = 4
+
+    def __post_init__(self):
+        least = {"batch_size": 1, "max_size": 1, "checkpoint_every": 1}
+        for name in ("iterations", "texture_iterations", "batch_size", "max_size", "checkpoint_every", "workers"):
+            value = getattr(self, name)
+            if type(value) is not int or value < least.get(name, 0):
+                raise ValueError(f"{name} must be a whole number from {least.get(name, 0)}, not {value!r}.")
+        if missing := [task for task in TASKS if task not in self.loss_weights]:
+            raise ValueError(f"loss_weights lacks {', '.join(missing)}; give a weight for every task.")
 
 
 @dataclass(frozen=True)

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import torch
 
+import dgmlib
 from dgmlib.paths import ROOT
 
 
 def provenance() -> dict:
     """Return the commit, package versions and kind of machine, to be stored with every number."""
-    packages = ("dgmlib", "torch", "numpy", "scikit-image", "torch-geometric", "torchmetrics")
+    packages = ("torch", "numpy", "scikit-image", "torch-geometric", "torchmetrics")
     return {
         "commit": _commit(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else f"{os.cpu_count()} CPU cores",
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in packages},
+        "packages": {"dgmlib": dgmlib.__version__} | {name: version(name) for name in packages},
     }
 
 

@@ -7,9 +7,11 @@ way, `begin`, the call below the parameters, rejects a parameter that the notebo
 """
 
 import ast
+import atexit
 import hashlib
 import json
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,7 +65,7 @@ def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
     """Check a notebook's parameters and choose its folders; call it as ``begin("05_...", globals())``.
 
     The variables include ``profile`` and perhaps ``out``, the folder for results. If that is empty, profile "smoke"
-    writes to a temporary folder and every other profile to results/yours.
+    writes to a temporary folder, removed when the process ends, and every other profile to results/yours.
 
     Raises:
         ValueError: if an injected variable is not a parameter of the notebook (papermill only warns), or the
@@ -79,8 +81,14 @@ def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
     if out := namespace.get("out"):
         root = Path(out).expanduser().resolve()
     else:
-        root = Path(tempfile.mkdtemp(prefix="dgmlib-")) if preset.name == "smoke" else paths.YOURS
+        root = _temporary() if preset.name == "smoke" else paths.YOURS
     return Session(preset, *places(root))
+
+
+def _temporary() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="dgmlib-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _assigned(source: str) -> list[str]:
@@ -132,11 +140,13 @@ def reproduce(
         scheduler: address of a Dask cluster that trains Tables 1 and 2, see `dgmlib.cluster`.
     """
     began = perf_counter()
-    preset, objects = presets.with_weights(presets.get(profile), pretrained), presets.get(f"{profile}-objects")
+    preset, objects = (presets.with_weights(presets.get(name), pretrained) for name in (profile, f"{profile}-objects"))
     unknown = set(only) - set(notebooks())
     if unknown:
         raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
-    startable(preset, "DGM")  # reports missing weights before data are read
+    for number, each, notebook in (("1", preset, "05_table1_broden"), ("2", objects, "06_table2_backbones")):
+        for system in tables.ROWS[number][0] if notebook in (only or (notebook,)) else ():
+            startable(each, system)  # reports missing weights before anything is read or trained
     _say(began, f"data: {preset.data}")
     chosen = only or tuple(notebooks())
     root = data_root(preset, data, workers)

@@ -70,7 +70,10 @@ async function render({ model, el }) {
   // A drag gives events faster than answers: only the newest is sent, as soon as the last one is answered.
   function stream(message) {
     if (waiting && performance.now() - sent < 2000) pending.set(message.name ?? message.kind, message);
-    else send(message);
+    else {
+      pending.delete(message.name ?? message.kind); // an older one would be sent after it
+      send(message);
+    }
   }
 
   function paint() {
@@ -95,7 +98,8 @@ async function render({ model, el }) {
   async function update() {
     const frame = model.get("frame");
     const bitmap = await picture(frame.picture);
-    if (frame !== model.get("frame")) return; // a newer one arrived while this one was decoded
+    if (frame !== model.get("frame")) return bitmap.close(); // a newer one arrived while this one was decoded
+    drawn?.bitmap.close();
     drawn = { ...frame, bitmap };
     seq = Math.max(seq, frame.seq);
     paint();
@@ -120,7 +124,7 @@ async function render({ model, el }) {
     if (event.button !== 0 && event.button !== 2) return;
     const { x, y } = place(event);
     cross = null;
-    pending.clear();
+    pending.delete("hover"); // but no slider
     click(x, y, event.button === 0 && !event.shiftKey && !event.ctrlKey); // on a Mac, Control may be the right button
   });
   on("contextmenu", (event) => {

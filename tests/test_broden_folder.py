@@ -2,6 +2,8 @@
 
 import shutil
 import struct
+import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -57,7 +59,6 @@ def test_photographs_of_every_format(tmp_path):
 
 def test_folder_faults(tmp_path):
     write_pairs(tmp_path, {"a": np.full((20, 24), 4), "b": np.zeros((20, 23))})
-    photo(tmp_path / "train" / "images" / "c.jpg", (20, 24), 0)
     with pytest.raises(BrodenError, match=r"names\.txt does not exist; write one class name per line"):
         FolderDataset(tmp_path, "train")
     dataset = FolderDataset(tmp_path, "train", names=("road", "car"))
@@ -65,13 +66,29 @@ def test_folder_faults(tmp_path):
         dataset[0]
     with pytest.raises(WrongSizeError, match=r"b\.png has 20 x 23 pixels but its image 20 x 24"):
         dataset[1]
-    with pytest.raises(MissingFileError, match=r"c\.png does not exist; every image"):
-        dataset[2]
+    photo(tmp_path / "train" / "images" / "c.jpg", (20, 24), 0)
+    with pytest.raises(MissingFileError, match=r"c\.png does not exist; every image"):  # not hours later
+        FolderDataset(tmp_path, "train", names=("road", "car"))
     with pytest.raises(BrodenError, match=r"holds no image \(\.bmp, .*\); put the val images there"):
         FolderDataset(tmp_path, "val", names=("road",))
-    (tmp_path / "train" / "images" / "d.jpg").write_text("not an image")
-    with pytest.raises(UnreadableFileError, match=r"d\.jpg cannot be decoded"):
+    (tmp_path / "train" / "images" / "c.jpg").write_text("not an image")
+    (tmp_path / "train" / "labels" / "c.png").write_bytes((tmp_path / "train" / "labels" / "a.png").read_bytes())
+    with pytest.raises(UnreadableFileError, match=r"c\.jpg cannot be decoded"):
         FolderDataset(tmp_path, "train", names=("road",))
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_labels_of_2_and_4_bits_keep_their_values(tmp_path, bits):
+    """As MATLAB and GDAL write them; Pillow spreads them over 0 to 255."""
+    write_pairs(tmp_path, {"a": np.zeros((20, 24))})
+    labels = np.arange(20 * 24).reshape(20, 24) % 2**bits
+    rows = [np.packbits((row[:, None] >> np.arange(bits)[::-1]) & 1).tobytes() for row in labels]
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", 24, 20, bits, 0, 0, 0, 0))]
+    chunks += [(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows))), (b"IEND", b"")]
+    png = b"".join(struct.pack(">I", len(c)) + kind + c + struct.pack(">I", zlib.crc32(kind + c)) for kind, c in chunks)
+    (tmp_path / "train" / "labels" / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + png)
+    names = ["-", *(f"thing {value}" for value in range(1, 2**bits))]
+    np.testing.assert_array_equal(FolderDataset(tmp_path, "train", names)[0]["object"], labels)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +268,10 @@ def test_folders_without_a_label_that_is_asked_for_are_left_out(mixture):
     assert list(open_data(mixture, "val", ("texture",)).members) == ["textures"]
     with pytest.raises(BrodenError, match="is labelled for material in split val"):
         open_data(mixture, "val", ("material",))
+    with pytest.raises(ValueError, match="labels of object and part and texture only, not of scene, material"):
+        open_data(mixture, "train", (*TASKS, "scene", "material"))
+    known = open_data(mixture, "train", ("object",)).vocabulary
+    assert list(open_data(mixture, "val", ("object", "scene"), replace(known, textures=())).members)  # a model's
     with pytest.raises(ValueError, match="labels of object only, not of part"):
         open_data(mixture / "streets", "val", ("object", "part"))
 
@@ -288,6 +309,22 @@ def test_label_pictures_without_names_are_no_textures(mixture):
     (mixture / "cars" / "names.txt").unlink()
     with pytest.raises(BrodenError, match=r"cars has label pictures but no names\.txt; write one class name"):
         open_data(mixture, "val", TASKS)
+
+
+def test_hidden_folders_and_pictures_are_no_textures(mixture):
+    for name in (".ipynb_checkpoints", ".thumbnails"):
+        (mixture / "textures" / "train" / name).mkdir()
+        shutil.copy(mixture / "textures" / "train" / "woven" / "x.png", mixture / "textures" / "train" / name)
+    dataset = open_data(mixture, "train", ("texture",))
+    assert dataset.vocabulary.textures == ("dotted", "woven")
+    assert len(dataset) == 2
+
+
+def test_two_textures_of_one_key_are_told(mixture):
+    woven = mixture / "textures" / "train" / "woven"
+    Image.open(woven / "x.png").save(woven / "x.jpg")
+    with pytest.raises(BrodenError, match=r"train/woven/x is there twice, with two suffixes; rename one"):
+        open_data(mixture, "train", ("texture",))
 
 
 def test_a_texture_that_nobody_trained_is_told(mixture):

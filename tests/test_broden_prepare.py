@@ -140,6 +140,17 @@ def test_changed_originals_and_metadata_are_prepared_again(root):
     assert prepare(root, workers=1, progress=False).made == 7
 
 
+def test_copies_of_another_size_than_the_record_s_are_made_anew(large):
+    prepare(large, workers=1, progress=False)
+    lists = large / JOINT / "broden_ade20k_pascal_train.json"
+    before = BrodenPlus(large, "train", ("object",)).records[0]
+    lists.write_text(lists.read_text().replace(f'"height": {before.height}', f'"height": {before.height + 1}', 1))
+    changed = BrodenPlus(large, "train", ("object",))
+    sources, record = changed.sources, changed.records[0]
+    assert record.shape == (before.height + 1, before.width)
+    assert not any(copy.exists() for copy in sources.copies(record))
+
+
 def test_prepare_reports_what_it_cannot_do_and_does_the_rest(large):
     (large / f"{SEG}_seg.png").write_bytes(b"")
     photo(large / "opensurfaces/photos/15.jpg", (700, 700), 0)  # its record says otherwise

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dgmlib.broden import TASKS, BrodenPlus, TrainBatches
+from dgmlib.broden.sampling import evenly
 from dgmlib.broden.source import Record
 
 
@@ -69,6 +70,15 @@ def test_processes_share_the_same_batches():
     shares = [draws(data, 20, rank=rank, world_size=2) for rank in (0, 1)]
     whole = [sorted(a + b) for a, b in zip(*shares, strict=True)]
     assert whole == [sorted(batch) for batch in draws(data, 20)]
+
+
+def test_a_number_of_images_is_at_least_one_and_evenly_spread():
+    assert evenly(10, None) == list(range(10))
+    assert evenly(10, 4) == [0, 3, 6, 9]
+    assert evenly(3, 99) == [0, 1, 2]
+    for wanted in (0, -1):
+        with pytest.raises(ValueError, match=f"the number of images must be at least 1, not {wanted}"):
+            evenly(10, wanted)
 
 
 def test_only_groups_with_the_tasks_are_drawn():

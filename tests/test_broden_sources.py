@@ -1,6 +1,7 @@
 """All sources behind one door: ids, sizes, and what files on disk can get wrong."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
@@ -21,7 +22,9 @@ from broden_tree import (
 from PIL import Image
 
 from dgmlib.broden import BrodenError, BrodenPlus
+from dgmlib.broden.check import check
 from dgmlib.broden.files import LabelRangeError, MissingFileError, UnreadableFileError, WrongSizeError
+from dgmlib.broden.prepare import prepare
 
 ADE = "ade20k/ADE20K_2016_07_26/images/training/s/street/ADE_train_00000001"
 CONTEXT = "pascal/context/trainval/2008_000002.mat"
@@ -127,6 +130,13 @@ def test_label_map_of_another_size(root):
 def test_label_beyond_the_names(root, path, write, label):
     write(root / path)
     assert_told(root, LabelRangeError, path, f"the label {label}, but .* names only .*restore")
+
+
+@pytest.mark.parametrize("tasks", ["object", ("objects",), ("object", "textures")])
+def test_tasks_that_do_not_exist_are_told(root, tasks):
+    for ask in (partial(BrodenPlus, root, "train"), partial(check, root), partial(prepare, root)):
+        with pytest.raises(ValueError, match="tasks must be a list of scene, object, part, material, texture, not"):
+            ask(tasks=tasks)
 
 
 def test_path_that_leaves_the_root(root):

@@ -105,8 +105,10 @@ def test_a_negative_click_in_the_same_place_wins(session):
 
 
 def test_without_positive_clicks_nothing_is_selected(session):
-    assert not session.mask.any()
-    assert not session.click(3, 3, positive=False, level=1).any()
+    for session.threshold in (0.5, 0):
+        session.reset()
+        assert not session.mask.any()
+        assert not session.click(3, 3, positive=False, level=1).any()
 
 
 def test_undo_reset_and_relevel(session):
@@ -141,6 +143,11 @@ def test_saved_clicks_make_the_same_mask(session, model, tmp_path):
 
 
 # images and models
+
+
+def test_clicks_of_numpy_numbers_are_saved_like_others(session):
+    session.click(np.float32(30.7), np.int64(20), np.bool_(True), np.int64(2))
+    assert json.loads(session.clicks_json())["clicks"] == [{"x": 30, "y": 20, "positive": True, "level": 2}]
 
 
 @pytest.mark.parametrize("shape", [(37, 61), (61, 37, 1), (33, 90, 4), (300, 200, 3)])

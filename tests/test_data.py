@@ -60,7 +60,7 @@ def test_a_folder_is_opened_as_what_it_holds(tmp_path, ade20k, smoke_data):
         dataset = open_data(root, "val", tasks)
         assert type(dataset) is kind
         assert dataset.tasks == tasks
-    with pytest.raises(ValueError, match="has labels of object only, not of part; choose setting O"):
+    with pytest.raises(ValueError, match="has labels of object only, not of part; choose a setting without"):
         open_data(folder, "val", ("object", "part"))
 
 
@@ -71,10 +71,19 @@ def test_numbers_carry_the_name_of_what_they_were_measured_on(tmp_path, ade20k, 
     assert data_name(SMOKE, folder.relative_to(folder)) == "pictures"  # --data .
     assert data_name(SMOKE, ade20k) == "ADE20K (SceneParse150)"
     assert data_name(SMOKE, smoke_data) == "Broden-mini (smoke)"
-    assert data_name(presets.get("paper"), smoke_data) == "Broden-mini"
+    assert data_name(presets.get("paper"), smoke_data) == "Broden-mini (smoke)"
     (tmp_path / "broden").mkdir()
     assert data_name(presets.get("paper"), tmp_path / "broden") == "Broden+"
     assert data_name(presets.get("real"), tmp_path) == tmp_path.name  # a folder of folders
+
+
+def test_drawings_that_are_named_are_never_drawn_anew(tmp_path):
+    """Another seed's, or another preset's, they were once replaced by the preset's own, and named like them."""
+    root = mini.generate(tmp_path / "mine", seed=5, counts="smoke", workers=1)
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    assert data_root(SMOKE, root) == data_root(presets.get("mini"), root) == root
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+    assert data_name(SMOKE, root) == data_name(presets.get("mini"), root) == "Broden-mini, drawn otherwise"
 
 
 def test_content_does_not_depend_on_where_it_lies_nor_on_what_is_computed_beside_it(tmp_path, monkeypatch):

@@ -91,14 +91,16 @@ def test_the_paper_s_presets_start_from_imagenet_and_say_which_file_is_missing(p
         random = Cell(presets.with_weights(preset, "random"), system, setting, 0, tmp_path).preset
         assert random.model.pretrained == ""
         given = presets.with_weights(preset, str(tmp_path))
-        with torch.device("meta"), pytest.raises(ValueError, match=rf"{backbone}\.pth is not a file; give the path"):
-            experiments.build(given, system, VOCABULARY, ("object",), 0)
+        with pytest.raises(ValueError, match=rf"{backbone}\.pth is not a file; give the path"):
+            Cell(given, system, setting, 0, tmp_path)
 
 
 def test_weights_that_are_missing_are_told_before_data_are_read(tmp_path):
     for run in (partial(reproduce.reproduce, data=tmp_path), partial(train, data=tmp_path)):
         with pytest.raises(ValueError, match="'paper' starts from ImageNet"):
             run("paper")
+        with pytest.raises(ValueError, match=r"resnet50\.pth is not a file"):
+            run("paper", pretrained=str(tmp_path))
 
 
 def test_random_weights_are_trained_in_full():
@@ -256,7 +258,7 @@ def test_a_damaged_cell_is_repaired_by_training_it_again(cell):
 
 
 def test_a_folder_of_pictures_has_objects_alone(folder, tmp_path):
-    with pytest.raises(ValueError, match="has labels of object only, not of part, scene; choose setting O"):
+    with pytest.raises(ValueError, match="has labels of object only, not of part, scene; choose a setting without"):
         Cell(SMOKE, "DGM", "O+P+S", 0, folder, tmp_path / "runs").metrics(device="cpu", progress=False)
 
 

@@ -131,5 +131,7 @@ def test_a_model_is_evaluated_at_the_sizes_that_it_was_trained_for_unless_a_prof
     for profile in ("", "smoke"):
         cli.evaluate(paths.MODELS / "street-dgm", profile)
     facts = cli.load_model(paths.MODELS / "street-dgm").recipe["facts"]
-    assert (seen[0].testing.short_side, seen[0].model.max_regions) == (facts["short_side"], facts["max_regions"])
+    testing = seen[0].testing
+    assert (testing.short_side, seen[0].model.max_regions) == (facts["short_side"], facts["max_regions"])
+    assert testing.max_size == facts["training"]["max_size"] == presets.get("real").testing.max_size
     assert seen[1] == presets.get("smoke")

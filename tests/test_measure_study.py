@@ -13,7 +13,8 @@ from PIL import Image
 
 import dgmlib
 from dgmlib import presets, provenance, save_model
-from dgmlib.measure.study import Study, extend, markdown, plus_minus, publish, rows_of, untrained
+from dgmlib.measure.study import Study, extend, markdown, named, plus_minus, publish, rows_of, untrained
+from dgmlib.paths import MODELS
 
 
 def squares(dataset, index):
@@ -93,6 +94,19 @@ def test_the_short_side_is_what_the_model_was_tested_at_or_the_profile_s(tmp_pat
         _ = Study(other, profile="huge").side
 
 
+def test_a_model_is_named_as_elsewhere():
+    assert Study(Path("street-dgm")).model == MODELS / "street-dgm"
+    assert Study(MODELS / "street-dgm.safetensors").side == Study(MODELS / "street-dgm").side == 224
+
+
+def test_folders_are_told_apart_by_their_names(tmp_path, monkeypatch):
+    (tmp_path / "streets").mkdir()
+    monkeypatch.chdir(tmp_path / "streets")
+    assert named([Path()]) == {"streets": Path()}
+    with pytest.raises(ValueError, match="two folders are named 'val', by which results tell them"):
+        named([Path("a/val"), Path("b/val")])
+
+
 def test_random_weights_are_other_weights_and_leave_the_random_state_alone(model):
     state = torch.get_rng_state()
     other = untrained(model, seed=3)
@@ -128,7 +142,7 @@ def test_of_an_installed_package_and_without_git_no_commit_is_known(monkeypatch,
 
 def test_data_have_the_name_of_what_a_folder_holds(smoke_data, tmp_path):
     """Whichever profile's test settings are used."""
-    assert list(Study(profile="paper", data=smoke_data).sets("val", ("object",))) == ["Broden-mini"]
+    assert list(Study(profile="paper", data=smoke_data).sets("val", ("object",))) == ["Broden-mini (smoke)"]
     for part in ("train", "val"):
         for kind in ("images", "labels"):
             (tmp_path / "mixed" / "streets" / part / kind).mkdir(parents=True)

@@ -133,6 +133,9 @@ def test_files_folders_and_patterns(photos, checkpoint, tmp_path, saved, monkeyp
         "sub/a.PNG",
     ]
     assert parse(("**/a.PNG", "out"), Path("out"), checkpoint).startswith("2 of 2")  # nothing of out itself
+    (photos / "sub" / "notes.txt").write_text("no picture")
+    for _ in range(2):  # the second time, with what the first has written below the folder
+        assert parse(("sub/**/*",), Path("sub") / "out", checkpoint).startswith("1 of 1")
     parse(("sub/a.PNG",), tmp_path / "alone", checkpoint)
     assert [path.name for path in (tmp_path / "alone").iterdir()] == ["a.PNG"]
 

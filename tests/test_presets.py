@@ -75,6 +75,26 @@ def test_numbers_that_no_network_has_are_refused_by_name(field, value):
         presets.ModelConfig(**{field: value})
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "least"),
+    [
+        ("iterations", -1, 0),
+        ("checkpoint_every", 0, 1),
+        ("batch_size", 0, 1),
+        ("workers", 1.0, 0),
+        ("max_size", "9", 1),
+    ],
+)
+def test_numbers_that_no_training_has_are_refused_by_name(field, value, least):
+    with pytest.raises(ValueError, match=f"^{field} must be a whole number from {least}, not {value!r}"):
+        presets.TrainingConfig(**{field: value})
+
+
+def test_every_task_has_a_weight():
+    with pytest.raises(ValueError, match="loss_weights lacks scene, part, material, texture; give a weight for every"):
+        presets.TrainingConfig(loss_weights={"object": 1.0})
+
+
 @pytest.mark.parametrize("field", ["sigma2", "bandwidth"])
 @pytest.mark.parametrize("value", [0.0, -1, float("nan"), float("inf"), "0.5"])
 def test_bandwidths_are_positive(field, value):

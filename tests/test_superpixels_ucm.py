@@ -160,6 +160,10 @@ def test_a_contour_map_that_is_missing_or_of_another_image_is_named(folder, leve
         )
         with pytest.raises(BrodenError, match=r"ucm2/train/a\.mat is not a file; pass a contour map as MCG"):
             list(loader)
+        (folder / "ucm2" / "train" / "a.mat").write_text("words")
+        with pytest.raises(BrodenError, match=r"^\S*ucm2/train/a\.mat is not a readable MATLAB file"):
+            list(loader)
+        (folder / "ucm2" / "train" / "a.mat").unlink()
     with pytest.raises(ValueError, match=r"b\.mat is of \(40, 50\) pixels and its image of \(40, 49\); make it anew"):
         RegionMaps(folder, 20)("train/b", data.astronaut()[100:140, 150:199])
 

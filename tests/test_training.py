@@ -172,6 +172,12 @@ def test_a_finished_model_of_other_settings_is_refused_and_left_alone(dataset, f
             ValueError, match=r"model belongs to a run with other settings or data; delete .* or choose"
         ):
             run(dataset, finished[1], config, **more)
+    model = new_model(dataset)
+    before_weights = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match="belongs to a run with other settings"):
+        train(model, dataset, SMOKE.training, finished[1], 1, SMOKE.model.max_regions, "cpu", progress=False)
+    assert all(torch.equal(value, before_weights[name]) for name, value in model.state_dict().items())
+    assert "facts" not in model.recipe
     renamed = replace(dataset.vocabulary, scenes=tuple(f"a {name}" for name in dataset.vocabulary.scenes))
     other = PerceptualParser.from_preset(SMOKE, "full", renamed, dataset.tasks)
     with pytest.raises(ValueError, match="of another network or other classes"):

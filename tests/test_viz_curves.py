@@ -17,6 +17,12 @@ def records():
     return main + other + [{"phase": 1, "iteration": 10, "loss": 0.5, "texture": 0.5, "lr": 0.1}]
 
 
+def test_a_log_without_records_is_told(tmp_path):
+    (tmp_path / "log.jsonl").write_text("")
+    with pytest.raises(ValueError, match="the log has no records yet"):
+        viz.training_curve(tmp_path / "log.jsonl")
+
+
 def test_training_curve_from_records_and_from_a_log(tmp_path):
     log = tmp_path / "log.jsonl"
     log.write_text("".join(json.dumps(record) + "\n" for record in records()))

@@ -7,6 +7,7 @@ import torch
 from shown import PHOTO, QUARTERS, picture, titles
 
 from dgmlib import Predictor, superpixels, viz
+from dgmlib.viz.style import enlarged
 
 BYTES = (255 * PHOTO).astype(np.uint8)
 
@@ -101,6 +102,13 @@ def test_hierarchy_shows_the_photograph_and_levels_in_colours_that_follow_groups
     colours = viz.following_colours([QUARTERS, halves])
     for axis, labels, theirs in zip(figure.axes[1:], (QUARTERS, halves), colours, strict=True):
         np.testing.assert_array_equal(picture(axis), viz.tinted(PHOTO, labels, theirs))
+
+
+def test_a_large_photograph_takes_no_more_room_than_a_figure_shows():
+    photo, labels = np.zeros((1500, 3100, 3), np.uint8), np.arange(3100)[None] // 775 + np.zeros((1500, 1), int)
+    shown = enlarged(photo, labels)
+    assert [array.shape[:2] for array in shown] == [(750, 1550)] * 2  # every fourth pixel, twice
+    assert np.unique(shown[1], return_counts=True)[1].tolist() == [750 * 388] * 3 + [750 * 386]
 
 
 def test_a_small_picture_is_enlarged_pixel_by_pixel_and_titles_stand_at_one_height():

@@ -103,6 +103,10 @@ def check(
 
     Returns:
         the findings, to be printed; ``ok`` tells whether training may start.
+
+    Raises:
+        FileNotFoundError: there is no folder ``root``.
+        ValueError: if ``sample`` is less than 1, or there is no such task.
     """
     if sample is not None and sample < 1:
         raise ValueError(f"sample must be at least 1, not {sample}.")

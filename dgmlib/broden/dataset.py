@@ -31,6 +31,8 @@ class BrodenPlus(Dataset):
 
     Raises:
         BrodenError: the metadata are missing or broken, or the split is empty.
+        FileNotFoundError: there is no folder ``root``.
+        ValueError: if there is no such task or split.
     """
 
     def __init__(self, root: str | Path, split: str, tasks: Sequence[str] = TASKS, cache: str | Path | None = None):

@@ -157,7 +157,8 @@ def read_label_gray(path: str | Path, remedy: str) -> np.ndarray:
     image = _decode(path, remedy, deep=True)
     if image.mode not in ("1", "L", "P", "I", "I;16"):
         raise UnreadableFileError(f"{path} is a picture of mode {image.mode}, not one label per pixel; {remedy}.")
-    return np.asarray(image).astype(np.int64)
+    # Pillow spreads grey values of 2 and 4 bits over 0 to 255.
+    return np.asarray(image).astype(np.int64) // {"L;2": 85, "L;4": 17}.get(image.info["stored as"], 1)
 
 
 def write_maps(path: Path, maps: dict[str, np.ndarray]) -> None:
@@ -179,6 +180,8 @@ def _decode(path: str | Path, remedy: str, deep: bool = False) -> Image.Image:
     with _opened(path, remedy) as image:
         if not deep and any(";16" in str(tile[3]) for tile in image.tile):
             raise ValueError("16 bits per channel where 8 are expected")  # Pillow would keep half of each
+        layout = image.tile[0][3] if image.tile else ""
+        image.info["stored as"] = layout if isinstance(layout, str) or not layout else layout[0]
         image.load()
     return image
 

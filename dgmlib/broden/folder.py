@@ -1,5 +1,6 @@
 """Labelled photographs in plain folders, one or several, with the same samples and loader as Broden+."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +9,14 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from dgmlib.pictures import SUFFIXES
-from dgmlib.vocabulary import Vocabulary
+from dgmlib.vocabulary import TASKS, Vocabulary
 
 from .dataset import part_layers
 from .files import (
     MAX_LABEL,
     BrodenError,
     LabelRangeError,
+    MissingFileError,
     UnreadableFileError,
     WrongSizeError,
     image_shape,
@@ -71,7 +73,7 @@ class FolderDataset(Dataset):
         images, labels = self.folders()
         names = self.names() if names is None else names
         self.vocabulary = vocabulary or vocabulary_of(names)
-        self.tasks = ("object", "part") if any("/" in name for name in names) else ("object",)
+        self.tasks = _tasks(names)
         self.lookup = np.full((2, MAX_LABEL + 1), -1)  # label value -> object id and part id; -1: unknown value
         self.lookup[:, [*range(len(names)), IGNORED]] = 0
         for value, name in enumerate(names):
@@ -87,7 +89,11 @@ class FolderDataset(Dataset):
                     f"{stems[path.stem]} and {path.name} beside it share one label picture; rename one of them."
                 )
         named = {path.stem: path for path in labels.glob("*") if path.suffix.lower() == ".png"}
-        self.labels = [named.get(path.stem, labels / f"{path.stem}.png") for path in self.images]
+        if missing := [path for path in self.images if path.stem not in named]:
+            raise MissingFileError(
+                f"{labels / missing[0].stem}.png does not exist; every image in {images} needs its label picture there."
+            )
+        self.labels = [named[path.stem] for path in self.images]
         shapes = [image_shape(path, "remove or restore it") for path in self.images]
         self.records = [Record("folder", index, *shape) for index, shape in enumerate(shapes)]
 
@@ -173,7 +179,7 @@ class TextureFolder(Dataset):
         self.split = split
         if (root / split / "labels").is_dir():
             raise BrodenError(f"{root} has label pictures but no names.txt; write one class name per line there.")
-        self.images = sorted(path for path in (root / split).glob("*/[!.]*") if path.suffix.lower() in SUFFIXES)
+        self.images = sorted(path for path in (root / split).glob("[!.]*/[!.]*") if path.suffix.lower() in SUFFIXES)
         if not self.images:
             raise BrodenError(
                 f"{root / split} holds no image; put those of a texture in a folder named after it there."
@@ -185,6 +191,8 @@ class TextureFolder(Dataset):
                 f"{', '.join(vocabulary.textures) or '(there are none)'}; rename or remove it, put images of it in "
                 "train, too, or choose another model."
             )
+        if doubled := [key for key, count in Counter(map(self.key, range(len(self)))).items() if count > 1]:
+            raise BrodenError(f"{root / doubled[0]} is there twice, with two suffixes; rename one of them.")
         self.textures = [vocabulary.textures.index(path.parent.name) for path in self.images]
         shapes = [image_shape(path, "remove or restore it") for path in self.images]
         self.records = [Record("folder", index, *shape) for index, shape in enumerate(shapes)]
@@ -222,20 +230,22 @@ class Mixture(Dataset):
         self.root, self.split, self.cache = Path(root), split, Path(cache or root)
         folders = sorted(path for path in self.root.iterdir() if (path / split).is_dir())
         names = {path: read_names(path) for path in folders if (path / "names.txt").exists()}
-        textures = {t.name for path in folders if path not in names for t in (path / "train").glob("*/")}
+        kinds = {path: _tasks(names[path]) if path in names else TextureFolder.tasks for path in folders}
+        textures = {t.name for path in folders if path not in names for t in (path / "train").glob("[!.]*/")}
         classes = vocabulary_of(name for listed in names.values() for name in listed)
         self.vocabulary = vocabulary or replace(classes, textures=tuple(sorted(textures)))
-        parts = [
-            FolderDataset(path, split, names[path], vocabulary=self.vocabulary)
+        self.members = {
+            path.name: FolderDataset(path, split, names[path], vocabulary=self.vocabulary)
             if path in names
             else TextureFolder(path, split, self.vocabulary)
             for path in folders
-        ]
-        self.members = {p.name: d for p, d in zip(folders, parts, strict=True) if set(d.tasks) & set(tasks)}
+            if set(kinds[path]) & set(tasks)
+        }
         if not self.members:
             raise BrodenError(
                 f"no folder in {root} is labelled for {', '.join(tasks)} in split {split}; see names.txt."
             )
+        self.tasks = tuple(task for task in TASKS if any(task in found for found in kinds.values()))
         self.records = [replace(r, source=name) for name, member in self.members.items() for r in member.records]
 
     def __len__(self) -> int:
@@ -260,6 +270,11 @@ class Mixture(Dataset):
             raise IndexError(f"the data set has {len(self)} images, none of them number {index}.")
         record = self.records[index]
         return self.members[record.source], record
+
+
+def _tasks(names: Iterable[str]) -> tuple[str, ...]:
+    """The tasks for which a folder with these names has labels."""
+    return ("object", "part") if any("/" in name for name in names) else ("object",)
 
 
 def read_names(root: Path) -> list[str]:

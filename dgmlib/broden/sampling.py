@@ -87,5 +87,11 @@ class TrainBatches(Sampler[list[Draw]]):
 
 
 def evenly(count: int, wanted: int | None) -> list[int]:
-    """Indices of ``wanted`` out of ``count`` items, evenly spaced; of all items if it is None."""
+    """Indices of ``wanted`` out of ``count`` items, evenly spaced; of all items if it is None.
+
+    Raises:
+        ValueError: if fewer than one is wanted.
+    """
+    if wanted is not None and wanted < 1:
+        raise ValueError(f"the number of images must be at least 1, not {wanted}.")
     return np.unique(np.linspace(0, count - 1, min(wanted or count, count)).round().astype(int)).tolist()

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dgmlib.vocabulary import TASKS
+
 from .ade20k import Ade20k
 from .dtd import Dtd
 from .files import (
@@ -29,7 +31,14 @@ SHORT_SIDE = 512
 
 
 def labelled_for(tasks: Iterable[str]) -> list[type[Source]]:
-    """Select the sources with labels for at least one of some tasks."""
+    """Select the sources with labels for at least one of some tasks.
+
+    Raises:
+        ValueError: if there is no such task.
+    """
+    if isinstance(tasks, str) or (unknown := [task for task in tasks if task not in TASKS]):
+        unknown = tasks if isinstance(tasks, str) else ", ".join(unknown)
+        raise ValueError(f"tasks must be a list of {', '.join(TASKS)}, not {unknown}.")
     return [source for source in SOURCES.values() if set(source.tasks) & set(tasks)]
 
 
@@ -107,10 +116,11 @@ class Sources:
     def copies(self, record: Record) -> tuple[Path, Path]:
         """Locate the prepared copies of the photograph and of the label maps, whether they exist or not.
 
-        Their names carry a stamp of the originals, so copies of changed originals are not found and are made again.
+        Their names carry a stamp of the originals and the record's size: where one has changed, copies are made again.
         """
         source = self.of(record)
-        key, photo, labels = source.key(record), _stamp([source.image(record)]), _stamp(source.label_files(record))
+        key, shape = source.key(record), record.shape
+        photo, labels = _stamp([source.image(record)], shape), _stamp(source.label_files(record), shape)
         return self.prepared / "images" / f"{key}-{photo}.jpg", self._prepared_maps / f"{key}-{labels}.png"
 
     def _photo(self, record: Record) -> Path:
@@ -133,10 +143,10 @@ class Sources:
         )
 
 
-def _stamp(originals: Sequence[Path]) -> str:
-    """Digest the sizes and modification times of the files that exist."""
+def _stamp(originals: Sequence[Path], shape: tuple[int, int]) -> str:
+    """Digest a record's height and width, and sizes and modification times of the files that exist."""
     stats = [path.stat() if path.is_file() else None for path in originals]
-    return _digest(repr([stat and (stat.st_size, stat.st_mtime_ns) for stat in stats]).encode())
+    return _digest(repr([shape, *(stat and (stat.st_size, stat.st_mtime_ns) for stat in stats)]).encode())
 
 
 def _digest(content: bytes) -> str:

@@ -7,12 +7,13 @@ from itertools import chain
 from uuid import uuid4
 
 import torch
-from joblib import effective_n_jobs
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 from tqdm import tqdm
 
 from dgmlib.cluster import spread
+from dgmlib.parallel import processes
 from dgmlib.paths import UnwritableError
+from dgmlib.superpixels.ucm import ContourMapError
 
 from .files import BrodenError, UnreadableFileError
 from .source import Record
@@ -51,7 +52,7 @@ class Reader(Dataset):
             return self.load(index, *how)
         except BrodenError as error:
             return error  # raised by the loader, without a worker's traceback around its one sentence
-        except (FileNotFoundError, UnwritableError) as error:
+        except (FileNotFoundError, UnwritableError, ContourMapError) as error:
             return BrodenError(str(error))
         except Exception as error:
             error.add_note(f"while reading {self.key(index)}")
@@ -118,25 +119,25 @@ def map_records(
     names a Dask cluster, see `dgmlib.cluster`, which sees the data in the same folder.
 
     Raises:
-        BrodenError: a worker died; the message names what it was reading.
+        BrodenError: a worker died; the message names what it was reading. (On a cluster, a ValueError.)
     """
     if scheduler:
-        work, run = _Work(function, sources, records, 1), uuid4().hex  # makes task names unique to this run
-        starts = range(0, len(records), AT_ONCE)
-        tasks = {f"{title} {start} {run}": (work, start, min(start + AT_ONCE, len(records))) for start in starts}
+        tasks, run = {}, uuid4().hex  # makes task names unique to this run
+        for start in range(0, len(records), AT_ONCE):
+            tasks[f"{title} {start} {run}"] = (_Work(function, sources, records[start : start + AT_ONCE], 1),)
         return chain.from_iterable(spread(scheduler, _some, tasks))
-    processes = effective_n_jobs(workers)
-    work = _Work(function, sources, records, processes)
+    number = processes(workers)
+    work = _Work(function, sources, records, number)
     chosen = [(index,) for index in range(len(records))]
     loader = ReportingLoader(
-        work, sampler=chosen, batch_size=None, num_workers=processes if processes > 1 else 0, collate_fn=_unchanged
+        work, sampler=chosen, batch_size=None, num_workers=number if number > 1 else 0, collate_fn=_unchanged
     )
     return iter(tqdm(loader, desc=title, unit="record", disable=None if progress is None else not progress))
 
 
-def _some(work: _Work, start: int, stop: int) -> list[tuple]:
+def _some(work: _Work) -> list[tuple]:
     """Run a cluster's task."""
-    return [work.load(index) for index in range(start, stop)]
+    return [work.load(index) for index in range(len(work.dataset))]
 
 
 def _unchanged(result: tuple | BrodenError) -> tuple | BrodenError:

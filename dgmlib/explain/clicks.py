@@ -115,7 +115,12 @@ class ClickSession:
     @property
     def selected(self) -> np.ndarray:
         """(N,) bool: the superpixels of the mask."""
-        return self._strongest() >= self.threshold
+        nothing = np.zeros(len(self._memberships[0]))
+        positive, negative = (
+            np.max([nothing, *(self.weights(click) for click in self.clicks if click.positive == sign)], axis=0)
+            for sign in (True, False)
+        )
+        return (positive > negative) & (positive >= self.threshold)
 
     @property
     def mask(self) -> np.ndarray:
@@ -144,17 +149,8 @@ class ClickSession:
 
     def _take(self, before: list[Click], click: Click) -> np.ndarray:
         self.weights(click)  # raises an error before anything has changed
-        self.clicks = [*before, click]
+        self.clicks = [*before, replace(click, level=int(click.level))]
         return self.mask
-
-    def _strongest(self) -> np.ndarray:
-        """(N,) weight of every superpixel after all clicks."""
-        nothing = np.zeros(len(self._memberships[0]))
-        positive, negative = (
-            np.max([nothing, *(self.weights(click) for click in self.clicks if click.positive == sign)], axis=0)
-            for sign in (True, False)
-        )
-        return np.where(positive > negative, positive, 0)
 
 
 def unit_memberships(grouping: Grouping, level: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from dgmlib.interventions import cut, layer_norms, pooled_otherwise, read_on_sup
 from dgmlib.measure.baselines import grid, slic_at
 from dgmlib.measure.boundaries import boundary_f, near_boundaries
 from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run, measured, views
-from dgmlib.measure.study import extend, markdown, reach
+from dgmlib.measure.study import extend, markdown, named, reach
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, RUNS
@@ -124,14 +124,14 @@ def measure(
     if not 1 <= seeds <= FOLDS:
         raise ValueError(f"--seeds must be from 1 to {FOLDS}, one for each fold, not {seeds}.")
     jobs = []
-    for folder in folders:
+    for data, folder in named(folders).items():
         digest, sets = content(folder), {"": FolderDataset(folder, "train")}
         for kind in PARTITIONS:  # keyed by digest: kind "labels" depends on them
-            cache = runs / "candidates" / folder.name / f"{kind}-{digest[:8]}"
+            cache = runs / "candidates" / data / f"{kind}-{digest[:8]}"
             sets[kind] = FolderDataset(folder, "train", cache=cache)
             parallel(workers)(delayed(_keep)(sets[kind], kind, index) for index in range(len(sets[kind])))
         jobs += [
-            Run(PRESET, sets[c.superpixels], digest, folder.name, ("object",), name, c, seed, FOLDS, close_scores)
+            Run(PRESET, sets[c.superpixels], digest, data, ("object",), name, c, seed, FOLDS, close_scores)
             for seed in range(seeds)  # outer loop: interrupted runs have all candidates of some seeds
             for name, c in CANDIDATES.items()
         ]

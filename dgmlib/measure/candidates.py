@@ -17,7 +17,6 @@ from time import process_time
 
 import numpy as np
 import pandas as pd
-import torch
 from joblib import delayed
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
@@ -26,6 +25,8 @@ from dgmlib import presets
 from dgmlib.broden.loading import view
 from dgmlib.data import data_root, open_data
 from dgmlib.evaluation import evaluate, listening
+from dgmlib.experiments import start
+from dgmlib.measure.turns import one_thread
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser, Variant
 from dgmlib.paths import write_atomic
@@ -176,10 +177,15 @@ class Run:
         settings = self.settings
         facts = [asdict(settings.model), asdict(settings.training) | presets.PACE, asdict(settings.testing)]
         facts += [self.candidate.dgm, self.candidate.superpixels, self.tasks, self.folds, self.content]
-        facts += [_said(self.candidate.trained), {name: _said(probe) for name, probe in self.candidate.probes.items()}]
+        facts += [
+            _said(self.scores),
+            _said(self.candidate.trained),
+            {name: _said(probe) for name, probe in self.candidate.probes.items()},
+        ]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         return runs / "candidates" / self.data / f"{self.name.replace('/', '')}, seed {self.seed}-{digest[:8]}"
 
+    @one_thread()
     def measure(self, runs: Path) -> dict:
         """Train and score in a folder of its own, or read back a finished result.
 
@@ -187,16 +193,12 @@ class Run:
             "scores": {"": metrics, and by probe}, "heard": numbers by level, "seconds": CPU time of training (nan if it
             was interrupted), "parameters": of the Deep Grouping Model.
         """
-        torch.set_num_threads(1)
         out, candidate, settings = self.folder(runs), self.candidate, self.settings
         done = out / "measured.json"
         with suppress(FileNotFoundError, ValueError):  # missing or incomplete: measure it now
             return json.loads(done.read_text())
         kept, held_out = folds(self.dataset, self.folds, self.seed)
-        torch.manual_seed(self.seed)
-        model = PerceptualParser.from_config(settings.model, self.dataset.vocabulary, candidate.dgm, self.tasks)
-        if settings.model.pretrained:
-            model.backbone.load(settings.model.backbone)
+        model = start(settings.model, candidate.dgm, self.dataset.vocabulary, self.tasks, self.seed)
         score = partial(self.scores, model, held_out, settings, self.tasks)
         with candidate.trained(model):
             resumed, began = any(out.glob("*.safetensors")), process_time()
@@ -232,8 +234,8 @@ def measured(jobs: Sequence[Run], workers: int, runs: Path) -> pd.DataFrame:
     return pd.DataFrame([row for job, result in zip(jobs, results, strict=True) for row in job.rows(result)])
 
 
-def _said(intervention: Intervention) -> str:
-    """Name an intervention, including the arguments that a `partial` fixes."""
-    if isinstance(intervention, partial):
-        return f"{_said(intervention.func)} {sorted(intervention.keywords.items())}"
-    return intervention.__name__
+def _said(function: Callable) -> str:
+    """Name a function, including the arguments that a `partial` fixes."""
+    if isinstance(function, partial):
+        return f"{_said(function.func)} {sorted(function.keywords.items())}"
+    return function.__name__

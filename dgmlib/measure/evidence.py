@@ -75,7 +75,7 @@ def measure(
         rows += [place | {"number": name, "over": over, "value": v} for (name, over), v in numbers.items()]
     for setting in preset.settings:
         group = [cell for cell in cells if cell.setting == setting]
-        vocabulary = open_data(root, "val", group[0].tasks).vocabulary
+        vocabulary = open_data(root, "train", group[0].tasks).vocabulary
         rows += [{"setting": setting} | row for row in intervals(group, vocabulary)]
     keep(cells, shorter, out / "evidence")
     table = pd.DataFrame(rows)

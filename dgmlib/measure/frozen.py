@@ -4,20 +4,18 @@ Runs are those of `dgmlib.measure.candidates`: for one seed, they start alike an
 training split. A spoilt backbone gives all images the same features, so C5's deviation between images is reported.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
 import torch
-from joblib import delayed
 from torch.utils.data import Dataset
 
 from dgmlib import presets
-from dgmlib.checkpoints import load_model
 from dgmlib.data import content
-from dgmlib.measure.candidates import Candidate, Run, drawings, folds, views
+from dgmlib.measure.candidates import Candidate, Run, drawings, measured, plain_scores, views
 from dgmlib.measure.study import markdown, plus_minus, publish
-from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, RUNS
 
@@ -39,26 +37,20 @@ def measure(profile: str = "mini", seeds: int = 3, workers: int = 2, out: Path =
     preset = presets.get(profile)
     dataset, tasks = drawings(preset, workers)
     facts = dataset, content(dataset.root), preset.data, tasks
-    jobs = {}
-    for name, rate in RATES.items():
-        tuned = replace(preset, training=replace(preset.training, backbone_rate=rate))
-        for seed in range(seeds):
-            jobs[name, seed] = Run(tuned, *facts, f"UPerNet, {name}", Candidate(None), seed, seeds)
-    found = parallel(workers)(delayed(_numbers)(job, runs) for job in jobs.values())
-    rows = [
-        (preset.data, *job, number, value)
-        for job, numbers in zip(jobs, found, strict=True)
-        for number, value in numbers.items()
+    jobs = [
+        Run(tuned, *facts, name, Candidate(None), seed, seeds, scores)
+        for name, rate in RATES.items()
+        for tuned in (replace(preset, training=replace(preset.training, backbone_rate=rate)),)
+        for seed in range(seeds)
     ]
-    table = pd.DataFrame(rows, columns=["data", "backbone", "seed", "number", "value"])
+    table = measured(jobs, workers, runs).rename(columns={"candidate": "backbone", "name": "number"})
+    table = table.loc[table["number"] != "parameters", ["data", "backbone", "seed", "number", "value"]]
     return publish("frozen", table, render(table), out, preset=asdict(preset), rates=RATES)
 
 
-def _numbers(job: Run, runs: Path) -> dict[str, float]:
-    result = job.measure(runs)
-    _, held_out = folds(job.dataset, job.folds, job.seed)
-    spread = deviation(load_model(job.folder(runs) / "model"), held_out, job.preset)
-    return result["scores"][""] | {DEVIATION: spread, "seconds": result["seconds"]}
+def scores(model: PerceptualParser, dataset: Dataset, preset: presets.Preset, tasks: Sequence[str]) -> dict[str, float]:
+    """Score by Broden+'s rules, and measure the deviation of C5."""
+    return plain_scores(model, dataset, preset, tasks) | {DEVIATION: deviation(model, dataset, preset)}
 
 
 def deviation(model: PerceptualParser, dataset: Dataset, preset: presets.Preset, images: int = 40) -> float:

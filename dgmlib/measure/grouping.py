@@ -42,7 +42,8 @@ from dgmlib.superpixels.graph import region_means
 from dgmlib.vocabulary import Vocabulary
 
 METRICS = ("groups", "segments", "purity", "region mIoU", "boundary F", "merged", "split", "VI")
-#: The network's own groups, then the controls. All but the last have as many groups; felzenszwalb at most as many.
+#: The network's own groups, then the controls. All but the last have as many groups; felzenszwalb at most
+#: as many, or the fewest that it finds.
 METHODS = ("DGM", "features", "colour", "superpixels", "felzenszwalb", "one group")
 #: Measures of node collapse, at levels 2 and up.
 COLLAPSE = ("graph share", "rank", "entropy")

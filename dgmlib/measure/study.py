@@ -25,6 +25,7 @@ from dgmlib.data import data_name, data_root, open_data
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import MODELS, RESULTS, write_atomic
+from dgmlib.predictor import located
 from dgmlib.provenance import provenance
 
 
@@ -53,6 +54,19 @@ def rows_of(
             for index, part in zip(chosen, tqdm(parts, name, len(chosen), unit="image", disable=None), strict=True):
                 rows += [{"data": name, "image": index} | row for row in part]
     return pd.DataFrame(rows)
+
+
+def named(folders: Iterable[Path]) -> dict[str, Path]:
+    """Map the names of folders, by which results tell their data, to the folders.
+
+    Raises:
+        ValueError: if two folders have the same name.
+    """
+    found: dict[str, Path] = {}
+    for folder in folders:
+        if found.setdefault(name := folder.resolve().name, folder) is not folder:
+            raise ValueError(f"two folders are named {name!r}, by which results tell them; rename one of them.")
+    return found
 
 
 def publish(name: str, table: pd.DataFrame, text: str, out: Path = RESULTS, **facts) -> str:
@@ -109,7 +123,7 @@ class Study:
     """A trained model and the images it is measured on.
 
     Attributes:
-        model: the model's path without suffix.
+        model: demo-dgm or street-dgm, which are included, or the path of another model without suffix.
         folders: image/label folders to measure on, see `FolderDataset`; by default the profile's data.
         profile: preset whose data and test settings are used.
         data: root of Broden+; optional for Broden-mini.
@@ -127,6 +141,9 @@ class Study:
     images: int = 60
     workers: int = 2
     out: Path = RESULTS
+
+    def __post_init__(self):
+        object.__setattr__(self, "model", located(self.model))
 
     @property
     def name(self) -> str:
@@ -147,7 +164,7 @@ class Study:
     def sets(self, split: str, tasks: tuple[str, ...]) -> dict[str, Dataset]:
         """Open the data: name -> data set."""
         if self.folders:
-            return {folder.name: FolderDataset(folder, split) for folder in self.folders}
+            return {name: FolderDataset(folder, split) for name, folder in named(self.folders).items()}
         preset = presets.get(self.profile)
         root = data_root(preset, self.data, self.workers)
         return {data_name(preset, root): open_data(root, split, tasks)}

@@ -24,7 +24,7 @@ from dgmlib.decoders import CCNet
 from dgmlib.decoders.context import CrissCrossAttention
 from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
 from dgmlib.measure.study import markdown, plus_minus, publish
-from dgmlib.parallel import parallel
+from dgmlib.parallel import parallel, processes
 
 #: Tables 1 and 2: their systems, others available by name, and the suffix of their presets after a profile's name.
 ROWS = {"1": (experiments.TABLE1, experiments.APPENDIX, ""), "2": (experiments.TABLE2, {}, "-objects")}
@@ -118,7 +118,8 @@ def cells_of(
 
 def side_by_side(cells: Sequence[experiments.Cell], workers: int, report: bool, device: str) -> list[dict[str, float]]:
     """Score cells in processes that share the CPU's cores, or one by one on a GPU; arguments as for `scored`."""
-    workers = 1 if torch.cuda.is_available() else min(workers, len(cells))
+    gpu = device != "cpu" and torch.cuda.is_available()
+    workers = 1 if gpu else min(processes(workers), len(cells))
     # Convolutions of this size gain nothing from a second core; two parallel runs do. OMP_NUM_THREADS is respected.
     threads = max(torch.get_num_threads() // max(workers, 1), 1)
     with warnings.catch_warnings():

@@ -59,9 +59,7 @@ def generate(
         raise ValueError(f"size must be at least 32 pixels, not {size}.")
     if not isinstance(seed, Integral) or seed < 0:
         raise ValueError(f"seed must be a whole number from 0, not {seed!r}.")
-    root = Path(root)
-    settings = {"seed": seed, "size": size, "counts": counts._asdict(), "method": _method()}
-    manifest = json.dumps(settings, indent=1) + "\n"
+    root, manifest = Path(root), _manifest(seed, size, counts)
     if (found := _drawn(root)) == manifest:
         return root
     if not found and root.exists() and any(root.iterdir()):
@@ -77,6 +75,16 @@ def generate(
             os.replace(root, folder / "old")
         os.replace(tree, root)
     return root
+
+
+def drawn_as(root: Path) -> str | None:
+    """Return the preset that a folder holds, drawn with seed 0 by this version; None for anything else."""
+    return next((name for name, (counts, size) in PRESETS.items() if _drawn(root) == _manifest(0, size, counts)), None)
+
+
+def _manifest(seed: int, size: int, counts: MiniCounts) -> str:
+    settings = {"seed": seed, "size": size, "counts": counts._asdict(), "method": _method()}
+    return json.dumps(settings, indent=1) + "\n"
 
 
 def _drawn(root: Path) -> str:

@@ -11,15 +11,15 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from joblib import delayed, effective_n_jobs
+from joblib import delayed
 from PIL import Image, PngImagePlugin
 from tqdm import tqdm
 
-from ..parallel import parallel
+from ..parallel import parallel, processes
 from ..paths import write_atomic, writing
 from ..pictures import SUFFIXES, find_pictures, read_picture
 from .merge import check_cap, segment
-from .ucm import labels_from_ucm
+from .ucm import ContourMapError, labels_from_ucm
 
 _NOTE = "dgmlib superpixels"  # the PNG's text chunk that records what the map was made from
 _DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises for a damaged file
@@ -112,7 +112,7 @@ class RegionMaps:
         path = self._contour(key)
         regions = labels_from_ucm(path, self.max_regions)
         if regions.shape != image.shape[:2]:
-            raise ValueError(
+            raise ContourMapError(
                 f"'ucm2' in {path} is of {regions.shape} pixels and its image of {image.shape[:2]}; make it anew."
             )
         return regions
@@ -156,7 +156,7 @@ def precompute(folder: str | Path, out: str | Path, workers: int = 1, max_region
         raise ValueError(f"{folder} has no images ({', '.join(SUFFIXES)}); pass a folder that has.")
     with writing(maps.folder):  # fails before hours of work
         maps.folder.mkdir(parents=True, exist_ok=True)
-    made, size = {}, 4 * effective_n_jobs(workers)
+    made, size = {}, 4 * processes(workers)
     # In batches, because not every joblib backend returns results one by one.
     with tqdm(total=len(names), unit="image", desc="superpixels", disable=None) as bar, parallel(workers) as pool:
         for start in range(0, len(names), size):

@@ -219,6 +219,7 @@ def segment(image: Picture, max_regions: int = 512) -> np.ndarray:
         (H, W) int32 labels 0..n-1, in reading order of their first pixels. Deterministic.
 
     Raises:
+        FileNotFoundError: if there is no file of that name.
         ValueError: if the image cannot be read, or the cap is not a whole number from 1.
     """
     return segment_hierarchy(image, (max_regions,))[0]
@@ -232,6 +233,7 @@ def segment_hierarchy(
     Map k equals ``segment(image, counts[k])``; ``weights`` are those of the merge cost, in the order of `FEATURES`.
 
     Raises:
+        FileNotFoundError: as `segment`.
         ValueError: as `segment`, or if there is not a weight for each of the features.
     """
     for count in counts:

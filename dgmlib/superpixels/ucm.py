@@ -42,6 +42,10 @@ def labels_from_ucm(path: str | Path, max_regions: int = 512) -> np.ndarray:
     return cut(pixel, merges, min(max_regions, available))
 
 
+class ContourMapError(ValueError):
+    """A contour map cannot be read, or is of another image."""
+
+
 def _read(path: Path) -> np.ndarray:
     """The ``ucm2`` of a file, (2H + 1, 2W + 1) float64."""
     if not path.is_file():
@@ -53,11 +57,13 @@ def _read(path: Path) -> np.ndarray:
         else:
             ucm = load_matlab(path)["ucm2"]
     except KeyError:
-        raise ValueError(f"{path} has no variable 'ucm2'; pass a contour map as MCG or gPb-OWT-UCM saves it.") from None
+        raise ContourMapError(
+            f"{path} has no variable 'ucm2'; pass a contour map as MCG or gPb-OWT-UCM saves it."
+        ) from None
     except Exception as error:  # readers may raise anything for a damaged file
-        raise ValueError(f"{path} is not a readable MATLAB file ({error}); fetch it again.") from error
+        raise ContourMapError(f"{path} is not a readable MATLAB file ({error}); fetch it again.") from error
     if ucm.ndim != 2 or min(ucm.shape) < 3 or any(side % 2 == 0 for side in ucm.shape):
-        raise ValueError(f"'ucm2' in {path} is {ucm.shape}; it must be (2H + 1, 2W + 1), the double-sized map.")
+        raise ContourMapError(f"'ucm2' in {path} is {ucm.shape}; it must be (2H + 1, 2W + 1), the double-sized map.")
     if ucm.dtype.kind not in "fiub" or not np.isfinite(ucm).all() or ucm.min() < 0:
-        raise ValueError(f"'ucm2' in {path} must hold finite numbers from 0 up; it is {ucm.dtype}.")
+        raise ContourMapError(f"'ucm2' in {path} must hold finite numbers from 0 up; it is {ucm.dtype}.")
     return ucm.astype(np.float64)

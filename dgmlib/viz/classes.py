@@ -70,7 +70,7 @@ def comparison(
     """
     truth, maps = np.asarray(truth), [np.asarray(ids) for ids in predictions.values()]
     named = ~np.isin(truth, [i for i, name in enumerate(names) if name in GREYS])
-    right = [f"{(ids == truth)[named].mean():.0%} right" for ids in maps]
+    right = [f"{(ids == truth)[named].mean():.0%} right" if named.any() else "nothing labelled" for ids in maps]
     titles = ["image", "truth", *predictions, "", "", *right]
     figure, axes = panels(titles, truth.shape, columns=2 + len(maps), width=1.55)
     above, (corner, _, *below) = axes[: 2 + len(maps)], axes[2 + len(maps) :]

@@ -23,8 +23,14 @@ SHARES = {
 
 
 def training_curve(log: str | Path | Sequence[Mapping]) -> Figure:
-    """Draw the weighted losses of Eq. 12: a point per record that has the task, and a line at their running mean."""
+    """Draw the weighted losses of Eq. 12: a point per record that has the task, and a line at their running mean.
+
+    Raises:
+        ValueError: if the log has no records yet.
+    """
     table = _records(log)
+    if table.empty:
+        raise ValueError("the log has no records yet; draw it after the first ten iterations.")
     losses = table.melt(["phase", "iteration"], [task for task in TASKS if task in table], "task", "weighted loss")
     phases = losses.dropna().groupby("phase")
     figure, (axes,) = plots(len(phases), width=8.4 / len(phases), height=3.1)

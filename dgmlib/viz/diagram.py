@@ -221,13 +221,23 @@ def _heads(sheet: Sheet, scene: "Scene", x: list[float], y: list[float], wide: f
         sheet.arrow((x[-2] + wide / 2, bus), *turn, (edge + 0.05, top + tall / 2), color=dark)
     for at in x[1:-1] if heads else ():
         sheet.paper.plot([at + wide / 2] * 2, [y[3] + tall + 0.02, bus], color=dark, linewidth=1.8)
-    text = r"objects and parts read all $F^l + \hat{F}^l$, materials and textures $l = 1$, the place $R$ and "
-    sheet.write((x[1] + x[-2] + wide) / 2, bus + 0.17, f"{text}$F^{scene.levels}$ (Sec. 4)", color=dark)
+    sheet.write((x[1] + x[-2] + wide) / 2, bus + 0.17, f"{_reads(scene)} (Sec. 4)", color=dark)
     if scene.place:
         at, end = x[-1] + 0.3, y[3] + tall / 2
         sheet.arrow((at, y[2] + tall + 0.05), (at, end - 0.28), color=dark)
         sheet.write(at, end - 0.17, "place", weight="bold")
         sheet.write(at, end + 0.13, f"{scene.place.name}\n{scene.place.probability:.0%}")
+
+
+def _reads(scene: "Scene") -> str:
+    """Say what the model's heads read."""
+    fine = {"material", "texture"} if scene.model.decoder.is_pyramid else set()
+    fused = [f"{task}s" for task in scene.model.heads if task not in {"scene", *fine}]
+    levels = [f"{task}s" for task in scene.model.heads if task in fine]
+    said = [(fused, r"all $F^l + \hat{F}^l$"), (levels, "$l = 1$")]
+    said += [(["the place"], f"$R$ and $F^{scene.levels}$")] if "scene" in scene.model.heads else []
+    told = [f"{' and '.join(names)}{'' if i else ' read'} {read}" for i, (names, read) in enumerate(filter(all, said))]
+    return ", ".join(told)
 
 
 def _maps(scene: "Scene") -> tuple[list[torch.Tensor], ...]:

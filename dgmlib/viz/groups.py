@@ -125,7 +125,7 @@ def following_colours(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
     Returns:
         (largest label + 1, 3) RGB in [0, 1] for every level.
     """
-    areas = [_areas(labels) for labels in levels]
+    areas = [np.bincount(labels[labels >= 0]) for labels in levels]
     parents = parents_of(levels)
     several = [level for level, area in enumerate(areas) if np.count_nonzero(area) > 1]
     start = several[-1] if several else 0
@@ -158,11 +158,6 @@ def tinted(photo: ArrayLike, labels: np.ndarray, colours: np.ndarray) -> np.ndar
     else:
         picture[find_boundaries(labels, mode="inner", background=-1)] *= 0.2
     return picture
-
-
-def _areas(labels: np.ndarray) -> np.ndarray:
-    """Count the pixels of every label from 0."""
-    return np.bincount(labels[labels >= 0])
 
 
 def parents_of(levels: Sequence[np.ndarray]) -> list[np.ndarray]:

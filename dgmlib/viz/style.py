@@ -30,6 +30,7 @@ from dgmlib.pictures import encoded
 from dgmlib.superpixels.graph import region_means
 
 SCREEN = 80  # pixels on a page per inch of a figure
+LARGEST = 1000  # pixels on the longer side of a picture within a figure, before it is enlarged
 DPI = 2 * SCREEN  # stored resolution: sharp on high-resolution screens and enlarged pages
 
 #: Okabe and Ito's colours, distinct for any colour vision, without black, which is for lines and text.
@@ -176,7 +177,12 @@ def region_colours(photo: ArrayLike, labels: ArrayLike) -> np.ndarray:
 
 
 def enlarged(*arrays: np.ndarray, width: int = 480) -> list[np.ndarray]:
-    """Repeat pixels of arrays (H, W, ...) of one size, twice or more, towards ``width``: outlines are equally thin."""
+    """Repeat pixels of arrays (H, W, ...) of one size, twice or more, towards ``width``: outlines are equally thin.
+
+    Of arrays with a side over `LARGEST`, only every second, third ... pixel is kept, since a figure shows no more.
+    """
+    step = -(-max(arrays[0].shape[:2]) // LARGEST)
+    arrays = [array[::step, ::step] for array in arrays]
     times = max(2, width // arrays[0].shape[1])
     return [array.repeat(times, 0).repeat(times, 1) for array in arrays]
 
