@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from dgmlib import Vocabulary, experiments, presets, reproduce
+from dgmlib import PerceptualParser, Vocabulary, experiments, presets, reproduce
 from dgmlib.__main__ import train
 from dgmlib.backbones import EfficientNet, HRNet, ResNet
 from dgmlib.broden import BrodenPlus
@@ -260,6 +260,13 @@ def test_a_damaged_cell_is_repaired_by_training_it_again(cell):
 def test_a_folder_of_pictures_has_objects_alone(folder, tmp_path):
     with pytest.raises(ValueError, match="has labels of object only, not of part, scene; choose a setting without"):
         Cell(SMOKE, "DGM", "O+P+S", 0, folder, tmp_path / "runs").metrics(device="cpu", progress=False)
+
+
+def test_a_model_is_scored_on_the_device_that_was_asked_for(smoke_data, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    model = PerceptualParser.from_preset(SMOKE, None).eval()
+    experiments.score(model, SMOKE, smoke_data, False, images=1, device="cpu")
+    assert model.mean.device.type == "cpu"
 
 
 def test_what_is_heard_is_heard_at_the_single_scale(smoke_data):

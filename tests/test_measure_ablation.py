@@ -147,13 +147,14 @@ def test_regions_of_labels_are_those_of_the_labels_as_they_are(folder, tmp_path,
     small = replace(SMOKE, training=replace(SMOKE.training, iterations=2, texture_iterations=0))
     monkeypatch.setattr(ablation, "PRESET", small)
     monkeypatch.setattr(ablation, "CANDIDATES", {name: CANDIDATES[name] for name in ("UPerNet", "regions of labels")})
-    counts = []
+    counts, threads = [], torch.get_num_threads()
     for _ in range(2):
         ablation.measure((folder,), seeds=1, workers=1, out=tmp_path / "out", runs=tmp_path / "runs")
         table = pd.read_csv(tmp_path / "out/ablation.csv").query("name == 'groups' and level == 1")
         counts.append(table["value"].mean())
         for path in (folder / "train/labels").iterdir():  # the same photographs, corrected
             Image.fromarray(np.repeat(np.arange(96) // 12 % 2 + 1, 96).reshape(96, 96).astype(np.uint8)).save(path)
+    assert torch.get_num_threads() == threads  # although each run uses one
     assert counts[0] < 4
     assert counts[1] > 6  # eight bands
 

@@ -259,11 +259,13 @@ def test_how_well_the_graph_is_heard_stands_below():
     assert render_heard({}) == ""
 
 
-@pytest.mark.parametrize(("workers", "expected"), [(1, 6), (2, 3), (4, 1)])
-def test_processes_share_the_threads_that_torch_may_use(workers, expected, monkeypatch):
+@pytest.mark.parametrize(("workers", "expected"), [(1, 6), (2, 3), (4, 1), (-1, 2)])
+@pytest.mark.parametrize("gpu", [False, True])  # which the device "cpu" leaves alone
+def test_processes_share_the_threads_that_torch_may_use(workers, expected, gpu, monkeypatch):
     """Not the cores that are there: a batch system, or OMP_NUM_THREADS, may have granted fewer."""
     monkeypatch.setattr(tables.torch, "get_num_threads", lambda: 6)
-    monkeypatch.setattr(tables.torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(tables.torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(tables, "processes", lambda count: 3 if count == -1 else count)
     monkeypatch.setattr(tables, "parallel", lambda count: joblib.Parallel(1))
     monkeypatch.setattr(tables, "_run_cell", lambda threads, report, cell, device: threads)
     assert tables.side_by_side([None] * 4, workers, False, "cpu") == [expected] * 4

@@ -217,7 +217,7 @@ def test_broken_files_are_named_in_one_sentence(tmp_path_factory, kind, draw):
 
 
 def test_pictures_of_a_folder(tmp_path):
-    for name in ("b.JPG", "a.png", "sub/c.Tiff", "maps/b.png", ".hidden.png", "notes.txt", "._a.png"):
+    for name in ("b.JPG", "a.png", "sub/c.Tiff", "maps/b.png", ".hidden.png", ".trash/d.png", "notes.txt", "._a.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()

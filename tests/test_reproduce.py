@@ -1,5 +1,9 @@
 """The driver: parameters checked, notebooks executed when what they read has changed, the last good copy kept."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import nbformat
 import papermill
 import pytest
@@ -69,6 +73,20 @@ def test_smoke_writes_to_a_temporary_folder_and_others_to_results_yours(notebook
     assert (given.results, given.figures) == (notebook / "here", notebook / "here" / "figures")
     root = begin(out=str(notebook), profile="mini")
     assert (root.results, root.figures) == (notebook / "results", notebook / "figures")
+
+
+def test_the_temporary_folder_ends_with_the_process():
+    code = "from dgmlib import reproduce; print(reproduce.begin('x', {'profile': 'smoke'}).results)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    folder = Path(told.stdout.strip())
+    assert folder.name.startswith("dgmlib-")
+    assert not folder.exists()
+
+
+def test_weights_that_only_table_2_needs_are_missed_before_table_1_is_trained(notebook, tmp_path):
+    (tmp_path / "resnet50.pth").touch()
+    with pytest.raises(ValueError, match=r"resnet101\.pth is not a file; give the path"):
+        reproduce.reproduce("paper", data=tmp_path, ade20k=tmp_path, pretrained=str(tmp_path))
 
 
 def test_one_photograph_is_read_for_all_notebooks_or_the_reader_s(tmp_path):

@@ -9,7 +9,7 @@ import torch
 from shown import picture
 from tiny import PHOTO
 
-from dgmlib import PerceptualParser, Predictor, viz
+from dgmlib import TASKS, PerceptualParser, Predictor, viz
 from dgmlib.viz.diagram import _cut_out, _maps
 from dgmlib.viz.style import stored
 
@@ -30,6 +30,20 @@ def test_every_box_bears_the_number_that_the_paper_prints(scene):
     assert "Re-projection, Eq. 11" in said
     assert f"V^4$, {scene.grouping.nodes[3].shape[1]} nodes" in said
     assert scene.place.name in said
+
+
+@pytest.mark.parametrize(
+    ("tasks", "pyramid", "expected"),
+    [
+        (TASKS, True, r"objects and parts read all $F^l + \hat{F}^l$, materials and textures $l = 1$, the place $R$"),
+        (("object", "material"), False, r"objects and materials read all $F^l + \hat{F}^l$ (Sec. 4)"),
+        (("object",), True, r"objects read all $F^l + \hat{F}^l$ (Sec. 4)"),
+    ],
+)
+def test_it_says_what_the_model_s_heads_read(tasks, pyramid, expected, monkeypatch):
+    model = PerceptualParser.from_preset("smoke", tasks=tasks).eval()
+    monkeypatch.setattr(model.decoder, "is_pyramid", pyramid)
+    assert expected in " ".join(written(viz.diagram(Predictor(model, short_side=64)(PHOTO))))
 
 
 def test_without_top_down_no_messages_are_drawn():
