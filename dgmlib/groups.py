@@ -50,7 +50,8 @@ class Grouping:
     def residual_share(self) -> Tensor:
         """Share of Fhat^l in the sum of the variances of F^l and Fhat^l over the image's cells, (B, L) in [0, 1].
 
-        Where this or `graph_share` is near zero, no score can depend on the grouping.
+        Where this or `graph_share` is near zero, logits of pixels can hardly depend on the grouping. The scene's can,
+        because they also read R.
         """
         return self._shares[0]
 

@@ -25,7 +25,7 @@ class Reading:
     """Interpretation of sentences of the paper that can be read in more than one way.
 
     With the default reading, the graph is heard: its nodes' content reaches the pixels. With `VERSION_0_1` it does not.
-    results/ablation.md measures single choices on photographs of cars: all lie within a point of object mIoU of the
+    results/ablation.md measures single choices on photographs of cars: all lie within a point of mIoU of the
     default, except a start at 0, which gains nothing over UPerNet.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The training loop: SGD with the poly schedule, texture last (Sec. 5.2), one source per batch as in UPerNet's code.
+"""The training loop: SGD with the poly schedule, texture last (Sec. 5.2), one group of sources a batch, as in UPerNet.
 
 One loop serves a laptop and several GPUs: under ``torchrun --nproc-per-node 4 -m dgmlib train ...`` every process takes
 its share of each batch. All randomness is a function of (seed, iteration), so on a CPU an interrupted and resumed run

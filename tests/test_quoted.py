@@ -220,7 +220,10 @@ def test_how_far_the_same_features_merged_plainly_are_ahead_of_groups():
     rows = result("grouping").query("method == 'features' and level > 1 and model == 'street-dgm'")
     behind = -rows[rows["metric"] == "DGM ahead, region mIoU"].set_index("data")["mean"].astype(float)
     streets = behind["CamVid"]
-    assert f"is better still, by {streets.min():.2f} to {streets.max():.2f}." in (paths.ROOT / "README.md").read_text()
+    assert (
+        f"is better still, by {streets.min():.2f} to {streets.max():.2f} on CamVid."
+        in (paths.ROOT / "README.md").read_text()
+    )
     for text in (prose("08_grouping_visualization"), (paths.RESULTS / "README.md").read_text()):
         assert f"by {streets.min():.2f} to {streets.max():.2f} on" in text
         assert f"by {behind.min():.2f} to {behind.max():.2f} over all sets" in text
@@ -286,6 +289,27 @@ def test_how_much_networks_depend_on_what_heat_maps_mark():
     assert (lead.xs("level 4", level=2).xs(told, level=1)["max"] < 1).all()  # "Level 4 is ahead of its control in none"
     scenes = [f"{lead.loc[('Broden-mini', 'scene', name), 'max']:.1f}" for name in ("level 3", "level 4", "F^L")]
     assert "(by {} and {} standard errors), *F^L* is by {}".format(*scenes) in text
+
+
+def test_how_the_best_level_of_heat_maps_stands_to_the_cnn_s_own():
+    told = result("gradcam").query("target == 'object, where predicted'").astype({"value": float})
+    value = told.set_index(["data", "measure", "map"])["value"]
+
+    def against(data, measure, level):
+        return "{:.3f} against {:.3f}".format(*(value[data, measure, f] for f in (level, "F^L over superpixels")))
+
+    text = prose("10_gradcam")
+    worse = [against("Broden-mini", *which) for which in (("deletion", "level 1"), ("insertion", "level 2"))]
+    assert "worse on drawings ({}, and {})".format(*worse) in text
+    facades = [against("LabelMeFacade", measure, "level 2") for measure in ("deletion", "insertion")]
+    assert "level 2 is level with it ({}, and {})".format(*facades) in text
+    streets = [against("CamVid", measure, "level 2") for measure in ("insertion", "deletion")]
+    assert "ahead in insertion ({}) and level in deletion ({})".format(*streets) in text
+    mask = [f"{100 * value[data, 'pointing', 'predicted pixels']:.0f}" for data in dict.fromkeys(told["data"])]
+    for where in (text, (paths.RESULTS / "README.md").read_text()):
+        assert "({}, {} and {} %)".format(*mask) in where
+    pointing = value.xs("pointing", level="measure").unstack()
+    assert (pointing.filter(like="level").max(axis=1) < pointing["predicted pixels"]).all()
 
 
 def test_how_far_the_two_trainings_of_a_seed_are_apart():

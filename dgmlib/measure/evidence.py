@@ -133,8 +133,9 @@ def render(table: pd.DataFrame) -> str:
     text = (
         "Does the grouping help? UPerNet in percent (± standard deviation over seeds); the others as points ahead of\n"
         "UPerNet of the same seed, with 95 % intervals [over seeds] and (over images). **Bold**: both exclude zero.\n"
-        "*DGM w/o graph* is trained without the graph: superpixels are pooled and re-projected, and know only\n"
-        "the mean of each other. The last column is DGM minus that control (± half the 95 % interval over seeds).\n"
+        "*DGM w/o graph* is trained without the graph: superpixels are pooled and re-projected, but all receive the\n"
+        "same vector, the mean of the level's nodes, and the scene head receives no readout. The last column is DGM\n"
+        "minus that control (± half the 95 % interval over seeds).\n"
     )
     for (data, setting), rows in table.groupby(["data", "setting"], sort=False):
         seeds = rows["over"][rows["over"].str.startswith("seed ")].nunique()
@@ -144,7 +145,7 @@ def render(table: pd.DataFrame) -> str:
             means = 100 * shares.groupby(["number", "level"])["value"].mean()
             told = [f"{share} {' / '.join(means[share].map('{:.1f}'.format))}" for share in means.index.levels[0]]
             silent = model not in CONTROL and bool(means["graph share"].iloc[1:].mean() < 100 * AUDIBLE)
-            remark = "; the graph is hardly heard: this row does not test DGM" * silent
+            remark = "; the graph's share is below 1 %: this row does not test DGM" * silent
             text += f"\n- {model}: {', '.join(told)} %{remark}"
         less = rows[rows["over"].str.endswith(" iterations") & ~rows["over"].str.startswith("level ")]
         for over, scores in less.groupby("over", sort=False):

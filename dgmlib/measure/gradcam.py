@@ -168,7 +168,7 @@ def render(table: pd.DataFrame) -> str:
         "under the softmax probability while pixels go to the mean colour, or come back into a blurred image, in\n"
         f"{STEPS} steps. Controls: a level's own values shuffled over its nodes, and the constant map: the share of\n"
         f'the area, or a random order of superpixels. "{TOLD}" is what the logit was told. For scenes levels are\n'
-        "nodes of the way up, for objects the re-projected nodes of Eq. 11, which hold the CNN's own features too."
+        "the bottom-up nodes, for objects the re-projected nodes of Eq. 11, which hold the CNN's own features too."
     ]
     for (data, model), rows in table.groupby(["data", "model"], sort=False):
         named = rows[rows["measure"] == RIGHT]

@@ -215,8 +215,8 @@ def render(table: pd.DataFrame) -> str:
         "shows in that image, made of the same superpixels merged by the network's own pooled features or by colour,\n"
         "of the superpixels' own hierarchy cut again, and by felzenszwalb. Ahead is DGM's mean lead in region mIoU,\n"
         "image by image, ± its standard error. Of the nodes themselves: the graph's share in what superpixels read,\n"
-        "effective rank, entropy of memberships (1: every superpixel hears the mean of all). Segments are the labels\n"
-        "that occur; groups those of the whole image."
+        "effective rank, entropy of memberships (1: every superpixel receives the mean of all). Segments are the\n"
+        "labels that occur; groups those of the whole image."
     ]
     for (data, labels), rows in table.groupby(["data", "labels"], sort=False):
         means = rows.groupby(["method", "metric"])["mean"].first()
