@@ -23,7 +23,7 @@ from dgmlib.broden.workers import Reader, ReportingLoader
 from dgmlib.interventions import evaluating, hooked
 from dgmlib.parsing import check_finite
 from dgmlib.superpixels import RegionMaps
-from dgmlib.vocabulary import Vocabulary
+from dgmlib.vocabulary import IMAGE_TASKS, Vocabulary
 
 EPSILON = 1e-8
 # The ignored label of each task.
@@ -122,7 +122,7 @@ def fractions(counts: Iterable[Mapping[str, Tensor]], vocabulary: Vocabulary) ->
     result = {}
     for task, (hits, predicted, labelled) in total.items():
         accuracy, iou = hits.sum() / labelled.sum(), hits / (predicted + labelled - hits + EPSILON)
-        if task in ("scene", "texture"):
+        if task in IMAGE_TASKS:
             result[f"{task}/accuracy"] = accuracy.item()
             continue
         if task == "part":  # per object, then over the objects with at least one labelled part pixel
@@ -162,12 +162,12 @@ def predict(
         if "part" in asked:
             groups |= {("part", thing): outputs["part"][:, vocabulary.part_slices[thing]] for thing in valid}
         for name, logits in groups.items():
-            if name not in ("scene", "texture"):
+            if name not in IMAGE_TASKS:
                 logits = F.interpolate(logits, size=size, mode="bilinear", align_corners=False)  # (1, C, H, W)
             elif logits.ndim == 4:
                 logits = logits.mean((2, 3))  # (1, C)
             total[name] = total.get(name, 0) + logits.softmax(1) / len(images)
-    best = {name: p.argmax(1) if name in ("scene", "texture") else p.argmax(1)[0] for name, p in total.items()}
+    best = {name: p.argmax(1) if name in IMAGE_TASKS else p.argmax(1)[0] for name, p in total.items()}
     predictions = {task: best[task] for task in asked if task != "part"}
     if "part" in wanted:
         predictions["part"] = {thing: best["part", thing] for thing in valid}

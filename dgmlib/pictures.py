@@ -16,6 +16,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 #: Suffixes that `find_pictures` accepts, in upper or lower case.
 SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
+#: What Pillow raises for a damaged file.
+DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
+
 #: Types that `read_picture` accepts.
 Picture = str | os.PathLike | BinaryIO | Image.Image | ArrayLike
 

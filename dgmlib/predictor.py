@@ -30,12 +30,13 @@ from dgmlib import paths, superpixels
 from dgmlib.broden.loading import nearest, renumber, view
 from dgmlib.checkpoints import bare, load_model
 from dgmlib.explain.clicks import ClickSession
-from dgmlib.explain.gradcam import IMAGE_TASKS, gradcam
+from dgmlib.explain.gradcam import gradcam
 from dgmlib.groups import Grouping, check_level
 from dgmlib.interventions import evaluating
 from dgmlib.labels import LabelMap, class_names, class_target, part_ids
 from dgmlib.parsing import Parsed, PerceptualParser, check_finite
 from dgmlib.pictures import Picture, read_picture
+from dgmlib.vocabulary import IMAGE_TASKS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

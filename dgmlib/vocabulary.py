@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 TASKS = ("scene", "object", "part", "material", "texture")
+IMAGE_TASKS = ("scene", "texture")  # one label for the whole image
+MAP_TASKS = ("object", "part", "material")  # one for every pixel
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from dgmlib.matlab import load_matlab
 from dgmlib.paths import write_atomic
-from dgmlib.pictures import brief, orientation, to_rgb, upright
+from dgmlib.pictures import DAMAGED, brief, orientation, to_rgb, upright
 
 META = "copy it from meta_file in https://github.com/CSAILVision/unifiedparsing"
 MAX_LABEL = 2**16 - 1  # label maps hold 16 bits
@@ -193,5 +193,5 @@ def _opened(path: str | Path, remedy: str) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as image:
             yield image
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except DAMAGED as error:
         raise UnreadableFileError(f"{path} cannot be decoded ({brief(error)}); {remedy}.") from error

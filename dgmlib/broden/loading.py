@@ -11,10 +11,10 @@ from torch.utils.data import DataLoader
 
 from dgmlib.pictures import MEAN
 from dgmlib.superpixels import RegionMaps
+from dgmlib.vocabulary import MAP_TASKS
 
 from .files import BrodenError
 from .sampling import TrainBatches
-from .source import MAP_TASKS
 from .workers import Reader, ReportingLoader
 
 STRIDE = 4  # of the label maps that the losses use

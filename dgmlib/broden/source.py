@@ -11,11 +11,11 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from dgmlib.vocabulary import MAP_TASKS
+
 from .files import BrodenError, read_lines
 from .vocabulary import LabelAssignment
 
-#: Tasks with one label per pixel; the others have one label per image.
-MAP_TASKS = ("object", "part", "material")
 SPLITS = ("train", "val")
 
 

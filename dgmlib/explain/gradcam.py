@@ -38,9 +38,7 @@ from torch import Tensor
 from dgmlib.groups import Grouping, masked_mean, to_pixels
 from dgmlib.interventions import evaluating, hooked
 from dgmlib.parsing import Parsed, PerceptualParser
-from dgmlib.vocabulary import Vocabulary
-
-IMAGE_TASKS = ("scene", "texture")  # one label for the whole image
+from dgmlib.vocabulary import IMAGE_TASKS, Vocabulary
 
 
 @dataclass(frozen=True)

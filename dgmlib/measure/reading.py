@@ -97,7 +97,8 @@ BY_LEVEL = {
 def render(table: pd.DataFrame) -> str:
     """Render the rows as markdown: per data set, a table of candidates, and one of what was disabled."""
     parts = [
-        "Which reading of the paper is heard. Mean ± deviation over seeds, percent, on folds of the training split.\n"
+        "Under which reading of the paper the graph contributes. Mean ± deviation over seeds, percent,\n"
+        "on folds of the training split.\n"
         "Every candidate of a seed starts from the same shared weights and sees the same batches. Shares are those of\n"
         "`Grouping`, percent, levels 1 / 2 / 3 / 4; entropy is that of a row of Ptilde^1 ... Ptilde^{l-1} over the\n"
         "logarithm of N_l, levels 2 / 3 / 4; time is CPU time of training beside UPerNet's."

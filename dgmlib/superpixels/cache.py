@@ -17,12 +17,11 @@ from tqdm import tqdm
 
 from ..parallel import parallel, processes
 from ..paths import write_atomic, writing
-from ..pictures import SUFFIXES, find_pictures, read_picture
+from ..pictures import DAMAGED, SUFFIXES, find_pictures, read_picture
 from .merge import check_cap, segment
 from .ucm import ContourMapError, labels_from_ucm
 
 _NOTE = "dgmlib superpixels"  # the PNG's text chunk that records what the map was made from
-_DAMAGED = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises for a damaged file
 
 
 class RegionMaps:
@@ -72,7 +71,7 @@ class RegionMaps:
             with Image.open(self.path(key)) as file:
                 regions = np.asarray(file).astype(np.int32)
                 note = file.info.get(_NOTE)
-        except _DAMAGED:
+        except DAMAGED:
             return None
         return regions if note == self._note(key, image, regions) else None
 

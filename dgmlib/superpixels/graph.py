@@ -47,9 +47,8 @@ def to_pyg(image: np.ndarray, labels: np.ndarray) -> "Data":
         raise ValueError(f"The image is {image.shape[:2]} and its labels {labels.shape}; pass a map of that image.")
     labels = np.asarray(labels).astype(np.int64)
     flat = labels.ravel()
-    if flat.min() < 0 or (np.bincount(flat) == 0).any():
+    if flat.min() < 0 or not (area := np.bincount(flat)).all():
         raise ValueError("Labels must be 0..n-1 with every one in use; renumber them, and crop padding off.")
-    area = np.bincount(flat)
     scale = np.iinfo(image.dtype).max if np.issubdtype(image.dtype, np.integer) else 1
     rows, columns = np.indices(labels.shape)
     pixels = np.dstack([image / scale, columns, rows])  # (H, W, C + 2)
