@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from dgmlib import experiments, paths, presets
-from dgmlib.data import open_data
+from dgmlib import experiments, load_model, paths, presets
 from dgmlib.measure import evidence
 from dgmlib.measure.evidence import SYSTEMS, intervals, redrawn, render, verdict
 from dgmlib.vocabulary import Vocabulary
@@ -156,11 +155,14 @@ class Kept(Counted):
         return self.counted
 
 
-def test_the_committed_intervals_are_those_of_the_committed_counts(smoke_data):
+@pytest.mark.parametrize(
+    ("preset", "data", "model"), [("mini", "Broden-mini", "demo-dgm"), ("real", "real-mixture", "street-dgm")]
+)
+def test_the_committed_intervals_are_those_of_the_committed_counts(preset, data, model):
     """Of every setting whose counts are kept."""
-    kept = [Kept(folder) for folder in (paths.RESULTS / "evidence" / "mini").iterdir()]
-    vocabulary = open_data(smoke_data, "val", ("object",)).vocabulary
-    table = pd.read_csv(paths.RESULTS / "evidence.csv").query("data == 'Broden-mini'")
+    kept = [Kept(folder) for folder in (paths.RESULTS / "evidence" / preset).iterdir()]
+    vocabulary = load_model(paths.MODELS / model).vocabulary
+    table = pd.read_csv(paths.RESULTS / "evidence.csv").query("data == @data")
     where = ["setting", "model", "number", "over"]
     for setting in {cell.setting for cell in kept}:
         rows = pd.DataFrame(intervals([cell for cell in kept if cell.setting == setting], vocabulary))
