@@ -102,5 +102,8 @@ def test_a_list_without_records_of_a_task(root):
 def test_wrong_arguments(root):
     with pytest.raises(ValueError, match=r"no split 'test'; choose train or val\."):
         BrodenPlus(root, "test")
-    with pytest.raises(BrodenError, match="does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder \S+nowhere; check the path"):
         BrodenPlus(root / "nowhere", "train")
+    (root / "elsewhere").mkdir()
+    with pytest.raises(BrodenError, match="meta_file does not exist"):
+        BrodenPlus(root / "elsewhere", "train")
