@@ -50,7 +50,7 @@ async function render({ model, el }) {
     <div role="status" aria-live="polite"></div>`;
   el.append(root);
   const [canvas, status] = ["canvas", "[role=status]"].map((part) => root.querySelector(part));
-  for (const button of root.querySelectorAll("button")) button.onclick = () => send({ kind: button.textContent });
+  for (const button of root.querySelectorAll("button")) button.onclick = () => act({ kind: button.textContent });
 
   const context = canvas.getContext("2d");
   const picture = (bytes) => createImageBitmap(new Blob([bytes]));
@@ -65,6 +65,18 @@ async function render({ model, el }) {
   function send(message) {
     [sent, waiting] = [performance.now(), true];
     model.send({ ...message, seq: ++seq });
+  }
+
+  function flush() {
+    for (const message of pending.values()) send(message);
+    pending.clear();
+  }
+
+  // Sliders that still wait go first, so that Python sees the order of the page; where the pointer was is past.
+  function act(message) {
+    for (const kind of ["hover", "click"]) pending.delete(kind);
+    flush();
+    send(message);
   }
 
   // A drag gives events faster than answers: only the newest is sent, as soon as the last one is answered.
@@ -108,11 +120,10 @@ async function render({ model, el }) {
     Object.assign(canvas.dataset, { ready: 1, seq: frame.seq, milliseconds, ...frame.facts });
     waiting = frame.seq < seq;
     if (waiting) return;
-    for (const message of pending.values()) send(message);
-    pending.clear();
+    flush();
   }
 
-  const click = (x, y, positive) => send({ kind: "click", x, y, positive });
+  const click = (x, y, positive) => act({ kind: "click", x, y, positive });
   const place = (event) => {
     const box = canvas.getBoundingClientRect();
     const [x, y] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
@@ -124,7 +135,6 @@ async function render({ model, el }) {
     if (event.button !== 0 && event.button !== 2) return;
     const { x, y } = place(event);
     cross = null;
-    pending.delete("hover"); // but no slider
     click(x, y, event.button === 0 && !event.shiftKey && !event.ctrlKey); // on a Mac, Control may be the right button
   });
   on("contextmenu", (event) => {
@@ -144,7 +154,7 @@ async function render({ model, el }) {
       cross = { x: clamp(here.x + dx, width), y: clamp(here.y + dy, height) };
       paint();
     } else if (event.key === "Enter" || event.key === " ") click(here.x, here.y, !event.shiftKey);
-    else if (event.key.toLowerCase() === "u" && pointer === "hover") send({ kind: "Undo" });
+    else if (event.key.toLowerCase() === "u" && pointer === "hover") act({ kind: "Undo" });
     else return;
     event.preventDefault();
   });

@@ -40,6 +40,16 @@ RUN_ALL = """async ([name, seconds]) => {
   while (session.session.kernel.status !== "idle") await pause();
   return await app.commands.execute("notebook:run-all-cells");
 }"""
+#: Two slides, of which the second waits for the first's answer, and a click before either is answered.
+HASTE = """(canvas, at) => {
+    const slider = canvas.parentElement.querySelector("input[type=range]"), box = canvas.getBoundingClientRect();
+    for (const index of [1, 2]) {
+        slider.value = index;
+        slider.dispatchEvent(new Event("input"));
+    }
+    const place = {clientX: box.left + at.x, clientY: box.top + at.y, button: 0};
+    canvas.dispatchEvent(new PointerEvent("pointerdown", place));
+}"""
 PIXELS = """canvas => {
   const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   return data.reduce((hash, value) => (31 * hash + value) | 0, 0);
@@ -273,6 +283,11 @@ def test_clicks_on_the_photograph(lab, browser):
     assert clicks()[1] == (264, 225, True, 1)  # from the middle of 512 x 448
     assert widget.press("Shift+Enter")
     assert clicks()[2] == (264, 225, False, 1)
+
+    widget.canvas.evaluate(HASTE, widget.at(100, 100))
+    assert widget.settled()
+    assert [click[3] for click in clicks()[-2:]] == [3, 3]  # the last slide moved the click before, then came the click
+    assert widget.slider().input_value() == "2"
 
     for name, start in (("Save mask", b"\x89PNG"), ("Save clicks", b'{\n "width": 512')):
         with page.expect_download() as download:
