@@ -85,7 +85,7 @@ def _filled(network: PerceptualParser | None, recipe: Mapping, tensors: Mapping[
     """The network, built from the recipe if there is none, with weights and facts that `_read` has checked."""
     network = _network(recipe) if network is None else network
     network.load_state_dict(tensors, strict=False)
-    network.recipe["facts"] = dict(recipe.get("facts", {}))
+    network.recipe["facts"] = recipe["facts"]
     return network
 
 
@@ -96,7 +96,7 @@ def _read(path: str | Path, network: PerceptualParser | None) -> tuple[dict, dic
         raise FileNotFoundError(f"there is no model {path}: {recipe_path.name} is missing; train it or check the path.")
     try:
         recipe = json.loads(recipe_path.read_text(encoding="utf-8"))
-        dict(recipe.get("facts", {}))  # raises unless it is a mapping
+        recipe["facts"] = dict(recipe.get("facts", {}))
         with torch.device("meta"):  # reject a network that does not fit its weights before it takes memory
             expected = network if recipe["model"] is None else _network(recipe)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -146,8 +146,7 @@ def load_finished(model: PerceptualParser, path: Path, run: Mapping) -> bool:
     except (DamagedFileError, FileNotFoundError) as error:
         warnings.warn(f"{error} It is trained again now.", stacklevel=3)
         return False
-    facts = dict(recipe.get("facts", {}))
-    _check_run({key: facts.get(key) for key in run}, run, path)
+    _check_run({key: recipe["facts"].get(key) for key in run}, run, path)
     _filled(model, recipe, tensors).eval()
     return True
 

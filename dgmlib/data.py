@@ -77,11 +77,10 @@ def open_data(root: Path, split: str, tasks: tuple[str, ...], vocabulary: Vocabu
 
 def data_name(preset: Preset, root: Path) -> str:
     """Name the data in a folder, as shown with every number: a user's own data never take the preset's name."""
-    layout = _layout(root)
     if (root / mini.MANIFEST).is_file():
         drawn = mini.drawn_as(root)
         return next((each.data for each in PRESETS.values() if each.mini == drawn), "Broden-mini, drawn otherwise")
-    if layout is BrodenPlus:
+    if (layout := _layout(root)) is BrodenPlus:
         return preset.data
     return "ADE20K (SceneParse150)" if layout is SceneParse150 else root.resolve().name
 

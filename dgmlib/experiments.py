@@ -23,6 +23,7 @@ from dgmlib.checkpoints import load_model
 from dgmlib.data import content, data_name, open_data
 from dgmlib.evaluation import count, fractions, listening
 from dgmlib.interventions import cut
+from dgmlib.launch import resolved
 from dgmlib.parsing import PerceptualParser, Variant
 from dgmlib.provenance import provenance
 from dgmlib.training import train
@@ -271,13 +272,12 @@ def score(
         metric -> fraction in [0, 1], such as "object/mIoU", and "object/mIoU (multi-scale)" if the preset asks for
         it; what `evaluation.count` returns for the single scale; and what `listening` records there.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = resolved(device)
     tasks, testing = tuple(model.heads), preset.testing
     model, dataset = model.to(device), open_data(data, "val", tasks, model.vocabulary)
-    how = {"device": device, "max_size": testing.max_size, "progress": progress, "images": images}
-    how["workers"] = preset.training.workers
-    counted = partial(count, model, dataset, tasks, testing.short_side, preset.model.max_regions, **how)
+    how = {"device": device, "workers": preset.training.workers, "progress": progress, "images": images}
+    sizes = testing.short_side, preset.model.max_regions
+    counted = partial(count, model, dataset, tasks, *sizes, max_size=testing.max_size, **how)
     with listening(model) as heard:
         counts = counted()
     metrics = fractions(counts, dataset.vocabulary)

@@ -23,8 +23,7 @@ def launch(device: str) -> Fabric:
     Raises:
         ValueError: if the device is not available; choose "auto", "cpu" or "cuda".
     """
-    if device == "auto":  # Fabric would take a Mac's GPU, which lacks float64
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = resolved(device)
     processes, world = (int(os.environ.get(name, 1)) for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"))
     places = {"accelerator": device, "devices": processes, "num_nodes": world // processes}
     launched = "WORLD_SIZE" in os.environ
@@ -40,6 +39,12 @@ def launch(device: str) -> Fabric:
         raise ValueError(f"device {device!r} cannot be used here ({reason}); choose auto or cpu.") from error
     fabric.launch()
     return fabric
+
+
+def resolved(device: str) -> str:
+    """Replace "auto" by "cuda" if there is a GPU, else by "cpu"."""
+    # Fabric would take a Mac's GPU, which lacks float64.
+    return device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def set_up(fabric: Fabric, model: PerceptualParser, phase: int, config: TrainingConfig) -> tuple:

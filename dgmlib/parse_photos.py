@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 from tqdm import tqdm
 
 from dgmlib import viz
 from dgmlib.checkpoints import weights_digest
+from dgmlib.launch import resolved
 from dgmlib.paths import write_atomic, writing
 from dgmlib.pictures import SUFFIXES, find_pictures
 from dgmlib.predictor import CHECKPOINT, Predictor, Scene, located
@@ -44,7 +44,7 @@ def parse(photos: tuple[str, ...], /, out: Path, model: Path = CHECKPOINT) -> st
     files = _files(photos, out)
     root = os.path.commonpath([file.parent for file in files])
     model = located(model)
-    predictor = Predictor.load(model, "cuda" if torch.cuda.is_available() else "cpu")
+    predictor = Predictor.load(model, resolved("auto"))
     weights = weights_digest(model)
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)

@@ -111,11 +111,11 @@ class TrainingConfig:
     workers: int = 4
 
     def __post_init__(self):
-        least = {"batch_size": 1, "max_size": 1, "checkpoint_every": 1}
-        for name in ("iterations", "texture_iterations", "batch_size", "max_size", "checkpoint_every", "workers"):
-            value = getattr(self, name)
-            if type(value) is not int or value < least.get(name, 0):
-                raise ValueError(f"{name} must be a whole number from {least.get(name, 0)}, not {value!r}.")
+        least = {"iterations": 0, "texture_iterations": 0, "workers": 0}
+        least |= {"batch_size": 1, "max_size": 1, "checkpoint_every": 1}
+        for name, lowest in least.items():
+            if type(value := getattr(self, name)) is not int or value < lowest:
+                raise ValueError(f"{name} must be a whole number from {lowest}, not {value!r}.")
         if missing := [task for task in TASKS if task not in self.loss_weights]:
             raise ValueError(f"loss_weights lacks {', '.join(missing)}; give a weight for every task.")
 

@@ -141,14 +141,14 @@ def reproduce(
     """
     began = perf_counter()
     preset, objects = (presets.with_weights(presets.get(name), pretrained) for name in (profile, f"{profile}-objects"))
+    chosen = only or tuple(notebooks())
     unknown = set(only) - set(notebooks())
     if unknown:
         raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
     for number, each, notebook in (("1", preset, "05_table1_broden"), ("2", objects, "06_table2_backbones")):
-        for system in tables.ROWS[number][0] if notebook in (only or (notebook,)) else ():
+        for system in tables.ROWS[number][0] if notebook in chosen else ():
             startable(each, system)  # reports missing weights before anything is read or trained
     _say(began, f"data: {preset.data}")
-    chosen = only or tuple(notebooks())
     root = data_root(preset, data, workers)
     if not preset.mini and ade20k is None and "06_table2_backbones" in chosen:
         raise ValueError(f"Table 2 of profile {profile!r} runs on {objects.data}: pass its folder as ade20k.")

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from dgmlib import presets
-from dgmlib.measure.frozen import DEVIATION, RATES, deviation, render
+from dgmlib import paths, presets
+from dgmlib.measure import candidates
+from dgmlib.measure.frozen import DEVIATION, RATES, deviation, measure, render
 
 GREYS = (0, 51, 102)
 
@@ -38,6 +39,18 @@ class Brightness(nn.Module):
 def test_deviation_is_the_mean_over_channels_of_that_between_images(tmp_path):
     expected = np.std([grey / 255 for grey in GREYS], ddof=1) / 2
     assert deviation(Brightness(), Photographs(tmp_path), presets.get("smoke")) == pytest.approx(expected, rel=1e-5)
+
+
+def test_both_backbones_are_trained_and_scored_on_every_fold(tmp_path, monkeypatch, smoke_data):
+    monkeypatch.setattr(candidates, "data_root", lambda preset, workers: smoke_data)
+    text = measure("smoke", seeds=2, workers=1, out=tmp_path, runs=tmp_path / "runs")
+    table, committed = (pd.read_csv(folder / "frozen.csv") for folder in (tmp_path, paths.RESULTS))
+    assert list(table) == list(committed)
+    for column in ("backbone", "number"):
+        assert set(table[column]) == set(committed[column])
+    assert len(table) == len(RATES) * 2 * table["number"].nunique()
+    assert table["value"].notna().all()
+    assert "2 seeds" in text
 
 
 def test_scores_are_shown_in_percent_and_deviations_as_they_are():

@@ -83,7 +83,7 @@ def test_the_temporary_folder_ends_with_the_process():
     assert not folder.exists()
 
 
-def test_weights_that_only_table_2_needs_are_missed_before_table_1_is_trained(notebook, tmp_path):
+def test_weights_that_only_table_2_needs_are_missed_before_table_1_is_trained(tmp_path):
     (tmp_path / "resnet50.pth").touch()
     with pytest.raises(ValueError, match=r"resnet101\.pth is not a file; give the path"):
         reproduce.reproduce("paper", data=tmp_path, ade20k=tmp_path, pretrained=str(tmp_path))

@@ -19,7 +19,7 @@ from .files import (
     image_shape,
     read_maps,
     read_photo,
-)  # fmt: skip
+)
 from .opensurfaces import OpenSurfaces
 from .pascal import Pascal
 from .source import Record, Source
@@ -36,9 +36,8 @@ def labelled_for(tasks: Iterable[str]) -> list[type[Source]]:
     Raises:
         ValueError: if there is no such task.
     """
-    if isinstance(tasks, str) or (unknown := [task for task in tasks if task not in TASKS]):
-        unknown = tasks if isinstance(tasks, str) else ", ".join(unknown)
-        raise ValueError(f"tasks must be a list of {', '.join(TASKS)}, not {unknown}.")
+    if unknown := [tasks] if isinstance(tasks, str) else [task for task in tasks if task not in TASKS]:
+        raise ValueError(f"tasks must be a list of {', '.join(TASKS)}, not {', '.join(unknown)}.")
     return [source for source in SOURCES.values() if set(source.tasks) & set(tasks)]
 
 

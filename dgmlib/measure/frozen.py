@@ -37,12 +37,10 @@ def measure(profile: str = "mini", seeds: int = 3, workers: int = 2, out: Path =
     preset = presets.get(profile)
     dataset, tasks = drawings(preset, workers)
     facts = dataset, content(dataset.root), preset.data, tasks
-    jobs = [
-        Run(tuned, *facts, name, Candidate(None), seed, seeds, scores)
-        for name, rate in RATES.items()
-        for tuned in (replace(preset, training=replace(preset.training, backbone_rate=rate)),)
-        for seed in range(seeds)
-    ]
+    jobs = []
+    for name, rate in RATES.items():
+        tuned = replace(preset, training=replace(preset.training, backbone_rate=rate))
+        jobs += [Run(tuned, *facts, name, Candidate(None), seed, seeds, scores) for seed in range(seeds)]
     table = measured(jobs, workers, runs).rename(columns={"candidate": "backbone", "name": "number"})
     table = table.loc[table["number"] != "parameters", ["data", "backbone", "seed", "number", "value"]]
     return publish("frozen", table, render(table), out, preset=asdict(preset), rates=RATES)

@@ -22,6 +22,7 @@ from dgmlib import cluster, experiments, paths, presets
 from dgmlib.data import data_name, data_root
 from dgmlib.decoders import CCNet
 from dgmlib.decoders.context import CrissCrossAttention
+from dgmlib.launch import resolved
 from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
 from dgmlib.measure.study import markdown, plus_minus, publish
 from dgmlib.parallel import parallel, processes
@@ -118,8 +119,7 @@ def cells_of(
 
 def side_by_side(cells: Sequence[experiments.Cell], workers: int, report: bool, device: str) -> list[dict[str, float]]:
     """Score cells in processes that share the CPU's cores, or one by one on a GPU; arguments as for `scored`."""
-    gpu = device != "cpu" and torch.cuda.is_available()
-    workers = 1 if gpu else min(processes(workers), len(cells))
+    workers = 1 if resolved(device) == "cuda" else min(processes(workers), len(cells))
     # Convolutions of this size gain nothing from a second core; two parallel runs do. OMP_NUM_THREADS is respected.
     threads = max(torch.get_num_threads() // max(workers, 1), 1)
     with warnings.catch_warnings():
