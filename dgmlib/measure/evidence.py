@@ -145,7 +145,7 @@ def render(table: pd.DataFrame) -> str:
             means = 100 * shares.groupby(["number", "level"])["value"].mean()
             told = [f"{share} {' / '.join(means[share].map('{:.1f}'.format))}" for share in means.index.levels[0]]
             silent = model not in CONTROL and bool(means["graph share"].iloc[1:].mean() < 100 * AUDIBLE)
-            remark = "; the graph's share is below 1 %: this row does not test DGM" * silent
+            remark = "; above level 1 below 1 % on average: this row does not test DGM" * silent
             text += f"\n- {model}: {', '.join(told)} %{remark}"
         less = rows[rows["over"].str.endswith(" iterations") & ~rows["over"].str.startswith("level ")]
         for over, scores in less.groupby("over", sort=False):
