@@ -81,8 +81,7 @@ class Predictor:
         max_size: int = 1000,
         tasks: Sequence[str] | None = None,
     ):
-        recipe = getattr(model, "recipe", {})
-        known = (recipe.get("model") or {}) | recipe.get("facts", {})
+        known = (model.recipe["model"] or {}) | model.recipe.get("facts", {})
         self.model, self.max_size = model, max_size
         self.short_side = known.get("short_side", 450) if short_side is None else short_side
         self.max_regions = known.get("max_regions", 512)
@@ -270,9 +269,7 @@ class Scene:
         if level is not None:
             check_level(level, len(self.grouping.nodes))
         if (task, name) not in self._cams:
-            if task not in self.model.heads:
-                built = ", ".join(self.model.heads)
-                raise ValueError(f"this model has no head for {task!r}; it was built with {built}.")
+            self.model.check(*self.seen, (task,))
             whole = name is None and task in IMAGE_TASKS
             target = None if whole else class_target(self.model.vocabulary, task, name)
             self._cams[task, name] = gradcam(self.model, *self.seen, task, target).superpixels

@@ -150,16 +150,6 @@ def test_clicks_of_numpy_numbers_are_saved_like_others(session):
     assert json.loads(session.clicks_json())["clicks"] == [{"x": 30, "y": 20, "positive": True, "level": 2}]
 
 
-@pytest.mark.parametrize("shape", [(37, 61), (61, 37, 1), (33, 90, 4), (300, 200, 3)])
-def test_any_image(model, shape):
-    session = Predictor(model, short_side=64)(RNG.random(shape)).clicks
-    assert session.regions.shape == shape[:2]
-    assert session.photograph.shape == (*shape[:2], 3)
-    mask = session.click(shape[1] - 1, shape[0] - 1)  # the last pixel
-    assert mask.shape == shape[:2]
-    assert mask[-1, -1]
-
-
 def test_errors_are_sentences(session):
     for x, y in ((72, 0), (0, 48), (-1, 0)):
         with pytest.raises(ValueError, match=r"outside the photograph; x must be 0 to 71 and y 0 to 47\."):

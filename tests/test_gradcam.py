@@ -1,33 +1,19 @@
 """Grad-CAM on the graph: against finite differences, against captum, and what must hold whatever the weights are."""
 
-from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 from captum.attr import LayerGradCam
-from tiny import VOCABULARY, blocks
+from tiny import VOCABULARY, blocks, network
 from torch import nn
 
-from dgmlib import presets
 from dgmlib.explain import gradcam
 from dgmlib.explain.gradcam import class_score, node_cam, predicted_as, to_superpixels
 from dgmlib.groups import to_pixels
-from dgmlib.parsing import PerceptualParser
-from dgmlib.reading import Reading
 from dgmlib.regions import RegionGrid
 
-
-def network(dgm="full", dtype=torch.float64, audible=True) -> PerceptualParser:
-    """A small model whose residual layers, unless they are to start at zero, have the weight of a trained network's."""
-    torch.manual_seed(0)
-    smoke = presets.get("smoke")
-    # Its random features lie further apart than those of a trained network.
-    preset = replace(smoke, model=replace(smoke.model, reading=Reading(sigma2=0.5, start=0.0), em_gradient="all"))
-    model = PerceptualParser.from_preset(preset, dgm, VOCABULARY)
-    for module in model.modules():
-        if audible and isinstance(module, nn.BatchNorm1d):
-            nn.init.ones_(module.weight)
-    return model.to(dtype).eval()
+network = partial(network, dtype=torch.float64)
 
 
 @pytest.fixture(scope="module")
