@@ -106,10 +106,9 @@ def _files(photos: Sequence[str], out: Path) -> list[Path]:
 
 def _matches(pattern: str, out: Path) -> list[Path]:
     """Folders and pictures that a pattern names, without what an earlier run has written below ``out``."""
-    found = [Path(match) for match in glob.glob(pattern, recursive=True)]
     return [
         path
-        for path in found
+        for path in map(Path, glob.glob(pattern, recursive=True))
         if (path.is_dir() or path.suffix.lower() in SUFFIXES) and not path.resolve().is_relative_to(out.resolve())
     ]
 
