@@ -136,7 +136,7 @@ def test_any_number_of_models_of_one_seed(models):
     figure = viz.heard(shares(models, seeds=[0]))
     assert legend_of(figure) == [*models, "our threshold"]
     assert len({line.get_color() for line in figure.legends[0].get_lines()[:-1]}) == len(models)
-    assert viz.png(figure).startswith(b"\x89PNG")
+    assert viz.rendered(figure, "png").startswith(b"\x89PNG")
 
 
 def test_shares_in_training_from_records_and_from_a_log(tmp_path):

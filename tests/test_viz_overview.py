@@ -1,30 +1,17 @@
 """The picture for the head of a page."""
 
-from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 from shown import NAMES, PHOTO, QUARTERS, legend_of, titles
 
 from dgmlib import viz
-
-
-@dataclass
-class Click:
-    x: int
-    y: int
-    positive: bool = True
-
-
-@dataclass
-class ClickSession:
-    photograph: np.ndarray
-    regions: np.ndarray
-    clicks: list
-    mask: np.ndarray
+from dgmlib.explain import Click
 
 
 def test_overview_names_every_colour():
-    clicked = ClickSession(PHOTO, QUARTERS, [Click(3, 4), Click(25, 4, False)], QUARTERS == 0)
+    clicks = [Click(3, 4), Click(25, 4, False)]
+    clicked = SimpleNamespace(photograph=PHOTO, regions=QUARTERS, clicks=clicks, mask=QUARTERS == 0)
     levels = {"level 1": QUARTERS, "level 2": QUARTERS % 2}
     ids = np.arange(600).reshape(20, 30) // 60 + 1
     figure = viz.overview(clicked, levels, clicked, levels, {"objects": (ids, NAMES)}, {"heat": np.arange(4)})
@@ -35,4 +22,4 @@ def test_overview_names_every_colour():
     assert legend_of(axes[7])[-1] == "others"
     assert len(legend_of(axes[7])) == 8
     assert legend_of(axes[8]) == ["nothing", "most"]
-    assert viz.png(figure).startswith(b"\x89PNG")
+    assert viz.rendered(figure, "png").startswith(b"\x89PNG")

@@ -97,7 +97,7 @@ def test_agreement_curves_have_a_panel_per_data_and_a_point_per_level():
     assert len(purity.collections) == 5
     assert [line.get_xydata()[0].tolist() for line in purity.lines[-2:]] == [[0, 1], [3, 0]]  # dotted
     assert legend_of(figure) == list(CURVES)
-    assert viz.png(figure).startswith(b"\x89PNG")
+    assert viz.rendered(figure, "png").startswith(b"\x89PNG")
 
 
 def test_growth_stands_beside_the_slope_that_is_required():

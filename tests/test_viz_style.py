@@ -29,7 +29,7 @@ def test_one_region_and_one_class():
         viz.segmentation(PHOTO, {"truth": one + 1}, NAMES),
     ]
     for figure in figures:
-        assert viz.png(figure).startswith(b"\x89PNG")
+        assert viz.rendered(figure, "png").startswith(b"\x89PNG")
     assert legend_of(figures[-1]) == ["wall"]
 
 

@@ -38,13 +38,13 @@ from dgmlib.viz.groups import (
 from dgmlib.viz.nodes import affinities, centres, click_masks, false_colours, heat_maps, weighted
 from dgmlib.viz.overview import overview
 from dgmlib.viz.results import agreement_curves, click_curves, growth_curves, quality_curves, table1, table2, table3
-from dgmlib.viz.style import DPI, NONE, PALETTE, NotebookFigure, png, region_colours, save, stored
+from dgmlib.viz.style import NONE, PALETTE, NotebookFigure, region_colours, rendered, save, stored
 
 __all__ = [
-    "DPI", "NONE", "PALETTE", "Climb", "LiveCurve", "NotebookFigure", "ablation", "adjacency_graph", "affinities",
+    "NONE", "PALETTE", "Climb", "LiveCurve", "NotebookFigure", "ablation", "adjacency_graph", "affinities",
     "agreement_curves", "centres", "class_colours", "click_curves", "click_masks", "comparison", "contours", "diagram",
     "evidence", "false_colours", "following_colours", "grouping_levels", "growth_curves", "heard", "heard_in_training",
-    "heat_maps", "hierarchy", "levels_in_rows", "loss_curves", "mosaic", "overview", "parsing", "partitions", "png",
-    "quality_curves", "region_colours", "save", "segmentation", "stored", "table1", "table2", "table3", "tinted",
-    "training_curve", "tree", "weighted", "where_ahead",
+    "heat_maps", "hierarchy", "levels_in_rows", "loss_curves", "mosaic", "overview", "parsing", "partitions",
+    "quality_curves", "region_colours", "rendered", "save", "segmentation", "stored", "table1", "table2", "table3",
+    "tinted", "training_curve", "tree", "weighted", "where_ahead",
 ]  # fmt: skip

@@ -1,7 +1,6 @@
 """What all figures share: colours, the size and format of pictures, panels side by side.
 
-Figures are made without pyplot, which would show them a second time. Jupyter shows what `stored` renders, and `save`
-writes `png`.
+Figures are made without pyplot, which would show them a second time. Jupyter shows what `stored` renders.
 """
 
 import io
@@ -49,13 +48,17 @@ class NotebookFigure(Figure):
         super().__init__(figsize=(width, height), dpi=SCREEN, layout="constrained")
 
 
-def png(figure: Figure) -> bytes:
-    """Render a figure as PNG: lossless for pictures; plots have few colours and are stored in 256."""
-    picture = _rendered(figure)
+def rendered(figure: Figure, kind: str) -> bytes:
+    """Render a figure as "jpeg", or as "png": lossless for pictures; plots have few colours and are stored in 256."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
+    picture = Image.open(file).convert("RGB")
+    if kind == "jpeg":
+        return encoded(picture, "jpeg", optimize=True, progressive=True, quality=68)  # at twice the resolution
     return encoded(picture if _pictured(figure) else picture.quantize(256, dither=0), "png", optimize=True)
 
 
-def stored(figure: Figure, kind: str) -> tuple[bytes, dict] | None:
+def stored(figure: NotebookFigure, kind: str) -> tuple[bytes, dict] | None:
     """Render a figure for a notebook: PNG for plots, JPEG for pictures, whose PNG would be three times as large.
 
     Returns:
@@ -63,13 +66,13 @@ def stored(figure: Figure, kind: str) -> tuple[bytes, dict] | None:
     """
     if kind != ("jpeg" if _pictured(figure) else "png"):
         return None
-    data = png(figure) if kind == "png" else _jpeg(figure)
+    data = rendered(figure, kind)
     return data, {"width": Image.open(io.BytesIO(data)).width * SCREEN // DPI, "alt": described(figure)}
 
 
-def described(figure: Figure) -> str:
+def described(figure: NotebookFigure) -> str:
     """Describe what a figure shows: its ``alt``, or else its titles and the axis labels of its plots."""
-    if getattr(figure, "alt", ""):
+    if figure.alt:
         return figure.alt
     names = [figure.get_suptitle()]
     for axis in figure.axes:
@@ -81,27 +84,16 @@ def _pictured(figure: Figure) -> bool:
     return any(axis.images for axis in figure.axes)
 
 
-def _jpeg(figure: Figure) -> bytes:
-    return encoded(_rendered(figure), "jpeg", optimize=True, progressive=True, quality=68)  # at twice the resolution
-
-
-def _rendered(figure: Figure) -> Image.Image:
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=DPI, bbox_inches="tight", pad_inches=0.05)
-    return Image.open(file).convert("RGB")
-
-
-if get_ipython() is not None:
+if (_shell := get_ipython()) is not None:
     for _kind in ("png", "jpeg"):
-        _formatter = get_ipython().display_formatter.formatters[f"image/{_kind}"]
-        _formatter.for_type(NotebookFigure, partial(stored, kind=_kind))
+        _shell.display_formatter.formatters[f"image/{_kind}"].for_type(NotebookFigure, partial(stored, kind=_kind))
 
 
 def save(figure: Figure, path: str | Path) -> None:
     """Write a figure as PNG or, if the name ends in .jpg or .jpeg, as JPEG, which is a fifth as large."""
+    kind = "jpeg" if Path(path).suffix.lower() in (".jpg", ".jpeg") else "png"
     with paths.write_atomic(path) as temporary:
-        jpeg = Path(path).suffix.lower() in (".jpg", ".jpeg")
-        temporary.write_bytes(_jpeg(figure) if jpeg else png(figure))
+        temporary.write_bytes(rendered(figure, kind))
 
 
 def plots(columns: int, width: float, height: float, rows: int = 1, **kwargs) -> tuple[Figure, np.ndarray]:
