@@ -36,7 +36,7 @@ def parsing(
     groups: Mapping[str, ArrayLike] | None = None,
     title: str = "image",
 ) -> Figure:
-    """Draw one label map per task beside the photograph, each with the legend of its own classes below, see `largest`.
+    """Draw one label map per task beside the photograph, see `draw_classes`, each with its own legend below.
 
     ``maps`` are title -> (ids, names). ``groups`` of several levels, finest first, are drawn beside the photograph as
     in `dgmlib.viz.hierarchy`, with the label maps below.
@@ -47,7 +47,7 @@ def parsing(
     draw_groups(axes, photo, groups)
     below = axes[1 + len(groups) :]
     for axis, (ids, names) in zip(below, maps.values(), strict=True):
-        parse(axis, ids, names, np.shape(photo), fontsize=8)
+        legend_under(axis, draw_classes(axis, ids, names, np.shape(photo)), fontsize=8)
     lines = max((-(-len(axis.get_legend().get_texts()) // 2) for axis in below), default=0)
     rows = len({axis.get_subplotspec().rowspan.start for axis in below})
     figure.set_figheight(figure.get_figheight() + rows * (0.1 + 0.17 * lines))  # inches, for the legends
@@ -90,31 +90,22 @@ def comparison(
     return figure
 
 
-def parse(axis: Axes, ids: ArrayLike, names: Sequence[str], shape: Sequence[int], fontsize: float) -> None:
-    """Draw the `largest` classes of a map over the extent of the photograph, and their legend below."""
-    ids, names, order = largest(ids, names)
-    colours = class_colours(order, names)
-    paint(axis, ids, colours, shape)
-    legend_under(axis, _handles(colours, names), fontsize)
+def draw_classes(
+    axis: Axes, ids: ArrayLike, names: Sequence[str], shape: Sequence[int], count: int = len(PALETTE)
+) -> list[Patch]:
+    """Draw a map's ``count`` largest classes, by default as many as `PALETTE` has colours, and the rest as `OTHERS`.
 
-
-def largest(
-    ids: ArrayLike, names: Sequence[str], count: int = len(PALETTE)
-) -> tuple[np.ndarray, Sequence[str], list[int]]:
-    """Keep the ``count`` largest classes, by default as many as `PALETTE` has colours; the rest become `OTHERS`.
-
-    Returns:
-        ids, names by id, and the ids that occur: the largest class first, greys last.
+    The map covers the extent of the photograph. Returns the entries of its legend, the largest class first, greys last.
     """
-    ids = np.asarray(ids)
-    present, pixels = np.unique(ids, return_counts=True)
-    present = present[np.argsort(-pixels, kind="stable")].tolist()
-    real = [i for i in present if names[i] not in GREYS]
-    greys = [i for i in present if names[i] in GREYS]
-    if len(real) > count:
-        ids, names = np.where(np.isin(ids, real[count:]), len(names), ids), [*names, OTHERS]
-        greys = [len(names) - 1, *greys]
-    return ids, names, [*real[:count], *greys]
+    ids, order = np.asarray(ids), _by_area(ids, names)
+    classes = [i for i in order if names[i] not in GREYS]
+    if len(classes) > count:
+        ids = np.where(np.isin(ids, classes[count:]), len(names), ids)
+        order = [*classes[:count], len(names), *order[len(classes) :]]
+        names = [*names, OTHERS]
+    colours = class_colours(order, names)
+    _paint(axis, ids, colours, shape)
+    return _handles(colours, names)
 
 
 def class_colours(ids: Sequence[int], names: Sequence[str]) -> dict[int, str]:
@@ -132,15 +123,22 @@ def _draw_beside(
 ) -> dict[int, str]:
     """Draw a photograph and label maps of one task; return the colours of the classes that occur in any of them."""
     maps = [np.asarray(ids) for ids in maps]
-    present = largest(np.concatenate([ids.ravel() for ids in maps]), names, len(names))[2]  # the order of `parse`
+    present = _by_area(np.concatenate([ids.ravel() for ids in maps]), names)
     colours = {i: (colours or class_colours(present, names))[i] for i in present}
     axes[0].imshow(floats(photo))
     for axis, ids in zip(axes[1:], maps, strict=True):
-        paint(axis, ids, colours, np.shape(photo))
+        _paint(axis, ids, colours, np.shape(photo))
     return colours
 
 
-def paint(axis: Axes, ids: np.ndarray, colours: Mapping[int, str], shape: Sequence[int]) -> None:
+def _by_area(ids: ArrayLike, names: Sequence[str]) -> list[int]:
+    """Ids that occur: the largest class first, greys last."""
+    present, pixels = np.unique(ids, return_counts=True)
+    present = present[np.argsort(-pixels, kind="stable")].tolist()
+    return sorted(present, key=lambda i: names[i] in GREYS)
+
+
+def _paint(axis: Axes, ids: np.ndarray, colours: Mapping[int, str], shape: Sequence[int]) -> None:
     """Draw a map of class ids over the extent of the photograph, with outlines, because some colours are similar."""
     present, index = np.unique(ids, return_inverse=True)
     index = index.reshape(ids.shape)  # NumPy 1 returns it flat

@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 from scipy import ndimage
 
 from dgmlib.interventions import evaluating, hooked
-from dgmlib.viz.classes import class_colours, largest, paint
+from dgmlib.viz.classes import draw_classes
 from dgmlib.viz.groups import following_colours, parents_of, tinted
 from dgmlib.viz.nodes import component_colours
 from dgmlib.viz.style import GREY, NotebookFigure, enlarged, floats, outlined
@@ -209,12 +208,9 @@ def _heads(sheet: Sheet, scene: "Scene", x: list[float], y: list[float], wide: f
     heads = {name: head for name, head in heads.items() if head[0]}
     for name, (labels, top) in heads.items():
         axis = sheet.axes(x[0], top, wide, tall)
-        ids, names, order = largest(*labels, count=3)
-        colours = class_colours(order, names)
-        paint(axis, ids, colours, scene.photograph.shape)
+        shown = draw_classes(axis, *labels, scene.photograph.shape, count=3)[:3]
         axis.set_aspect("auto")
         sheet.write(x[0], top - 0.12, name, ha="left", weight="bold")
-        shown = [Patch(color=colours[i], label=names[i]) for i in order[:3]]
         style = {"loc": "lower left", "fontsize": SIZE - 1, "handlelength": 0.8, "borderpad": 0.25, "labelspacing": 0.2}
         axis.legend(handles=shown, framealpha=0.85, borderaxespad=0.2, handletextpad=0.4, **style)
         turn = [(edge + ROOM / 2, bus), (edge + ROOM / 2, top + tall / 2)]

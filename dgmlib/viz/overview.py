@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike
 
-from dgmlib.viz.classes import parse
+from dgmlib.viz.classes import draw_classes
 from dgmlib.viz.groups import draw_groups
 from dgmlib.viz.nodes import COLOURS, draw_clicks, draw_mask, heat
 from dgmlib.viz.style import PALETTE, NotebookFigure, legend_under
@@ -58,7 +58,7 @@ def overview(
     legend_under(top[-1], handles, TEXT - 1)
     rest = bottom[1 + len(groups) :]
     for axis, (ids, names) in zip(rest, classes.values(), strict=False):
-        parse(axis, ids, names, scene.photograph.shape, TEXT - 1)
+        legend_under(axis, draw_classes(axis, ids, names, scene.photograph.shape), TEXT - 1)
     for axis, values in zip(rest[len(classes) :], heats.values(), strict=True):
         heat(axis, scene.photograph, scene.regions, values)
         ends = [Patch(color=COLOURS(0.0), label="nothing"), Patch(color=COLOURS(1.0), label="most")]
