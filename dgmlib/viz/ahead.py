@@ -23,29 +23,29 @@ def evidence(table: pd.DataFrame) -> Figure:
     A panel is as wide as its intervals, except those of `WHOLE_IMAGES`: leads beyond it are written at its edge.
     """
     table = table[table["model"].isin(SHIFTS) & table["over"].isin(["seeds", "images"])]
-    groups = list(table.groupby(["data", "setting"], sort=False))
     numbers = list(table["number"].unique())
+    shifts = table["model"].map({model: shift for model, (shift, _) in SHIFTS.items()})
+    table = table.assign(place=table["number"].map(numbers.index) + shifts, colour=table["verdict"].map(VERDICTS))
+    groups = list(table.groupby(["data", "setting"], sort=False))
     size = {"width": 3.8, "height": 0.9 + 0.42 * len(numbers)}
     figure, (axes,) = plots(len(groups), **size, sharey=True)
     for axis, ((data, setting), rows) in zip(axes, groups, strict=True):
         _rows_beside_zero(axis, f"{data}, {setting}", [number.replace("/", " ") for number in numbers])
-        for (number, model), both in rows.groupby(["number", "model"]):
-            shift, marker = SHIFTS[model]
-            place, colour = numbers.index(number) + shift, VERDICTS[both["verdict"].iloc[0]]
-            for row in both.dropna(subset=["low", "high"]).itertuples():
-                line = {"color": colour, "linewidth": WIDTHS[row.over], "alpha": 0.6, "solid_capstyle": "butt"}
-                axis.plot([100 * row.low, 100 * row.high], [place] * 2, **line)
-            style = {"color": colour, "markersize": 6, "markeredgecolor": "white"}
-            axis.plot(100 * both["value"].iloc[0], place, marker, **style)
+        for row in rows.dropna(subset=["low", "high"]).itertuples():
+            line = {"color": row.colour, "linewidth": WIDTHS[row.over], "alpha": 0.6, "solid_capstyle": "butt"}
+            axis.plot([100 * row.low, 100 * row.high], [row.place] * 2, **line)
+        for row in rows.drop_duplicates(["number", "model"]).itertuples():
+            style = {"color": row.colour, "markersize": 6, "markeredgecolor": "white"}
+            axis.plot(100 * row.value, row.place, SHIFTS[row.model][1], **style)
         ends = rows.loc[~rows["number"].isin(WHOLE_IMAGES), ["low", "high"]].abs().max(axis=None)
         if ends > 0:  # NaN if there is no such interval
             axis.set_xlim(-105 * ends, 105 * ends)
             for row in rows[(rows["over"] == "seeds") & (rows["value"].abs() > 1.05 * ends)].itertuples():
-                left, place = row.value < 0, numbers.index(row.number) + SHIFTS[row.model][0]
+                left = row.value < 0
                 text = f"← {100 * row.value:+.1f}" if left else f"{100 * row.value:+.1f} →"
                 style = {"ha": "left" if left else "right", "va": "center", "fontsize": 8}
-                style |= {"color": VERDICTS[row.verdict], "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}
-                axis.text(-103 * ends if left else 103 * ends, place, text, **style)
+                style |= {"color": row.colour, "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1}}
+                axis.text(-103 * ends if left else 103 * ends, row.place, text, **style)
     for model, (_, marker) in SHIFTS.items():
         axes[0].plot([], [], marker, color="black", label=model)
     for name in (name for name in VERDICTS if (table["verdict"] == name).any()):
