@@ -73,7 +73,14 @@ def heard(table: pd.DataFrame) -> Figure:
     """
     table = table[table["name"].isin(SHARES)]
     colours = colours_of(table["model"])
-    return _panels(lambda axis, rows: _points_and_means(axis, rows, colours), table, 1 + len(colours) // 2)
+    apart = 0.8 * (1 - 1 / len(colours))  # of the means, as stripplot does with the points
+
+    def points_and_means(axis: Axes, rows: pd.DataFrame) -> None:
+        what = {"x": "level", "y": "percent", "hue": "model", "palette": colours, "hue_order": colours, "ax": axis}
+        sns.stripplot(rows, **what, dodge=True, jitter=False, size=4, alpha=0.6, legend=False)
+        sns.pointplot(rows, **what, dodge=apart or False, errorbar=None, linestyle="none", marker="_", markersize=9)
+
+    return _panels(points_and_means, table, 1 + len(colours) // 2)
 
 
 def heard_in_training(log: str | Path | Sequence[Mapping]) -> Figure:
@@ -104,14 +111,6 @@ def _panels(draw: Callable[[Axes, pd.DataFrame], None], table: pd.DataFrame, row
     axes[0].yaxis.set_major_formatter("{x:g}")
     legend(figure, columns=2 if rows > 1 else None, fontsize=9)
     return figure
-
-
-def _points_and_means(axis: Axes, rows: pd.DataFrame, colours: Mapping[str, str]) -> None:
-    """Draw "percent" by "level", a colour per "model": a point for every row, and a line at their mean."""
-    what = {"x": "level", "y": "percent", "hue": "model", "palette": colours, "hue_order": colours, "ax": axis}
-    sns.stripplot(rows, **what, dodge=True, jitter=False, size=4, alpha=0.6, legend=False)
-    apart = 0.8 * (1 - 1 / len(colours))  # as in stripplot
-    sns.pointplot(rows, **what, dodge=apart or False, errorbar=None, linestyle="none", marker="_", markersize=9)
 
 
 def _records(log: str | Path | Sequence[Mapping]) -> pd.DataFrame:

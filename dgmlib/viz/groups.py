@@ -90,8 +90,7 @@ def hierarchy(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
 
 def levels_in_rows(scenes: Sequence["Scene"]) -> Figure:
     """Fig. 5 in the paper's layout: one photograph per row, with its groups of all levels, as in `hierarchy`."""
-    width, shapes = 1.85, [scene.regions.shape for scene in scenes]
-    ratios = [height / width for height, width in shapes]
+    width, ratios = 1.85, [np.divide(*scene.regions.shape) for scene in scenes]
     figure = NotebookFigure(width * (1 + scenes[0].levels), sum(width * ratio + 0.35 for ratio in ratios))
     axes = figure.subplots(len(scenes), 1 + scenes[0].levels, squeeze=False, height_ratios=ratios)
     for row, scene in zip(axes, scenes, strict=True):
@@ -162,11 +161,8 @@ def tinted(photo: ArrayLike, labels: np.ndarray, colours: np.ndarray) -> np.ndar
 
 def parents_of(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
     """For every level but the last, map labels to the label of the next level that covers most of their pixels."""
-    parents = []
-    for lower, upper in pairwise(levels):
-        shared = contingency_table(lower + 1, upper + 1, sparse_type="array").toarray()[1:, 1:]  # without label -1
-        parents.append(shared.argmax(1))
-    return parents
+    shared = (contingency_table(lower + 1, upper + 1, sparse_type="array") for lower, upper in pairwise(levels))
+    return [pixels.toarray()[1:, 1:].argmax(1) for pixels in shared]  # without label -1
 
 
 def _distinct(areas: np.ndarray) -> np.ndarray:

@@ -130,16 +130,10 @@ def growth_curves(table: pd.DataFrame) -> Figure:
     figure, (axes,) = plots(len(kinds), width=3.3, height=2.7)
     for axis, (what, rows) in zip(axes, kinds, strict=True):
         size, seconds = rows["size"].astype(float), rows["value"]
-        axis.plot(size, seconds, "o-", color=PALETTE[0], label="measured")
+        axis.loglog(size, seconds, "o-", color=PALETTE[0], label="measured")
         bound = seconds.iloc[0] * (size / size.iloc[0]) ** required[what]
-        axis.plot(size, bound, "--", color=GREY, label="required slope")
-        axis.set(
-            title=what,
-            xlabel=what.rpartition(" over ")[2].replace("the side", "side, pixels"),
-            ylabel="seconds",
-            xscale="log",
-            yscale="log",
-        )
+        axis.loglog(size, bound, "--", color=GREY, label="required slope")
+        axis.set(title=what, xlabel=what.rpartition(" over ")[2].replace("the side", "side, pixels"), ylabel="seconds")
         axis.set_xticks(size, rows["size"])
         axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_major_formatter("{x:g}")
