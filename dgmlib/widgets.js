@@ -119,8 +119,7 @@ async function render({ model, el }) {
     const milliseconds = (performance.now() - sent).toFixed(1); // from the last message to the repaint
     Object.assign(canvas.dataset, { ready: 1, seq: frame.seq, milliseconds, ...frame.facts });
     waiting = frame.seq < seq;
-    if (waiting) return;
-    flush();
+    if (!waiting) flush();
   }
 
   const click = (x, y, positive) => act({ kind: "click", x, y, positive });

@@ -25,11 +25,11 @@ from scipy import ndimage
 from skimage.segmentation import find_boundaries
 from skimage.util import img_as_ubyte
 
-from dgmlib import viz
 from dgmlib.explain.clicks import Click, ClickSession
 from dgmlib.groups import check_level
 from dgmlib.pictures import encoded
-from dgmlib.viz.style import panels
+from dgmlib.viz.nodes import draw_clicks
+from dgmlib.viz.style import panels, stored
 
 SHOWN = 1000  # longest side of the masks sent to the page, in pixels, so that clicks are answered in time
 #: Colours of `overlay`: RGB and opacity. A dimmed background and a double outline show a mask on any picture.
@@ -110,7 +110,8 @@ class TouchWidget(anywidget.AnyWidget):
 
     def _still(self) -> tuple[bytes, dict]:
         """Four steps of the last slider side by side, or all if there are fewer; without sliders, the picture."""
-        *_, steps = [{}], *([{name: value} for value in values] for name, values in self._steps.items())
+        last = list(self._steps.items())[-1:]
+        steps = [{name: value} for name, values in last for value in values] or [{}]
         steps = [steps[i] for i in np.unique(np.linspace(0, len(steps) - 1, 4).round().astype(int))]
         titles = [" ".join(f"{name} {value}" for name, value in step.items()) for step in steps]
         shape = self.height, self.width
@@ -118,8 +119,8 @@ class TouchWidget(anywidget.AnyWidget):
         figure, axes = panels(titles, shape, **size)
         for axis, step in zip(axes, steps, strict=True):
             axis.imshow(self._drawn(**step)[0])
-        data, metadata = viz.stored(figure, "jpeg")
-        return data, metadata | {"alt": f"{', '.join(titles)}. {self.frame['text']}".strip()}
+        figure.alt = f"{', '.join(titles)}. {self.frame['text']}".strip()
+        return stored(figure, "jpeg")
 
     def _receive(self, _widget, message: dict, _buffers) -> None:
         """Handle a message from the page; clicks are messages because changes of a trait may be merged."""
@@ -175,11 +176,11 @@ class ClickWidget(TouchWidget):
         picture = Image.fromarray(self.session.photograph).convert("RGBA")
         cover = Image.open(io.BytesIO(self.frame["picture"])).convert("RGBA")
         picture.alpha_composite(cover.resize(picture.size, Image.Resampling.NEAREST))
-        figure = viz.click_masks(picture.convert("RGB"), self.session.clicks, {})
-        figure.set_size_inches(7.5, 7.5 * self.height / self.width + 0.4)
-        figure.axes[0].set_title("")
-        data, metadata = viz.stored(figure, "jpeg")
-        return data, metadata | {"alt": self.frame["text"]}
+        figure, (axis,) = panels([""], (self.height, self.width), width=7.5)
+        axis.imshow(picture)
+        draw_clicks(axis, self.session.clicks)
+        figure.alt = self.frame["text"]
+        return stored(figure, "jpeg")
 
     def _receive(self, widget, message: dict, buffers) -> None:
         kind, session = message["kind"], self.session
@@ -201,10 +202,11 @@ class ClickWidget(TouchWidget):
 
     def _show(self, seq: int) -> None:
         session, level = self.session, self.values["level"]
-        selected, preview = session.selected, None
+        selected = session.selected
+        preview = np.zeros_like(selected)
         if self._hover:
             preview = session.weights(Click(*self._hover, level=level)) >= session.threshold
-        picture = overlay(selected[self._shown], self._lines[level], None if preview is None else preview[self._shown])
+        picture = overlay(selected[self._shown], self._lines[level], preview[self._shown])
         pixels, count = int(self._areas[selected].sum()), len(session.clicks)
         share = 100 * pixels / session.regions.size
         self.frame = {
@@ -212,11 +214,11 @@ class ClickWidget(TouchWidget):
             "picture": picture,
             "text": f"{count} click{'s' * (count != 1)}, {share:.1f} % of the photograph selected",
             "clicks": [{"x": click.x, "y": click.y, "positive": click.positive} for click in session.clicks],
-            "facts": {"clicks": count, "selected": pixels, "preview": int(preview is not None)},
+            "facts": {"clicks": count, "selected": pixels, "preview": int(self._hover is not None)},
         }
 
 
-def overlay(mask: np.ndarray, lines: np.ndarray, preview: np.ndarray | None = None) -> bytes:
+def overlay(mask: np.ndarray, lines: np.ndarray, preview: np.ndarray) -> bytes:
     """PNG overlay for a photograph, see `PAINT`: a mask, lines between groups, and what a click would select.
 
     All are (H, W) bool. The outside is dimmed only if something is selected.
@@ -225,10 +227,8 @@ def overlay(mask: np.ndarray, lines: np.ndarray, preview: np.ndarray | None = No
     index = np.full(mask.shape, names.index("outside" if mask.any() else "nothing"), np.uint8)
     index[mask] = names.index("inside")
     index[lines] = names.index("groups")
-    border = ndimage.binary_dilation(mask, iterations=2) & ~mask
-    if preview is not None:
-        index[preview] = names.index("preview")
-    index[border] = names.index("halo")
+    index[preview] = names.index("preview")
+    index[ndimage.binary_dilation(mask, iterations=2) & ~mask] = names.index("halo")
     index[mask & ~ndimage.binary_erosion(mask, iterations=2, border_value=1)] = names.index("border")
     picture = Image.fromarray(index).convert("P")
     colours = np.array(list(PAINT.values()), np.uint8)

@@ -97,7 +97,7 @@ def test_clicks_from_python_show_after_redraw(widget):
 def test_a_mask_lies_between_a_light_and_a_dark_line():
     mask, none = np.zeros((19, 21), dtype=bool), np.zeros((19, 21), dtype=bool)
     mask[5:14, 5:16] = True
-    paint = painted(overlay(mask, none))
+    paint = painted(overlay(mask, none, none))
     assert paint["border"].sum() == 9 * 11 - 5 * 7
     assert paint["inside"][7:12, 7:14].all()
     assert paint["halo"][4, 8]
