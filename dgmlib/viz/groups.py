@@ -126,8 +126,7 @@ def following_colours(levels: Sequence[np.ndarray]) -> list[np.ndarray]:
     """
     areas = [np.bincount(labels[labels >= 0]) for labels in levels]
     parents = parents_of(levels)
-    several = [level for level, area in enumerate(areas) if np.count_nonzero(area) > 1]
-    start = several[-1] if several else 0
+    start = max((level for level, area in enumerate(areas) if np.count_nonzero(area) > 1), default=0)
     lab = [np.zeros((len(area), 3)) for area in areas]
     lab[start] = _distinct(areas[start])
     spread = 34.0  # in CIE Lab's a and b: distance of shades from their base colour
