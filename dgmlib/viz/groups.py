@@ -90,7 +90,7 @@ def hierarchy(photo: ArrayLike, levels: Mapping[str, ArrayLike]) -> Figure:
 
 def levels_in_rows(scenes: Sequence["Scene"]) -> Figure:
     """Fig. 5 in the paper's layout: one photograph per row, with its groups of all levels, as in `hierarchy`."""
-    width, ratios = 1.85, [np.divide(*scene.regions.shape) for scene in scenes]
+    width, ratios = 1.85, [scene.regions.shape[0] / scene.regions.shape[1] for scene in scenes]
     figure = NotebookFigure(width * (1 + scenes[0].levels), sum(width * ratio + 0.35 for ratio in ratios))
     axes = figure.subplots(len(scenes), 1 + scenes[0].levels, squeeze=False, height_ratios=ratios)
     for row, scene in zip(axes, scenes, strict=True):
