@@ -48,7 +48,7 @@ class BrodenPlus(Dataset):
         for name in dict.fromkeys(record.source for record in self.records):
             self.sources.open(SOURCES[name])
         for record in self.records:
-            self.sources.check_index(record)
+            self.sources.of(record)  # its index is checked now, not hours later
 
     def __len__(self) -> int:
         return len(self.records)

@@ -82,18 +82,15 @@ class Sources:
         self._opened[source.name] = source(self.root, self._assignment)
 
     def of(self, record: Record) -> Source:
-        """Return the opened source of a record."""
-        return self._opened[record.source]
-
-    def check_index(self, record: Record) -> None:
-        """Raise BrodenError if a record points past the end of its source's list."""
-        source = self.of(record)
+        """Return the opened source of a record; raise BrodenError if the record points past the end of its list."""
+        source = self._opened[record.source]
         if record.index >= len(source.photos):
             raise BrodenError(
                 f"a record list in {self.meta} refers to entry {record.index} of {record.source}, which has only "
                 f"{len(source.photos)} entries; restore the missing files from {' and '.join(source.archives)}, or the "
                 "official list."
             )
+        return source
 
     def image(self, record: Record) -> np.ndarray:
         """Read the photograph, (H, W, 3) uint8: the resized copy if there is one."""

@@ -93,7 +93,6 @@ class _Work(Reader):
     def load(self, index: int) -> tuple:
         record = self.dataset[index]
         try:
-            self.sources.check_index(record)
             return record, self.function(self.sources, record)
         except BrodenError as error:
             return record, error
