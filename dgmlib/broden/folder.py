@@ -1,6 +1,5 @@
 """Labelled photographs in plain folders, one or several, with the same samples and loader as Broden+."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +41,33 @@ def vocabulary_of(names: Iterable[str]) -> Vocabulary:
     return Vocabulary(objects, parts, object_parts=object_parts)
 
 
-class FolderDataset(Dataset):
+class _Photographs(Dataset):
+    """The photographs of a folder, to which a subclass adds its split and labels."""
+
+    split: str
+
+    def __init__(self, folder: Path, pattern: str, remedy: str):
+        self.folder = folder
+        self.images = sorted(path for path in folder.glob(pattern) if path.suffix.lower() in SUFFIXES)
+        if not self.images:
+            raise BrodenError(f"{folder} holds no image ({', '.join(SUFFIXES)}); {remedy}.")
+        seen: dict[str, Path] = {}
+        for index, path in enumerate(self.images):
+            other = seen.setdefault(self.key(index), path)
+            if other is not path:
+                raise BrodenError(f"{other} and {path.name} beside it differ only in their suffix; rename one of them.")
+        shapes = [image_shape(path, "remove or restore it") for path in self.images]
+        self.records = [Record("folder", index, *shape) for index, shape in enumerate(shapes)]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def key(self, index: int) -> str:
+        """Return an image's unique id."""
+        return f"{self.split}/{self.images[index].relative_to(self.folder).with_suffix('').as_posix()}"
+
+
+class FolderDataset(_Photographs):
     """Any folder of image/label pairs: ``root/<split>/images``, ``root/<split>/labels`` and ``root/names.txt``.
 
     Label pictures have one value per pixel and are named like their photographs. Samples are those of `BrodenPlus`:
@@ -72,6 +97,7 @@ class FolderDataset(Dataset):
         self.root, self.split, self.cache = Path(root), split, Path(cache or root)
         images, labels = self.folders()
         names = self.names() if names is None else names
+        super().__init__(images, "[!.]*", f"put the {split} images there")
         self.vocabulary = vocabulary or vocabulary_of(names)
         self.tasks = _tasks(names)
         self.lookup = np.full((2, MAX_LABEL + 1), -1)  # label value -> object id and part id; -1: unknown value
@@ -79,23 +105,12 @@ class FolderDataset(Dataset):
         for value, name in enumerate(names):
             if name != "-":
                 self.lookup[:, value] = self._ids(name)
-        self.images = sorted(path for path in images.glob("[!.]*") if path.suffix.lower() in SUFFIXES)
-        if not self.images:
-            raise BrodenError(f"{images} holds no image ({', '.join(SUFFIXES)}); put the {split} images there.")
-        stems: dict[str, Path] = {}
-        for path in self.images:
-            if stems.setdefault(path.stem, path) is not path:
-                raise BrodenError(
-                    f"{stems[path.stem]} and {path.name} beside it share one label picture; rename one of them."
-                )
         named = {path.stem: path for path in labels.glob("*") if path.suffix.lower() == ".png"}
         if missing := [path for path in self.images if path.stem not in named]:
             raise MissingFileError(
                 f"{labels / missing[0].stem}.png does not exist; every image in {images} needs its label picture there."
             )
         self.labels = [named[path.stem] for path in self.images]
-        shapes = [image_shape(path, "remove or restore it") for path in self.images]
-        self.records = [Record("folder", index, *shape) for index, shape in enumerate(shapes)]
 
     def folders(self) -> tuple[Path, Path]:
         """Locate the photographs and the label pictures."""
@@ -114,13 +129,6 @@ class FolderDataset(Dataset):
                 f"{self.root} names {name!r}, which is none of the classes {', '.join(self.vocabulary.objects[1:])}; "
                 'write "-" in its place, or choose another model.'
             ) from None
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def key(self, index: int) -> str:
-        """Return an image's unique id."""
-        return f"{self.split}/{self.images[index].stem}"
 
     def groups(self, tasks: Iterable[str]) -> list[list[int]]:
         """Return the indices of all records as one group if their tasks are requested, as in `BrodenPlus`."""
@@ -170,7 +178,7 @@ class SceneParse150(FolderDataset):
         return ["-", *(line.split("\t")[-1].split(",")[0].strip() for line in lines[1:] if line.strip())]
 
 
-class TextureFolder(Dataset):
+class TextureFolder(_Photographs):
     """Photographs in one folder per texture, ``root/<split>/<texture>/*.jpg``; samples as in `BrodenPlus`."""
 
     tasks = ("texture",)
@@ -179,11 +187,7 @@ class TextureFolder(Dataset):
         self.split = split
         if (root / split / "labels").is_dir():
             raise BrodenError(f"{root} has label pictures but no names.txt; write one class name per line there.")
-        self.images = sorted(path for path in (root / split).glob("[!.]*/[!.]*") if path.suffix.lower() in SUFFIXES)
-        if not self.images:
-            raise BrodenError(
-                f"{root / split} holds no image; put those of a texture in a folder named after it there."
-            )
+        super().__init__(root / split, "[!.]*/[!.]*", "put those of a texture in a folder named after it there")
         unknown = {path.parent.name for path in self.images} - set(vocabulary.textures)
         if unknown:
             raise BrodenError(
@@ -191,18 +195,7 @@ class TextureFolder(Dataset):
                 f"{', '.join(vocabulary.textures) or '(there are none)'}; rename or remove it, put images of it in "
                 "train, too, or choose another model."
             )
-        if doubled := [key for key, count in Counter(map(self.key, range(len(self)))).items() if count > 1]:
-            raise BrodenError(f"{root / doubled[0]} is there twice, with two suffixes; rename one of them.")
         self.textures = [vocabulary.textures.index(path.parent.name) for path in self.images]
-        shapes = [image_shape(path, "remove or restore it") for path in self.images]
-        self.records = [Record("folder", index, *shape) for index, shape in enumerate(shapes)]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def key(self, index: int) -> str:
-        """Return an image's unique id."""
-        return f"{self.split}/{self.images[index].parent.name}/{self.images[index].stem}"
 
     def __getitem__(self, index: int) -> dict:
         image = read_photo(self.images[index], "restore it")
