@@ -28,23 +28,21 @@ def data_root(preset: Preset, root: str | Path | None = None, workers: int = 2) 
         ValueError: if ``root`` does not exist, is missing for a preset on data of yours, or holds something else
             where Broden-mini would be generated.
     """
-    if root is not None and not Path(root).is_dir():  # else Broden-mini would be generated under a misspelt name
-        raise ValueError(f"there is no folder {root}; data has to name one that exists.")
-    if root is not None and _layout(Path(root)) is not BrodenPlus:
-        return Path(root)
-    if preset.mini:
-        if root is not None and (Path(root) / mini.MANIFEST).is_file():  # however it was drawn
-            return Path(root)
-        root = Path(root or paths.DATA / f"broden-{preset.mini}")
-        if root.is_dir() and any(root.iterdir()) and not (root / mini.MANIFEST).is_file():
-            raise ValueError(
-                f"{root} holds something else than Broden-mini; choose an empty folder for it, or, if these are "
-                "pictures of your own, add names.txt, or, if this is Broden+, pass --profile paper."
-            )
-        return mini.generate(root, counts=preset.mini, workers=workers)
-    if root is None:
+    if root is None and not preset.mini:
         raise ValueError(f"preset {preset.name!r} runs on {preset.data}, which you bring: pass the folder as data=.")
-    return Path(root)
+    if root is not None:
+        root = Path(root)
+        if not root.is_dir():  # else Broden-mini would be generated under a misspelt name
+            raise ValueError(f"there is no folder {root}; data has to name one that exists.")
+        if not preset.mini or _layout(root) is not BrodenPlus or (root / mini.MANIFEST).is_file():  # however drawn
+            return root
+    root = root or paths.DATA / f"broden-{preset.mini}"
+    if root.is_dir() and any(root.iterdir()) and not (root / mini.MANIFEST).is_file():
+        raise ValueError(
+            f"{root} holds something else than Broden-mini; choose an empty folder for it, or, if these are "
+            "pictures of your own, add names.txt, or, if this is Broden+, pass --profile paper."
+        )
+    return mini.generate(root, counts=preset.mini, workers=workers)
 
 
 def open_data(root: Path, split: str, tasks: tuple[str, ...], vocabulary: Vocabulary | None = None) -> Dataset:
