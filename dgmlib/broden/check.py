@@ -158,8 +158,7 @@ def _open(sources: Sources, source: type[Source], sample: int | None, result: Ch
         result.records[source.name] += len(listed)
         result.add(source.name, error, count=max(len(listed), 1))
         return []
-    if sample is not None:
-        listed = [listed[i] for i in evenly(len(listed), sample)]
+    listed = [listed[i] for i in evenly(len(listed), sample)]
     result.records[source.name] += len(listed)
     return listed
 
