@@ -17,7 +17,6 @@ from dgmlib.mini.notation import Rng, number
 SCALE, FINE = 2, 2  # colour samples per pixel and axis; mask samples per colour sample and axis
 NEGLIGIBLE, TINY = 0.05, 6  # bounding boxes to skip (square pixels); shapes without a pattern (colour samples)
 
-
 #: Light of the sun and of a lamp in a room: probability, time; sky at the zenith and at the horizon (lightness, chroma,
 #: hue); light of sun or lamp, and ambient light (red, green, blue).
 TIMES = """
@@ -213,7 +212,7 @@ class Canvas:
         halo = strength * np.exp(-2.5 * (distance * z / radius / self.focal) ** 2).astype(np.float32)
         self.colour = 1 - (1 - self.colour) * (1 - np.clip(halo[..., None] * np.float32([1.0, 0.83, 0.52]), 0, 1))
 
-    def picture(self, rng: Rng, grain: float = 0.008) -> np.ndarray:
+    def picture(self, rng: Rng) -> np.ndarray:
         """The finished picture (height, width, 3) uint8: exposed and graded, with darker corners and sensor grain."""
         colour = self.colour.reshape(self.height, SCALE, self.width, SCALE, 3).mean((1, 3))
         bright = float(np.quantile(colour.max(-1), 0.97))
@@ -222,5 +221,5 @@ class Canvas:
         grey = colour.mean(-1, keepdims=True)
         y, x = np.ogrid[-1 : 1 : self.height * 1j, -1 : 1 : self.width * 1j]
         colour = (grey + 1.14 * (colour - grey)) * (1 - 0.06 * (x**2 + y**2))[..., None]
-        colour = colour + grain * rng.standard_normal(colour.shape, np.float32)
+        colour = colour + 0.008 * rng.standard_normal(colour.shape, np.float32)
         return np.rint(np.clip(colour, 0, 1) * 255).astype(np.uint8)

@@ -20,7 +20,6 @@ from dgmlib.paths import folder_beside
 
 MANIFEST = "broden_mini.json"
 
-
 #: How many pictures of every source to draw, as (train, val).
 MiniCounts = namedtuple("MiniCounts", list(SOURCES))
 #: Name -> counts and short side in pixels.
