@@ -33,22 +33,30 @@ def write(path: Path, text: str) -> None:
     path.write_text(text)
 
 
+def mat(path: Path, content: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, content)
+
+
 def picture(path: Path, pixels: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels.astype(np.uint8)).save(path)
 
 
-def deep_picture(path: Path, pixels: np.ndarray) -> None:
-    """Write (H, W, 3) as a PNG of 16 bits per channel, which Pillow cannot."""
+def png(path: Path, rows: list[bytes], width: int, bits: int, colour: int) -> None:
+    """Write a PNG of a depth for which Pillow has no writer."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    height, width, _ = pixels.shape
-    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    chunks = {b"IHDR": header, b"IDAT": zlib.compress(rows), b"IEND": b""}
+    header = struct.pack(">IIBBBBB", width, len(rows), bits, colour, 0, 0, 0)
+    chunks = {b"IHDR": header, b"IDAT": zlib.compress(b"".join(b"\0" + row for row in rows)), b"IEND": b""}
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*item) for item in chunks.items()))
+
+
+def deep_picture(path: Path, pixels: np.ndarray) -> None:
+    """Write (H, W, 3) as a PNG of 16 bits per channel."""
+    png(path, [row.astype(">u2").tobytes() for row in pixels], pixels.shape[1], 16, 2)
 
 
 def photo(path: Path, shape: tuple[int, int], seed: int) -> None:
@@ -56,10 +64,10 @@ def photo(path: Path, shape: tuple[int, int], seed: int) -> None:
     picture(path, noise.repeat(4, 0).repeat(4, 1))
 
 
-def encode(classes: np.ndarray, instances: int = 1) -> np.ndarray:
+def encode(classes: np.ndarray) -> np.ndarray:
     """ADE20K's coding of raw classes; the last digit of R carries nothing."""
     red = classes // 256 * 10 + (classes > 0) * 3
-    return np.stack([red, classes % 256, (classes > 0) * instances], -1)
+    return np.stack([red, classes % 256, classes > 0], -1)
 
 
 def table(path: Path, header: str, rows) -> None:
@@ -91,13 +99,8 @@ def box(shape: tuple[int, int], top: int, bottom: int, left: int, right: int) ->
 
 def write_metadata(meta: Path) -> None:
     joint = meta / "joint_dataset"
-    for name, names in [
-        ("object", OBJECTS),
-        ("part", PARTS),
-        ("scene", SCENES),
-        ("material", MATERIALS),
-        ("texture", TEXTURES),
-    ]:
+    classes = {"object": OBJECTS, "part": PARTS, "scene": SCENES, "material": MATERIALS, "texture": TEXTURES}
+    for name, names in classes.items():
         table(joint / f"{name}.csv", "label,name", enumerate(names))
     table(
         joint / "object_part_hierarchy.csv",
@@ -130,8 +133,7 @@ def write_ade20k(root: Path) -> None:
         "folder": np.array(folders, dtype=object),
         "objectnames": np.array(["-", *(f"class {v}" for v in range(2, ADE_NAMES + 1))], dtype=object),
     }
-    meta.mkdir(parents=True, exist_ok=True)
-    scipy.io.savemat(meta / "index_ade20k.mat", {"index": index})
+    mat(meta / "index_ade20k.mat", {"index": index})
     write(meta / "scene_categories.txt", f"{names[0]} street\n{names[1]} kitchen\n{names[2]} misc\n")
     for seed, (name, folder) in enumerate(zip(names, folders, strict=True)):
         base = root / "ade20k" / folder / name
@@ -169,15 +171,9 @@ def write_pascal(root: Path) -> None:
             {"class": "person", "class_ind": 15, "mask": box(shape, 20, 44, 18, 36), "parts": structs(leg)},
             {"class": "chair", "class_ind": 9, "mask": box(shape, 0, 2, 0, 2), "parts": np.zeros((0, 0))},
         ][: 3 - seed]
-        for path, content in [
-            (folder / "context" / "trainval" / f"{name}.mat", {"LabelMap": context}),
-            (
-                folder / "part" / "Annotations_Part" / f"{name}.mat",
-                {"anno": {"imname": name, "objects": structs(objects)}},
-            ),
-        ]:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            scipy.io.savemat(path, content)
+        annotation = {"imname": name, "objects": structs(objects)}
+        mat(folder / "context" / "trainval" / f"{name}.mat", {"LabelMap": context})
+        mat(folder / "part" / "Annotations_Part" / f"{name}.mat", {"anno": annotation})
 
 
 def write_opensurfaces(root: Path) -> None:
@@ -245,16 +241,25 @@ def change_json(path: Path, change):
     records(path, change(rows))
 
 
-def write_pairs(root: Path, labels: dict[str, np.ndarray], split="train", folders=("images", "labels")):
+def write_pairs(root: Path, labels: dict[str, np.ndarray], split="train"):
     for name, values in labels.items():
-        photo(root / split / folders[0] / f"{name}.jpg", (20, 24), 0)
-        picture(root / split / folders[1] / f"{name}.png", values)
+        photo(root / split / "images" / f"{name}.jpg", (20, 24), 0)
+        picture(root / split / "labels" / f"{name}.png", values)
 
 
-def turned(pixels, orientation, path):
-    """Save pixels as a camera in that position stores them, losslessly, with the tag that says so."""
-    undo = {1: lambda x: x, 3: lambda x: x[::-1, ::-1], 6: lambda x: np.rot90(x), 8: lambda x: np.rot90(x, -1)}
+def turned(pixels, orientation, path, **options):
+    """Save pixels as a camera in that position stores them, with the tag that says so."""
+    undo = {
+        1: lambda x: x,
+        2: lambda x: x[:, ::-1],
+        3: lambda x: x[::-1, ::-1],
+        4: lambda x: x[::-1],
+        5: lambda x: x.transpose(1, 0, 2),
+        6: lambda x: np.rot90(x),
+        7: lambda x: x[::-1, ::-1].transpose(1, 0, 2),
+        8: lambda x: np.rot90(x, -1),
+    }
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.ascontiguousarray(undo[orientation](pixels))).save(path, exif=exif)
+    Image.fromarray(np.ascontiguousarray(undo[orientation](pixels))).save(path, exif=exif, **options)

@@ -4,11 +4,11 @@ import io
 
 import numpy as np
 import pytest
-from broden_tree import deep_picture
+from broden_tree import deep_picture, turned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from PIL import ExifTags, Image
+from PIL import Image
 
 from dgmlib.pictures import SUFFIXES, find_pictures, read_picture, to_rgb
 
@@ -132,21 +132,9 @@ def test_the_array_given_is_left_alone():
 @pytest.mark.parametrize("turn", range(1, 9))
 @pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
 def test_cameras_that_were_turned(tmp_path, turn, suffix):
-    undo = {
-        1: lambda x: x,
-        2: lambda x: x[:, ::-1],
-        3: lambda x: x[::-1, ::-1],
-        4: lambda x: x[::-1],
-        5: lambda x: x.transpose(1, 0, 2),
-        6: lambda x: np.rot90(x),
-        7: lambda x: x[::-1, ::-1].transpose(1, 0, 2),
-        8: lambda x: np.rot90(x, -1),
-    }
     blocks = PIXELS[:2, :3].repeat(16, 0).repeat(16, 1)  # lossy formats keep them well enough
-    exif = Image.Exif()
-    exif[ExifTags.Base.Orientation] = turn
     path = tmp_path / f"a.{suffix}"
-    Image.fromarray(np.ascontiguousarray(undo[turn](blocks))).save(path, exif=exif, quality=100)
+    turned(blocks, turn, path, quality=100)
     for picture in (path, Image.open(path)):
         result = read_picture(picture)
         assert result.shape == blocks.shape
