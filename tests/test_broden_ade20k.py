@@ -2,7 +2,7 @@
 
 import numpy as np
 import scipy.io
-from broden_tree import ADE, ADE_SHAPE, OBJECTS, assert_told, encode, picture, write_tree
+from broden_tree import ADE, ADE_SHAPE, OBJECTS, assert_told, encode, picture
 
 from dgmlib.broden import BrodenError, BrodenPlus
 from dgmlib.broden.ade20k import decode_classes
@@ -45,8 +45,7 @@ def test_scene_misc_is_unlabelled_and_raw_scenes_are_alphabetical(samples):
     assert list(scenes.values()) == [1, 0, -1]
 
 
-def test_parts_of_a_record_that_does_not_promise_them_are_used(tmp_path):
-    root = write_tree(tmp_path)
+def test_parts_of_a_record_that_does_not_promise_them_are_used(root):
     parts = np.full(ADE_SHAPE, ADE["wheel"])
     folder = root / "ade20k/ADE20K_2016_07_26/images/training/k/kitchen"
     picture(folder / "ADE_train_00000002_parts_1.png", encode(parts))

@@ -116,11 +116,6 @@ def test_many_photographs_of_other_sizes_hint_at_the_order_of_photos_csv(root):
     assert "perhaps" not in text
 
 
-def test_a_sample_of_nothing_is_refused(root):
-    with pytest.raises(ValueError, match="sample must be at least 1, not 0"):
-        check(root, sample=0)
-
-
 def test_check_goes_on_after_a_source_that_cannot_be_opened(root):
     (root / "meta_file/opensurfaces/photos.csv").unlink()
     (root / "pascal/part/Annotations_Part/2008_000002.mat").unlink()
@@ -128,11 +123,6 @@ def test_check_goes_on_after_a_source_that_cannot_be_opened(root):
     assert result.problems == {("os", "missing"): 2, ("pascal", "bad list"): 2}
     assert "holds 1 .mat files where the lists count 2" in str(result)
     assert result.records["ade20k"] == 3
-
-
-def test_check_leaves_out_sources_that_no_task_needs(root):
-    (root / "meta_file/opensurfaces/photos.csv").unlink()
-    assert check(root, workers=1, tasks=("object", "texture"), progress=False).ok
 
 
 def test_check_finds_an_image_in_both_splits(root):
@@ -155,6 +145,8 @@ def test_a_sample_is_spread_over_every_source(root):
     result = check(root, sample=2, workers=1, progress=False)
     assert result.records == {"ade20k": 2, "pascal": 2, "os": 2, "dtd": 2}
     assert "in the sample" in str(result)
+    with pytest.raises(ValueError, match="sample must be at least 1, not 0"):
+        check(root, sample=0)
 
 
 def test_the_command_line_checks_and_prepares_what_the_tasks_need(root, capsys):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from broden_tree import assert_told, change_json, write_tree
+from broden_tree import assert_told, change_json
 
 from dgmlib.broden import BrodenError, BrodenPlus, read_vocabulary
 from dgmlib.broden.dataset import part_layers
@@ -33,11 +33,10 @@ def test_splits_follow_the_lists(root):
     assert [val.key(i) for i in range(len(val))] == ["ade20k/ADE_val_00000001", "os/907", "dtd/dotted/dotted_0004"]
 
 
-def test_only_the_sources_of_the_tasks_need_to_be_there(tmp_path):
-    root = write_tree(tmp_path)
+def test_only_the_sources_of_the_tasks_need_to_be_there(root):
     for path in ["opensurfaces", "dtd", "pascal"]:
-        (root / path).rename(tmp_path / f"{path}.away")
-    (root / "meta_file" / "opensurfaces").rename(tmp_path / "meta.away")
+        (root / path).rename(root / f"{path}.away")
+    (root / "meta_file" / "opensurfaces").rename(root / "meta.away")
     dataset = BrodenPlus(root, "val", tasks=("object", "scene"))
     assert len(dataset) == 1
     assert set(dataset[0]) == {"image", "key", "source", "object", "scene"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.io
 from broden_tree import CONTEXT as CONTEXT_LABELS
-from broden_tree import OBJECTS, PASCAL_SHAPE, assert_told, box, structs, write_tree
+from broden_tree import OBJECTS, PASCAL_SHAPE, assert_told, box, structs
 
 from dgmlib.broden import BrodenError, BrodenPlus
 from dgmlib.broden.files import UnreadableFileError, WrongSizeError
@@ -55,8 +55,7 @@ def test_part_names_lose_side_and_number(keys, name):
     assert {part_name(key) for key in keys} == {name}
 
 
-def test_raw_label_that_nobody_lists_is_zero_up_to_the_last_name(tmp_path):
-    root = write_tree(tmp_path)
+def test_raw_label_that_nobody_lists_is_zero_up_to_the_last_name(root):
     path = root / CONTEXT
     scipy.io.savemat(path, {"LabelMap": np.full(PASCAL_SHAPE, CONTEXT_LABELS["unknown"], dtype=np.uint16)})
     assert not BrodenPlus(root, "train", tasks=("object",))[2]["object"].any()

@@ -17,7 +17,6 @@ from broden_tree import (
     record,
     records,
     turned,
-    write_tree,
 )
 from PIL import Image
 
@@ -43,16 +42,14 @@ def test_file_index_means_something_else_in_every_source(samples):
     }
 
 
-def test_grey_photographs_are_read_as_colour(tmp_path):
-    root = write_tree(tmp_path)
+def test_grey_photographs_are_read_as_colour(root):
     path = root / "dtd/dtd-r1.0.1/images/dotted/dotted_0004.jpg"
     Image.new("L", (32, 32), 77).save(path)
     assert (BrodenPlus(root, "val", tasks=("texture",))[0]["image"] == 77).all()
 
 
 @pytest.mark.parametrize("stored_fits", [False, True])
-def test_a_record_decides_how_its_photograph_is_held(tmp_path, stored_fits):
-    root = write_tree(tmp_path)
+def test_a_record_decides_how_its_photograph_is_held(root, stored_fits):
     upright = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
     path = root / "dtd/dtd-r1.0.1/images/dotted/dotted_0004.jpg"
     turned(upright, 8, path.with_suffix(".png"))

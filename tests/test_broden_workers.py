@@ -37,8 +37,7 @@ def test_a_worker_that_dies_is_reported_with_its_record(dataset):
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_broken_file_stops_the_loader_with_one_sentence(tmp_path, workers):
-    root = write_tree(tmp_path)
+def test_a_broken_file_stops_the_loader_with_one_sentence(root, workers):
     path = root / "opensurfaces" / "photos" / "15.jpg"
     path.write_bytes(path.read_bytes()[:200])
     loader = train_loader(BrodenPlus(root, "train"), ("material",), 1, (32,), 3, 0, workers=workers)

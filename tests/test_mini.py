@@ -64,11 +64,6 @@ def draw(root: Path, source: str, number: int, seed: int = 0) -> dict:
     )
 
 
-def samples(root: Path, split: str) -> list[dict]:
-    dataset = BrodenPlus(root, split)
-    return [dataset[i] for i in range(len(dataset))]
-
-
 # -- the tree on disk ----------------------------------------------------------------------------------------------
 
 
@@ -173,7 +168,7 @@ def test_matlab_files_hold_no_time(tmp_path):
 
 @pytest.mark.parametrize("split", ["train", "val"])
 def test_every_record_carries_its_source_s_labels(smoke_data, split):
-    names, found = vocabulary(), samples(smoke_data, split)
+    names, found = vocabulary(), list(BrodenPlus(smoke_data, split))
     counts = PRESETS["smoke"][0]
     for source, tasks in TASKS.items():
         own = [sample for sample in found if sample["source"] == source]
@@ -191,7 +186,7 @@ def test_every_record_carries_its_source_s_labels(smoke_data, split):
 
 
 def test_labels_are_heterogeneous(smoke_data):
-    found = samples(smoke_data, "train") + samples(smoke_data, "val")
+    found = [*BrodenPlus(smoke_data, "train"), *BrodenPlus(smoke_data, "val")]
     ade = [sample for sample in found if sample["source"] == "ade20k"]
     assert {sample["part_valid"].any() for sample in ade} == {True, False}  # some come without a parts file
     assert all(sample["scene"] == -1 for sample in found if sample["source"] == "pascal")
