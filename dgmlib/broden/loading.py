@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, default_collate
 
 from dgmlib.pictures import MEAN
 from dgmlib.superpixels import RegionMaps
@@ -123,8 +123,7 @@ def collate(samples: list[dict]) -> dict:
     height, width = (-(-side // MULTIPLE) * MULTIPLE for side in sides)
     padded = [pad(sample | {"image": sample["image"].permute(2, 0, 1) / 255}, height, width) for sample in samples]
     shared = [key for key in samples[0] if all(key in sample for sample in samples)]  # in the same order in every run
-    batch = {key: [sample[key] for sample in padded] for key in shared}
-    return {key: values if key in ("key", "source") else torch.stack(values) for key, values in batch.items()}
+    return default_collate([{key: sample[key] for key in shared} for sample in padded])
 
 
 def pad(batch: dict, height: int, width: int) -> dict:
