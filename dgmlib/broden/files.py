@@ -133,18 +133,17 @@ def read_photo(path: str | Path, remedy: str, shape: tuple[int, int] | None = No
     was made, turn such a picture upright. So do we, unless only the picture as stored fits ``shape``, the height and
     width of its labels.
     """
-    stored = _decode(path, remedy, deep=True)
-    turned = upright(stored)
-    chosen = stored if stored.size[::-1] == shape != turned.size[::-1] else turned
-    try:
-        return to_rgb(chosen)
-    except ValueError as error:
-        raise UnreadableFileError(f"{path} cannot be decoded ({brief(error)}); {remedy}.") from error
+    with _opened(path, remedy) as stored:
+        turned = upright(stored)
+        return to_rgb(stored if stored.size[::-1] == shape != turned.size[::-1] else turned)
 
 
 def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:
     """Decode a label map encoded in the channels of an 8-bit RGB image, to (H, W, 3) uint8."""
-    image = _decode(path, remedy)
+    with _opened(path, remedy) as image:
+        if any(";16" in str(tile[3]) for tile in image.tile):
+            raise ValueError("16 bits per channel where 8 are expected")  # Pillow would keep half of each
+        image.load()
     if image.mode != "RGB":
         raise UnreadableFileError(
             f"{path} is a picture of mode {image.mode}, not 8-bit RGB, so its label codes are lost; {remedy}."
@@ -154,11 +153,14 @@ def read_label_rgb(path: str | Path, remedy: str) -> np.ndarray:
 
 def read_label_gray(path: str | Path, remedy: str) -> np.ndarray:
     """Decode a label map of one value per pixel (gray, palette index or bit), to (H, W) int64."""
-    image = _decode(path, remedy, deep=True)
+    with _opened(path, remedy) as image:
+        layout = image.tile[0][3] if image.tile else ""
+        raw_mode = layout if isinstance(layout, str) or not layout else layout[0]
+        image.load()
     if image.mode not in ("1", "L", "P", "I", "I;16"):
         raise UnreadableFileError(f"{path} is a picture of mode {image.mode}, not one label per pixel; {remedy}.")
     # Pillow spreads grey values of 2 and 4 bits over 0 to 255.
-    return np.asarray(image).astype(np.int64) // {"L;2": 85, "L;4": 17}.get(image.info["stored as"], 1)
+    return np.asarray(image).astype(np.int64) // {"L;2": 85, "L;4": 17}.get(raw_mode, 1)
 
 
 def write_maps(path: Path, maps: dict[str, np.ndarray]) -> None:
@@ -171,24 +173,14 @@ def write_maps(path: Path, maps: dict[str, np.ndarray]) -> None:
 
 def read_maps(path: Path, tasks: tuple[str, ...]) -> dict[str, np.ndarray]:
     """Read label maps back, (H, W) int64 each, named in the order they were written."""
-    pair = np.array(_decode(path, "delete it and run `dgmlib broden prepare` again")).view("<u2")
+    with _opened(path, "delete it and run `dgmlib broden prepare` again") as image:
+        pair = np.array(image).view("<u2")
     return {task: pair[..., number].astype(np.int64) for number, task in enumerate(tasks)}
-
-
-def _decode(path: str | Path, remedy: str, deep: bool = False) -> Image.Image:
-    """Open an image and decode it completely, so that a truncated file fails here."""
-    with _opened(path, remedy) as image:
-        if not deep and any(";16" in str(tile[3]) for tile in image.tile):
-            raise ValueError("16 bits per channel where 8 are expected")  # Pillow would keep half of each
-        layout = image.tile[0][3] if image.tile else ""
-        image.info["stored as"] = layout if isinstance(layout, str) or not layout else layout[0]
-        image.load()
-    return image
 
 
 @contextmanager
 def _opened(path: str | Path, remedy: str) -> Iterator[Image.Image]:
-    """Open an image; reading errors while it is open are raised as UnreadableFileError."""
+    """Open an image; errors in decoding it while it is open are raised as UnreadableFileError."""
     path = require(path, remedy)
     try:
         with Image.open(path) as image:
