@@ -48,11 +48,8 @@ def data_root(preset: Preset, root: str | Path | None = None, workers: int = 2) 
 def open_data(root: Path, split: str, tasks: tuple[str, ...], vocabulary: Vocabulary | None = None) -> Dataset:
     """Open the data set that a folder holds: `SceneParse150`, a `FolderDataset`, a `Mixture`, or else `BrodenPlus`.
 
-    Args:
-        root: the folder.
-        split: "train" or "val".
-        tasks: tasks whose labels are needed.
-        vocabulary: a model's classes, to which the labels of folders are mapped by name.
+    ``split`` is "train" or "val"; ``tasks`` are those whose labels are needed. The labels of folders are mapped by name
+    to ``vocabulary``, a model's classes.
 
     Raises:
         ValueError: if a folder of label pictures has no labels for a task, or names a class that ``vocabulary`` lacks.

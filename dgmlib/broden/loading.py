@@ -22,7 +22,7 @@ MULTIPLE = 32  # of a batch's height and width: the coarsest feature map's strid
 
 
 def scaled_shape(height: int, width: int, short_side: int, max_size: int) -> tuple[int, int]:
-    """Scale to a short side of ``short_side`` pixels, or less if the long side would exceed ``max_size``."""
+    """Scale to a short side of ``short_side`` pixels, or less if the long side would exceed ``max_size`` pixels."""
     short, long = min(height, width), max(height, width)
     target, side = (short_side, short) if long * short_side <= max_size * short else (max_size, long)
     return max(height * target // side, 1), max(width * target // side, 1)
@@ -45,13 +45,9 @@ def renumber(regions: np.ndarray) -> np.ndarray:
 
 
 def view(image: np.ndarray, regions: np.ndarray, short_side: int, max_size: int) -> tuple[Tensor, Tensor]:
-    """Scale an image for evaluation, with both sides rounded up to a multiple of 32.
+    """Scale an image (H, W, 3) uint8 and its superpixels (H, W) for evaluation.
 
-    Args:
-        image: (H, W, 3) uint8.
-        regions: (H, W) superpixels.
-        short_side: short side of the scaled image before rounding, in pixels.
-        max_size: maximum long side before rounding, in pixels.
+    They are scaled as in `scaled_shape`; both sides are then rounded up to a multiple of 32.
 
     Returns:
         (1, 3, h, w) float32 in [0, 1], bilinear without smoothing as OpenCV's, and (1, h, w) int32 superpixels.
@@ -73,14 +69,8 @@ def training_sample(
 ) -> dict:
     """Scale and mirror one sample, and bring its label maps to a quarter of that size.
 
-    Args:
-        sample: one sample of a dataset.
-        regions: its (H, W) superpixel map.
-        short_side: short side to scale it to, in pixels.
-        flip: whether to mirror it.
-        max_size: maximum long side, in pixels.
-        tasks: tasks whose labels are kept.
-        part_objects: the ids of the objects with parts, in the order of "part_valid".
+    Sizes are those of `scaled_shape`, and ``regions`` are the sample's superpixels (H, W). Labels of ``tasks`` are
+    kept. ``part_objects`` are the ids of the objects with parts, in the order of "part_valid".
 
     Returns:
         dict of tensors: "image" (h, w, 3) uint8, "regions" (h, w) int32, label maps at a quarter of that size, and
@@ -129,10 +119,8 @@ def collate(samples: list[dict]) -> dict:
 def pad(batch: dict, height: int, width: int) -> dict:
     """Pad samples or a batch at the bottom and right: with ImageNet's mean colour, superpixels with -1, labels with 0.
 
-    Args:
-        batch: with "image" (..., 3, h, w), "regions" (..., h, w) and label maps at a quarter of that size, if any.
-        height: pixels to pad to, a multiple of 32.
-        width: the same.
+    ``batch`` has "image" (..., 3, h, w), "regions" (..., h, w) and label maps at a quarter of that size, if any;
+    ``height`` and ``width`` in pixels are multiples of 32.
     """
     mean, padded = torch.tensor(MEAN).view(3, 1, 1), dict(batch)
     for key, fill, stride in (("image", mean, 1), ("regions", -1, 1), *((task, 0, STRIDE) for task in MAP_TASKS)):

@@ -52,9 +52,7 @@ def resized_shape(height: int, width: int) -> tuple[int, int]:
 class Sources:
     """Reads images and labels of one data folder by record, from originals or from their prepared copies.
 
-    Args:
-        root: the data folder.
-        cache: the folder that holds ``prepared``, ``root`` by default.
+    The folder ``prepared`` is below ``cache``, by default below ``root``.
 
     Raises:
         FileNotFoundError: there is no such folder.

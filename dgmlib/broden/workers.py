@@ -26,9 +26,7 @@ AT_ONCE = 256
 class Reader(Dataset):
     """Reads one record of a dataset at a time, and notes for `ReportingLoader` which one it is.
 
-    Args:
-        dataset: provides ``key(index)``.
-        workers: number of processes that will share the notes.
+    The dataset provides ``key(index)``; ``workers`` processes share the notes.
     """
 
     def __init__(self, dataset, workers: int):
