@@ -17,7 +17,6 @@ differ in their number of nodes: every node tensor is padded to the largest and 
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from itertools import accumulate
 from typing import Literal
 
@@ -25,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dgmlib.groups import Grouping, audible_shares, masked_mean, unit_vectors
+from dgmlib.groups import Grouping, masked_mean, unit_vectors
 from dgmlib.precision import AtLeastFloat32
 from dgmlib.reading import Reading
 from dgmlib.regions import RegionGrid, check_regions
@@ -305,8 +304,8 @@ class DeepGrouping(AtLeastFloat32):
                 grid.unpool(r, level).to(f.dtype) for level, (r, f) in enumerate(zip(added, feature_maps, strict=True))
             ]
             scene = self._scene(feature_maps[-1].to(grid.dtype), R).to(feature_maps[-1].dtype)
-        heard = partial(audible_shares, feature_maps, residuals, U, messages, grid)
-        return residuals, Grouping(grid.regions, V, P, P_down, masks, R, scene, grid, heard)
+        terms = list(zip(residuals, feature_maps, strict=True)), list(zip(messages, U, strict=True))
+        return residuals, Grouping(grid.regions, V, P, P_down, masks, R, scene, grid, *terms)
 
     def _embed(self, pooled: Tensor, level: int, mask: Tensor) -> Tensor:
         """U^l as the graph reads it, (B, N, C_l) -> (B, N, D)."""

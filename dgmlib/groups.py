@@ -1,6 +1,6 @@
 """Grouping: the levels that a Deep Grouping Model found in a batch of images, and views of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property, reduce
 from numbers import Integral
 from typing import TYPE_CHECKING
@@ -26,7 +26,8 @@ class Grouping:
         readout: R, (B, D).
         scene: (B, C_L) R after its residual layer, which the scene head adds to the pooled F^L.
         grid: overlap of the superpixels with the feature maps.
-        shares: computes `residual_share` and `graph_share`; holds the feature maps.
+        residual_terms: (Fhat^l, F^l) of every level, each (B, C_l, h_l, w_l).
+        graph_terms: ((Ptilde^1 ... Ptilde^{l-1}) V^l, U^l) as Re-projection reads them, each (B, N, D).
     """
 
     # Not a dataclass: DistributedDataParallel searches those for tensors and waits for all gradients behind them.
@@ -40,11 +41,13 @@ class Grouping:
         readout: Tensor,
         scene: Tensor,
         grid: RegionGrid,
-        shares: Callable[[], tuple[Tensor, Tensor]],
+        residual_terms: Sequence[tuple[Tensor, Tensor]],
+        graph_terms: Sequence[tuple[Tensor, Tensor]],
     ):
-        self.regions, self.grid, self.shares = regions, grid, shares
+        self.regions, self.grid = regions, grid
         self.nodes, self.assignments, self.top_down, self.masks = nodes, assignments, top_down, masks
         self.readout, self.scene = readout, scene
+        self.residual_terms, self.graph_terms = residual_terms, graph_terms
 
     @cached_property
     def residual_share(self) -> Tensor:
@@ -53,7 +56,9 @@ class Grouping:
         Where this or `graph_share` is near zero, logits of pixels can hardly depend on the grouping. The scene's can,
         because they also read R.
         """
-        return self._shares[0]
+        cells = [[maps.flatten(2).mT for maps in pair] for pair in self.residual_terms]  # (B, h_l w_l, C_l)
+        shares = [share_of_spread(*pair, self.grid.inside(level)) for level, pair in enumerate(cells)]
+        return torch.stack(shares, 1)
 
     @cached_property
     def graph_share(self) -> Tensor:
@@ -61,11 +66,7 @@ class Grouping:
 
         It is their variance over superpixels divided by the sum of this variance and that of U^l.
         """
-        return self._shares[1]
-
-    @cached_property
-    def _shares(self) -> tuple[Tensor, Tensor]:
-        return self.shares()
+        return torch.stack([share_of_spread(*pair, self.grid.mask) for pair in self.graph_terms], 1)
 
     def adjacency(self, level: int) -> Tensor:
         """E^l of Eq. 4, (B, N_l, N_l): E^{l+1} = (P^l)^T E^l P^l, starting from E^1, the binary region adjacency."""
@@ -208,20 +209,3 @@ def share_of_spread(part: Tensor, rest: Tensor, mask: Tensor) -> Tensor:
         masked_mean((x - masked_mean(x, mask)[:, None]).square(), mask).sum(1) for x in (part.float(), rest.float())
     )
     return first / (first + second).clamp(min=torch.finfo(torch.float32).tiny)
-
-
-def audible_shares(
-    maps: Sequence[Tensor],
-    residuals: Sequence[Tensor],
-    pooled: Sequence[Tensor],
-    messages: Sequence[Tensor],
-    grid: RegionGrid,
-) -> tuple[Tensor, Tensor]:
-    """Compute `Grouping.residual_share` and `Grouping.graph_share`, (B, L) each.
-
-    The inputs are F^l and Fhat^l, (B, C_l, h_l, w_l), and U^l and (Ptilde^1 ... Ptilde^{l-1}) V^l, (B, N, D).
-    """
-    cells = [(r.flatten(2).mT, f.flatten(2).mT) for r, f in zip(residuals, maps, strict=True)]  # (B, h w, C)
-    residual = [share_of_spread(r, f, grid.inside(level)) for level, (r, f) in enumerate(cells)]
-    graph = [share_of_spread(m, u, grid.mask) for m, u in zip(messages, pooled, strict=True)]
-    return torch.stack(residual, 1), torch.stack(graph, 1)

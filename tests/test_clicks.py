@@ -27,7 +27,7 @@ def grouping_of(*assignments):
     masks = [torch.ones(1, n, dtype=torch.bool) for n in sizes]
     nodes = [torch.zeros(1, n, 3, dtype=torch.float64) for n in sizes]
     P = [torch.as_tensor(p)[None] for p in assignments]
-    return Grouping(torch.zeros(1, 2, 2), nodes, P, P, masks, *[None] * 4)
+    return Grouping(torch.zeros(1, 2, 2), nodes, P, P, masks, *[None] * 5)
 
 
 # the propagation

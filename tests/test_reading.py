@@ -98,16 +98,9 @@ def test_every_reading_can_be_built_run_and_trained(edges, pooled, first, combin
 class TestNumbersOfAGrouping:
     def grouping(self, nodes: torch.Tensor, edges: torch.Tensor) -> Grouping:
         mask = [torch.ones(nodes.shape[:2], dtype=torch.bool), torch.ones(1, edges.shape[2], dtype=torch.bool)]
-        share = torch.tensor([[0.25, 0.5]])
-        return Grouping(
-            torch.zeros(1, 2, 2).long(),
-            [nodes, nodes[:, :2]],
-            [edges],
-            [edges],
-            mask,
-            *[None] * 3,
-            lambda: (share, share),
-        )
+        found = Grouping(torch.zeros(1, 2, 2).long(), [nodes, nodes[:, :2]], [edges], [edges], mask, *[None] * 5)
+        found.residual_share = found.graph_share = torch.tensor([[0.25, 0.5]])
+        return found
 
     def test_entropy_is_0_for_an_assignment_and_1_for_the_mean_of_all(self):
         nodes = torch.eye(4)[None]
