@@ -78,19 +78,11 @@ def load_model(
         DamagedFileError: if a file is damaged.
         ValueError: if the weights do not fit the recipe, or the recipe does not fit ``network``.
     """
-    return _filled(network, *_read(path, network)).to(device).eval()
+    return _load(path, network).to(device).eval()
 
 
-def _filled(network: PerceptualParser | None, recipe: Mapping, tensors: Mapping[str, Tensor]) -> PerceptualParser:
-    """The network, built from the recipe if there is none, with weights and facts that `_read` has checked."""
-    network = _network(recipe) if network is None else network
-    network.load_state_dict(tensors, strict=False)
-    network.recipe["facts"] = recipe["facts"]
-    return network
-
-
-def _read(path: str | Path, network: PerceptualParser | None) -> tuple[dict, dict[str, Tensor]]:
-    """Read a model's recipe and weights, and check them as `load_model` says; ``network`` stays as it is."""
+def _load(path: str | Path, network: PerceptualParser | None, run: Mapping | None = None) -> PerceptualParser:
+    """Do what `load_model` says, if the facts match ``run``, too; a check that fails leaves ``network`` as it is."""
     weights_path, recipe_path = _files(path)
     if not recipe_path.exists():
         raise FileNotFoundError(f"there is no model {path}: {recipe_path.name} is missing; train it or check the path.")
@@ -112,7 +104,12 @@ def _read(path: str | Path, network: PerceptualParser | None) -> tuple[dict, dic
         raise ValueError(f"{recipe_path} is of another network or other classes; delete it or choose another folder.")
     tensors = _installed(expected) | load_tensors(weights_path)[0]
     check_fit(expected, tensors, str(path))
-    return recipe, tensors
+    if run is not None:
+        _check_run({key: recipe["facts"].get(key) for key in run}, run, path)
+    network = _network(recipe) if network is None else network
+    network.load_state_dict(tensors, strict=False)
+    network.recipe["facts"] = recipe["facts"]
+    return network
 
 
 def bare(path: str | Path) -> Path:
@@ -127,27 +124,21 @@ def weights_digest(path: Path) -> str:
 
 
 def load_finished(model: PerceptualParser, path: Path, run: Mapping) -> bool:
-    """Load a run's model at ``path`` if it is complete; return whether it was.
+    """Load the model that `save_model` wrote to ``path`` into ``model``, if it is complete; return whether it was.
 
     A damaged model causes a warning and counts as missing, so that it is trained again.
 
-    Args:
-        model: receives the weights.
-        path: as given to `save_model`.
-        run: facts that must match those stored at ``path``.
-
     Raises:
-        ValueError: if the model at ``path`` comes from another run, network or vocabulary; ``model`` stays as it is.
+        ValueError: if its facts differ from those of ``run``, or it is of another network or vocabulary; ``model``
+            stays as it is.
     """
     if not _files(path)[1].exists():
         return False
     try:
-        recipe, tensors = _read(path, model)
+        _load(path, model, run).eval()
     except (DamagedFileError, FileNotFoundError) as error:
         warnings.warn(f"{error} It is trained again now.", stacklevel=3)
         return False
-    _check_run({key: recipe["facts"].get(key) for key in run}, run, path)
-    _filled(model, recipe, tensors).eval()
     return True
 
 
