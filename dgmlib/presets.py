@@ -233,7 +233,6 @@ _SMOKE = Preset(
     training=TrainingConfig(
         iterations=6,
         batch_size=2,
-        lr=0.02,
         short_sides=(64,),
         max_size=160,
         texture_iterations=2,

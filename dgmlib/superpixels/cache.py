@@ -61,7 +61,7 @@ class RegionMaps:
 
     def facts(self, key: str, image: np.ndarray) -> dict[str, str | int]:
         """State the origin of an image's map: digests of its pixels and of the method or contour map, and the cap."""
-        contour = self._contour(key)
+        contour = self.contours / f"{key}.mat"
         method = _digest(np.frombuffer(contour.read_bytes(), np.uint8)) if contour.is_file() else self.method
         return {"pixels": _digest(image), "max_regions": self.max_regions, "method": method}
 
@@ -101,14 +101,11 @@ class RegionMaps:
         with write_atomic(self.path(key)) as temporary:
             Image.fromarray(regions.astype(np.uint16)).save(temporary, pnginfo=texts)
 
-    def _contour(self, key: str) -> Path:
-        return self.contours / f"{key}.mat"
-
     def compute(self, key: str, image: np.ndarray) -> np.ndarray:
         """Compute an image's superpixels, (H, W) int32, or cut them from its contour map."""
         if not self.contours.is_dir():
             return segment(image, self.max_regions)
-        path = self._contour(key)
+        path = self.contours / f"{key}.mat"
         regions = labels_from_ucm(path, self.max_regions)
         if regions.shape != image.shape[:2]:
             raise ContourMapError(
