@@ -26,8 +26,6 @@ from dgmlib.superpixels import RegionMaps
 from dgmlib.vocabulary import IMAGE_TASKS, Vocabulary
 
 EPSILON = 1e-8
-# The ignored label of each task.
-_IGNORED = {"object": 0, "material": 0, "scene": -1, "texture": None}
 
 
 def evaluate(model: nn.Module, dataset: Dataset, *args, **kwargs) -> dict[str, float]:
@@ -220,7 +218,8 @@ def count_image(
                 counts[task][:, group] = _count(predicted, true, group.stop - group.start)
         else:
             true = torch.as_tensor(sample[task], device=predictions[task].device)
-            counts[task] = _count(predictions[task], true, vocabulary.channels(task), _IGNORED[task])
+            ignored = -1 if task in IMAGE_TASKS else 0
+            counts[task] = _count(predictions[task], true, vocabulary.channels(task), ignored)
     return counts
 
 
