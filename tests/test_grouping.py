@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 import torch
 import torch.nn.functional as F
+from tiny import blocks
 from torch_geometric.nn import MessagePassing
 
 from dgmlib.grouping import EMGP, TDMP, DeepGrouping, GConv, Projection, Reprojection, readout
@@ -36,12 +37,6 @@ def audible(model: torch.nn.Module) -> torch.nn.Module:
         if isinstance(module, torch.nn.BatchNorm1d):
             torch.nn.init.ones_(module.weight)
     return model
-
-
-def blocks(height: int, width: int, size: int) -> torch.Tensor:
-    """Square superpixels of ``size`` pixels."""
-    rows, columns = torch.arange(height) // size, torch.arange(width) // size
-    return rows[:, None] * (-(-width // size)) + columns
 
 
 def unit_nodes(*shape: int) -> torch.Tensor:
@@ -242,7 +237,7 @@ class TestGConv:
 
     def test_level_1_equals_message_passing_over_the_region_adjacency_graph(self):
         dgm = DeepGrouping((D,), D, reading=VERSION_0_1).double().eval()
-        regions = blocks(12, 12, 4)[None]
+        regions = blocks(12, 12, 4)
         maps = [torch.randn(1, D, 3, 3, dtype=torch.float64)]
         _, grouping = dgm(maps, regions)
         x = maps[0][0].flatten(1).T
@@ -381,7 +376,7 @@ class TestDeepGrouping:
     def test_a_feature_map_of_zeros_has_finite_gradients(self):
         """As of a branch that starts at zero, where no linear layer stands between the map and the unit vectors."""
         dgm = DeepGrouping((16, 16), dim=16)
-        regions = (torch.arange(64)[:, None] // 8 * 8 + torch.arange(64) // 8).expand(2, 64, 64)
+        regions = blocks(64, 64, 8).expand(2, 64, 64)
         maps = [torch.rand(2, 16, 8, 8), torch.rand(2, 16, 4, 4)]
         maps[0][1] = 0
         for one in maps:
@@ -401,7 +396,7 @@ class TestDeepGrouping:
     @pytest.mark.parametrize("top_down", [True, False])
     def test_equals_the_paper_written_out_for_one_image(self, top_down, reading):
         model = self.model(top_down=top_down, reading=reading).eval()
-        regions, maps = blocks(64, 64, 16)[None], self.maps(1, 64, 64)
+        regions, maps = blocks(64, 64, 16), self.maps(1, 64, 64)
         residuals, grouping = model(maps, regions)
 
         def pool(feature):  # every superpixel is a whole number of cells or a part of one
@@ -463,7 +458,7 @@ class TestDeepGrouping:
     @pytest.mark.parametrize("top_down", [True, False])
     def test_does_not_depend_on_the_numbering_of_superpixels(self, top_down):
         model, maps = self.model(top_down=top_down).eval(), self.maps(2)
-        regions = torch.stack([blocks(32, 32, 4), blocks(32, 32, 8)])
+        regions = torch.cat([blocks(32, 32, 4), blocks(32, 32, 8)])
         residuals, grouping = model(maps, regions)
         shuffled = torch.stack([torch.randperm(64)[regions[0]], torch.randperm(16)[regions[1]]])
         again, regrouped = model(maps, shuffled)
@@ -475,7 +470,7 @@ class TestDeepGrouping:
 
     def test_does_not_depend_on_what_an_image_is_batched_with(self):
         model, maps = self.model().eval(), self.maps(3)
-        regions = torch.stack([blocks(32, 32, 2), blocks(32, 32, 8), blocks(32, 32, 32)])  # 256, 16 and 1 regions
+        regions = torch.cat([blocks(32, 32, 2), blocks(32, 32, 8), blocks(32, 32, 32)])  # 256, 16 and 1 regions
         together, grouping = model(maps, regions)
         for i in range(3):
             alone, single = model([f[i : i + 1] for f in maps], regions[i : i + 1])
@@ -486,7 +481,7 @@ class TestDeepGrouping:
 
     def test_does_not_depend_on_padding(self):
         """Padding adds cells that no superpixel overlaps; whatever a feature map holds there changes nothing."""
-        model, regions = self.model().eval(), blocks(32, 32, 4)[None]
+        model, regions = self.model().eval(), blocks(32, 32, 4)
         maps = self.maps(1, 64, 64)
         inside = [f[..., : f.shape[-2] // 2, : f.shape[-1] // 2] for f in maps]
         padded = torch.nn.functional.pad(regions, (0, 32, 0, 32), value=-1)
@@ -519,7 +514,7 @@ class TestDeepGrouping:
     def test_two_hundred_steps_at_a_high_learning_rate_stay_finite(self):
         model = self.model().float()
         optimizer = torch.optim.SGD(model.parameters(), lr=1.0, momentum=0.9)
-        regions = torch.stack([blocks(32, 32, 4), blocks(32, 32, 16)])
+        regions = torch.cat([blocks(32, 32, 4), blocks(32, 32, 16)])
         maps, targets = [f.float() for f in self.maps(2)], [f.float() for f in self.maps(2)]
         for _ in range(200):
             residuals, _ = model(maps, regions)
@@ -534,18 +529,18 @@ class TestDeepGrouping:
         model = audible(DeepGrouping((2, 2), 3, testing_iterations=1, reading=FIXED).double().eval())
         maps = [torch.randn(1, 2, 4, 4), torch.randn(1, 2, 2, 2)]
         maps = [f.double().requires_grad_() for f in maps]
-        regions = blocks(8, 8, 4)[None]
+        regions = blocks(8, 8, 4)
         torch.autograd.gradcheck(lambda *f: model(f, regions)[0], maps)
 
     def test_superpixels_that_differ_by_rounding_alone_are_not_told_apart(self):
         """A blank wall: what is left of its features after centring must not be blown up to unit length."""
         flat = [torch.full((1, c, s, s), 3.0) for c, s in zip(self.channels, (8, 4, 2, 1), strict=True)]
         noisy = [f * (1 + 1e-7 * torch.randn_like(f)) for f in flat]
-        _, grouping = self.model(top_down=False).float().eval()(noisy, blocks(32, 32, 8)[None])
+        _, grouping = self.model(top_down=False).float().eval()(noisy, blocks(32, 32, 8))
         assert grouping.nodes[0].norm(dim=2).max() < 0.01  # V^1 = U^1
 
     def test_evaluation_is_deterministic_and_training_is_not(self):
-        model, maps, regions = self.model(), self.maps(1), blocks(32, 32, 4)[None]
+        model, maps, regions = self.model(), self.maps(1), blocks(32, 32, 4)
         a, b = (model(maps, regions)[1].assignments[0] for _ in range(2))
         assert not torch.equal(a, b)
         model.eval()
@@ -557,10 +552,10 @@ class TestDeepGrouping:
     def test_maps_of_any_precision_give_residuals_of_it_from_one_grouping(self, kind, converted):
         model = DeepGrouping((4, 4), 4).eval()
         maps = [torch.randn(1, 4, 8, 8).to(kind), torch.randn(1, 4, 4, 4).to(kind)]
-        expected, grouping = model([m.float() for m in maps], blocks(32, 32, 8)[None])
+        expected, grouping = model([m.float() for m in maps], blocks(32, 32, 8))
         if converted:
             model.to(kind)
-        residuals, found = model(maps, blocks(32, 32, 8)[None])
+        residuals, found = model(maps, blocks(32, 32, 8))
         for ours, theirs in zip([*residuals, found.scene], [*expected, grouping.scene], strict=True):
             assert ours.dtype == kind
             torch.testing.assert_close(ours, theirs.to(kind), rtol=1e-5 if kind == torch.float64 else 0, atol=1e-6)
@@ -583,14 +578,14 @@ class TestDeepGrouping:
 
     def test_a_wrong_list_of_maps_is_refused(self):
         with pytest.raises(ValueError, match=r"must have 4 maps of \(5, 6, 4, 3\) channels"):
-            self.model()(self.maps(1)[:3], blocks(32, 32, 4)[None])
+            self.model()(self.maps(1)[:3], blocks(32, 32, 4))
 
 
 class TestGrouping:
     def setup_method(self):
         torch.manual_seed(0)
         model = DeepGrouping((3, 3, 3), 4, testing_iterations=2).double().eval()
-        self.regions = torch.stack([blocks(16, 16, 4), blocks(16, 16, 8)])
+        self.regions = torch.cat([blocks(16, 16, 4), blocks(16, 16, 8)])
         self.regions[1, 12:] = -1
         maps = [torch.randn(2, 3, s, s, dtype=torch.float64) for s in (8, 4, 2)]
         self.grouping = model(maps, self.regions)[1]
@@ -666,7 +661,7 @@ class TestDynamicNumberOfNodes:
         dgm = DeepGrouping((8, 8, 8), dim=8, reading=Reading(merge=0.01)).eval()
         maps = [torch.ones(2, 8, side, side) for side in (8, 4, 2)]
         maps[0][1] = torch.randn(8, 8, 8)
-        residuals, grouping = dgm(maps, blocks(32, 32, 8)[None].repeat(2, 1, 1))
+        residuals, grouping = dgm(maps, blocks(32, 32, 8).repeat(2, 1, 1))
         assert [mask.sum(1).tolist()[0] for mask in grouping.masks] == [16, 1, 1]
         assert grouping.masks[1].sum(1)[1] > 1
         assert all(residual.isfinite().all() for residual in residuals)

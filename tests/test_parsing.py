@@ -57,7 +57,7 @@ def test_a_network_of_any_precision_parses_alike(decoder, kind):
 @pytest.mark.parametrize("dgm", ["full", "no_top_down", "plus", None])
 def test_every_task_gets_logits_of_its_size(dgm):
     model = PerceptualParser.from_preset("smoke", dgm, VOCABULARY)
-    labels = (torch.arange(64)[:, None] // 16 * 6 + torch.arange(96) // 16).expand(2, 64, 96)
+    labels = blocks(64, 96, 16).expand(2, 64, 96)
     out = model(torch.rand(2, 3, 64, 96), labels)
     assert {task: tuple(t.shape) for task, t in out.items()} == {
         "scene": (2, 3),
@@ -84,7 +84,7 @@ def test_networks_of_one_seed_share_all_weights_but_those_of_the_grouping(decode
 
 def test_a_wrapper_that_converts_outputs_leaves_the_grouping():
     model = PerceptualParser.from_preset("smoke", "full", VOCABULARY).eval()
-    squares = (torch.arange(64)[:, None] // 16 * 4 + torch.arange(64) // 16)[None]
+    squares = blocks(64, 64, 16)
     wrapped = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed").setup_module(model)
     parsed = wrapped(torch.rand(1, 3, 64, 64), squares)
     assert torch.equal(parsed.grouping.label_map(1), squares)
@@ -123,7 +123,7 @@ def test_groups_of_the_backbone_s_maps_as_sec_5_2_has_them():
 
 def test_every_residual_and_the_readout_reach_a_head():
     model = PerceptualParser.from_preset("smoke", "full", VOCABULARY)
-    labels = (torch.arange(64)[:, None] // 16 * 4 + torch.arange(64) // 16).expand(2, 64, 64)
+    labels = blocks(64, 64, 16).expand(2, 64, 64)
     sum(t.square().mean() for t in model(torch.rand(2, 3, 64, 64), labels).values()).backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in model.dgm.parameters())
 

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
+from tiny import blocks
 
 from dgmlib.grouping import DeepGrouping
 from dgmlib.groups import Grouping, masked_mean, share_of_spread
@@ -19,10 +20,9 @@ from dgmlib.regions import RegionGrid
 CHANNELS = (5, 6, 4)
 
 
-def labels(seed: int = 0) -> torch.Tensor:
+def labels() -> torch.Tensor:
     """Two images of 16 and 9 scattered superpixels, the second padded."""
-    found = torch.stack([torch.arange(64)[:, None] // 16 * 4 + torch.arange(64) // 16] * 2)
-    found[1] = torch.arange(64)[:, None] // 22 * 3 + torch.arange(64) // 22
+    found = torch.cat([blocks(64, 64, 16), blocks(64, 64, 22)])
     found[1, 48:] = -1
     return found
 
