@@ -1,6 +1,6 @@
 import pytest
 import torch
-from counting import gflops, on_meta, parameters
+from counting import gflops, on_meta, parameters, randomise
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
@@ -204,25 +204,17 @@ class Published:
         return fused
 
 
-def published(network):
-    torch.manual_seed(0)
-    for tensor in (*network.parameters(), *network.buffers()):
-        if tensor.is_floating_point():
-            nn.init.uniform_(tensor, 0.5, 1.5) if tensor.dim() == 1 else nn.init.normal_(tensor, std=0.2)
-    return network.double().eval()
-
-
 @pytest.mark.parametrize("stem", ["7x7", "deep"])
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_resnet_computes_what_its_names_say(name, stem):
-    network = published(ResNet.from_name(name, stem=stem, width=4))
+    network = randomise(ResNet.from_name(name, stem=stem, width=4))
     images = torch.randn(1, 3, 65, 49, dtype=torch.float64)
     torch.testing.assert_close(network(images), Published(network).resnet(images, stem))
 
 
 def test_hrnet_computes_what_its_names_say():
     modules = (1, 2, 2)
-    network = published(HRNet(width=4, modules=modules, blocks=1, stem_width=4))
+    network = randomise(HRNet(width=4, modules=modules, blocks=1, stem_width=4))
     images = torch.randn(1, 3, 65, 49, dtype=torch.float64)
     torch.testing.assert_close(network(images), Published(network).hrnet(images, modules))
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from counting import gflops, on_meta, parameters
+from counting import gflops, on_meta, parameters, randomise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -15,15 +15,6 @@ from dgmlib.grouping import DeepGrouping
 
 RESNET50 = (256, 512, 1024, 2048)
 SMALL = (8, 16, 32, 64)
-
-
-def randomise(module):
-    """Give every parameter and running statistic its own value, so that no layer is neutral."""
-    torch.manual_seed(0)
-    for tensor in (*module.parameters(), *module.buffers()):
-        if tensor.is_floating_point():
-            nn.init.uniform_(tensor, 0.5, 1.5) if tensor.dim() == 1 else nn.init.normal_(tensor, std=0.3)
-    return module.double().eval()
 
 
 # --- Precise RoI pooling ------------------------------------------------------------------------------------------
