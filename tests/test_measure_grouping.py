@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from broden_tree import picture
 from skimage.color import rgb2lab
 from skimage.metrics import variation_of_information
 
@@ -17,7 +17,6 @@ from dgmlib.checkpoints import save_model
 from dgmlib.interventions import without_top_down
 from dgmlib.measure import grouping
 from dgmlib.measure.study import Study
-from dgmlib.paths import write_atomic
 from dgmlib.superpixels.graph import region_means
 
 RNG = np.random.default_rng(0)
@@ -111,19 +110,17 @@ def test_parts_are_pairs_with_the_rest_of_their_object():
 
 def test_parts_of_different_objects_differ():
     vocabulary = Vocabulary(("-", "car", "house"), ("-", "door"), object_parts={1: (0, 1), 2: (0, 1)})
-    sample = {
-        "object": np.array([[1, 1, 2, 2]]),
-        "part": np.array([[0, 1, 0, 1]]),
-        "part_valid": np.array([True, True]),
-    }
+    sample = {"object": np.array([[1, 1, 2, 2]]), "part": np.array([[0, 1, 0, 1]]), "part_valid": np.full(2, True)}
     assert len(np.unique(grouping.label_maps(sample, vocabulary)["part"])) == 4
 
 
-def test_a_folder_s_classes_may_name_parts():
-    vocabulary = Vocabulary(("-", "building", "sky", "building/window", "car/wheel"))
-    maps = grouping.label_maps({"object": np.array([[0, 1, 2, 3, 4]])}, vocabulary)
-    np.testing.assert_array_equal(maps["object"], [[0, 1, 2, 1, 4]])
-    np.testing.assert_array_equal(maps["part"], [[0, 1, 0, 3, 4]])
+def test_a_folder_s_classes_may_name_parts(tmp_path):
+    picture(tmp_path / "val/images/a.png", np.zeros((1, 5, 3)))
+    picture(tmp_path / "val/labels/a.png", np.array([[0, 1, 2, 3, 4]]))
+    dataset = FolderDataset(tmp_path, "val", ["-", "building", "sky", "building/window", "car/wheel"])
+    maps = grouping.label_maps(dataset[0], dataset.vocabulary)
+    np.testing.assert_array_equal(maps["object"], [[0, 1, 2, 1, 3]])
+    np.testing.assert_array_equal(np.unique(maps["part"], return_inverse=True)[1].ravel(), [0, 1, 0, 2, 3])
 
 
 def test_level_one_is_the_superpixels_at_the_image_s_own_size(model, smoke_data):
@@ -167,9 +164,8 @@ def test_controls_have_as_many_groups_and_level_one_is_the_same_for_all(model, s
 
 
 def test_one_label_is_nothing_to_compare_with(model, tmp_path):
-    for folder, picture in {"images": np.zeros((40, 50, 3), np.uint8), "labels": np.ones((40, 50), np.uint8)}.items():
-        with write_atomic(tmp_path / "val" / folder / "a.png") as temporary:
-            Image.fromarray(picture).save(temporary)
+    picture(tmp_path / "val/images/a.png", np.zeros((40, 50, 3)))
+    picture(tmp_path / "val/labels/a.png", np.ones((40, 50)))
     with pytest.raises(ValueError, match="no image of flat has two labels"):
         grouping.compare({"a": model}, {"flat": FolderDataset(tmp_path, "val", ["-", "sky"])}, QUICK)
 

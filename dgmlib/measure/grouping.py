@@ -97,21 +97,17 @@ def pooled(scene: Scene) -> np.ndarray:
 
 
 def label_maps(sample: Mapping, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
-    """Read the "object" and "part" labels of a sample, (H, W) integers with 0 for unlabelled.
+    """Read the "object" and, if there are any, "part" labels of a sample, (H, W) integers with 0 for unlabelled.
 
     Part labels are (object, part) pairs of the objects whose parts are annotated; pixels outside all parts are one more
-    segment of their object. In a plain folder, the class "building/window" is a part of "building".
+    segment of their object.
     """
     objects = sample["object"]
-    if "part" in sample:
-        annotated = [thing for thing, ok in zip(vocabulary.object_parts, sample["part_valid"], strict=True) if ok]
-        pairs = 1 + objects * (1 + len(vocabulary.parts)) + sample["part"]
-        return {"object": objects, "part": np.where(np.isin(objects, annotated), pairs, 0)}
-    wholes = [name.split("/")[0] for name in vocabulary.objects]
-    with_parts = {name.split("/")[0] for name in vocabulary.objects if "/" in name}
-    whole = np.array([wholes.index(name) for name in wholes])  # class -> first class of the same object
-    has_parts = np.array([name in with_parts for name in wholes])
-    return {"object": whole[objects], "part": np.where(has_parts[objects], objects, 0)}
+    if "part" not in sample:
+        return {"object": objects}
+    annotated = [thing for thing, ok in zip(vocabulary.object_parts, sample["part_valid"], strict=True) if ok]
+    pairs = 1 + objects * (1 + len(vocabulary.parts)) + sample["part"]
+    return {"object": objects, "part": np.where(np.isin(objects, annotated), pairs, 0)}
 
 
 def compare(models: Mapping[str, PerceptualParser], sets: Mapping[str, Dataset], study: Study) -> pd.DataFrame:
@@ -234,9 +230,8 @@ def wide(rows: pd.DataFrame) -> pd.DataFrame:
     mean, error = (rows.pivot_table(value, at, ["method", "metric"], sort=False) for value in ("mean", "error"))
     shown = {"groups": mean["DGM", "groups"].map("{:.1f}".format)}
     for metric in LEADS:
-        shown[metric] = mean[[(method, metric) for method in METHODS[:-1]]].apply(
-            lambda values: " / ".join(map("{:.3f}".format, values)), axis=1
-        )
+        values = mean[[(method, metric) for method in METHODS[:-1]]]
+        shown[metric] = values.map("{:.3f}".format).agg(" / ".join, axis=1)
     for method in METHODS[1:-1]:
         lead = (method, "DGM ahead, region mIoU")
         shown[f"ahead of {method}"] = plus_minus(mean[lead], error[lead], 3, "+")
