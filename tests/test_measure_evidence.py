@@ -41,11 +41,15 @@ def test_scores_of_redrawn_images_are_those_of_a_list_that_repeats_them():
     assert table["object/mIoU"].tolist() == pytest.approx([share / 2 for share in shares])  # the sky scores 0
 
 
-def test_the_interval_over_seeds_is_students():
-    base, ahead = [[2, 4], [3, 5], [2, 2]], [[4, 4], [4, 5], [5, 2]]
+def lead(base, ahead, over):
+    """Of every system by ``ahead`` over UPerNet by ``base``, in pixel accuracy: DGM's row with this interval."""
     hits = {system: base if system == "UPerNet" else ahead for system in SYSTEMS}
-    rows = pd.DataFrame(intervals(cells(hits), VOCABULARY))
-    row = rows[(rows["model"] == "DGM") & (rows["number"] == "object/pixel accuracy")].set_index("over").loc["seeds"]
+    rows = pd.DataFrame(intervals(cells(hits), VOCABULARY)).set_index(["model", "number", "over"])
+    return rows.loc["DGM", "object/pixel accuracy", over]
+
+
+def test_the_interval_over_seeds_is_students():
+    row = lead([[2, 4], [3, 5], [2, 2]], [[4, 4], [4, 5], [5, 2]], "seeds")
     difference = np.array([2, 1, 3]) / 20
     expected = stats.t.interval(0.95, 2, difference.mean(), stats.sem(difference))
     assert (row["value"], row["low"], row["high"]) == pytest.approx((difference.mean(), *expected))
@@ -53,28 +57,21 @@ def test_the_interval_over_seeds_is_students():
 
 def test_the_interval_over_images_covers_what_other_images_would_give():
     """Ahead by 4 of 10 pixels in half of the images: a mean of 100 draws of 0 or 0.4 lies within 0.2 ± 0.04."""
-    shuffled = np.random.default_rng(0).permutation([2, 6] * 50).tolist()
-    hits = {system: [[2] * 100] if system == "UPerNet" else [shuffled] for system in SYSTEMS}
-    rows = pd.DataFrame(intervals(cells(hits), VOCABULARY))
-    row = rows[(rows["model"] == "DGM") & (rows["number"] == "object/pixel accuracy")].set_index("over").loc["images"]
+    row = lead([[2] * 100], [np.random.default_rng(0).permutation([2, 6] * 50).tolist()], "images")
     reach = 1.96 * 0.2 / 100**0.5
     assert (row["low"], row["high"]) == pytest.approx((0.2 - reach, 0.2 + reach), abs=0.01)
 
 
 def test_neighbours_in_the_list_that_are_alike_count_less_than_as_many_different_images():
     """Of frames of one video: a hundred in ten shots of ten are no hundred images."""
-    hits = {system: [[2] * 100] if system == "UPerNet" else [([2] * 10 + [6] * 10) * 5] for system in SYSTEMS}
-    rows = pd.DataFrame(intervals(cells(hits), VOCABULARY))
-    row = rows[(rows["model"] == "DGM") & (rows["number"] == "object/pixel accuracy")].set_index("over").loc["images"]
+    row = lead([[2] * 100], [([2] * 10 + [6] * 10) * 5], "images")
     assert row["high"] - row["low"] > 2 * 1.5 * 1.96 * 0.2 / 100**0.5
 
 
 def test_one_seed_has_no_interval_over_seeds_and_decides_nothing():
-    hits = {system: [[2] * 9] if system == "UPerNet" else [[6] * 9] for system in SYSTEMS}
-    rows = pd.DataFrame(intervals(cells(hits), VOCABULARY))
-    one = rows[(rows["model"] == "DGM") & (rows["number"] == "object/mIoU")]
-    assert one.set_index("over").loc["seeds", ["low", "high"]].isna().all()
-    assert set(one["verdict"]) == {"undecided"}
+    over_seeds, over_images = (lead([[2] * 9], [[6] * 9], over) for over in ("seeds", "images"))
+    assert over_seeds[["low", "high"]].isna().all()
+    assert over_seeds["verdict"] == over_images["verdict"] == "undecided"
 
 
 @pytest.mark.parametrize(

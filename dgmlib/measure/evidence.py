@@ -98,8 +98,8 @@ def intervals(cells: list[Cell], vocabulary: Vocabulary) -> Iterator[dict]:
     images = len(next(iter(next(iter(counts.values())).values())))
     firsts = np.random.default_rng(0).integers(images, size=(DRAWS, -(-images // BLOCK), 1))
     chosen = ((firsts + np.arange(BLOCK)) % images).reshape(DRAWS, -1)[:, :images]  # (DRAWS, images)
-    weights = [np.ones(images), *(np.bincount(each, minlength=images) for each in chosen)]  # first unchanged
-    weights = np.stack(weights)  # (1 + DRAWS, images)
+    draws = (np.bincount(each, minlength=images) for each in chosen)
+    weights = np.stack([np.ones(images), *draws])  # (1 + DRAWS, images), the first unchanged
     drawn = {key: redrawn(counted, vocabulary, weights) for key, counted in counts.items()}
     for system in SYSTEMS[1:]:
         ahead = np.stack([drawn[system, seed] - drawn[BASE, seed] for seed in seeds])  # (seeds, 1 + DRAWS, numbers)
