@@ -54,9 +54,8 @@ class Session:
         """
         photo = read_picture(path or astronaut()[:448])
         if short_side:
-            height, width = (
-                32 * max(round(side * short_side / min(photo.shape[:2]) / 32), 1) for side in photo.shape[:2]
-            )
+            sides = photo.shape[:2]
+            height, width = (32 * max(round(side * short_side / min(sides) / 32), 1) for side in sides)
             photo = np.asarray(Image.fromarray(photo).resize((width, height)))
         return photo
 
@@ -80,15 +79,12 @@ def begin(notebook: str, namespace: Mapping[str, object]) -> Session:
     preset = presets.with_weights(presets.get(namespace["profile"]), namespace.get("pretrained", ""))
     if out := namespace.get("out"):
         root = Path(out).expanduser().resolve()
+    elif preset.name != "smoke":
+        root = paths.YOURS
     else:
-        root = _temporary() if preset.name == "smoke" else paths.YOURS
+        root = Path(tempfile.mkdtemp(prefix="dgmlib-"))
+        atexit.register(shutil.rmtree, root, ignore_errors=True)
     return Session(preset, *places(root))
-
-
-def _temporary() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="dgmlib-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def _assigned(source: str) -> list[str]:
@@ -142,8 +138,7 @@ def reproduce(
     began = perf_counter()
     preset, objects = (presets.with_weights(presets.get(name), pretrained) for name in (profile, f"{profile}-objects"))
     chosen = only or tuple(notebooks())
-    unknown = set(only) - set(notebooks())
-    if unknown:
+    if unknown := set(only) - set(notebooks()):
         raise ValueError(f"there is no notebook {', '.join(sorted(unknown))}; choose from {', '.join(notebooks())}.")
     for number, each, notebook in (("1", preset, "05_table1_broden"), ("2", objects, "06_table2_backbones")):
         for system in tables.ROWS[number][0] if notebook in chosen else ():
