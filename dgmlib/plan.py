@@ -19,6 +19,7 @@ from joblib import delayed
 
 from dgmlib import experiments, presets
 from dgmlib.broden.loading import train_loader
+from dgmlib.broden.sampling import evenly
 from dgmlib.data import data_root, open_data
 from dgmlib.experiments import Cell
 from dgmlib.measure.study import markdown
@@ -172,7 +173,7 @@ def _data(preset: presets.Preset, root: Path) -> str:
     dataset, val = (open_data(root, split, experiments.SETTINGS[preset.settings[-1]]) for split in ("train", "val"))
     count = len(dataset) + len(val)
     size = sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) / 1e9
-    pictures = [dataset[index]["image"] for index in range(0, len(dataset), ceil(len(dataset) / IMAGES))]
+    pictures = [dataset[index]["image"] for index in evenly(len(dataset), IMAGES)]
     began = perf_counter()
     for picture in pictures:
         segment(picture, preset.model.max_regions)
