@@ -70,17 +70,14 @@ def test_a_row_that_is_not_committed_is_said_so_and_no_table_is_no_error(tmp_pat
 
 
 def test_seeds_that_score_alike_by_chance_do_not_make_every_other_score_an_outlier(tmp_path):
-    for folder, seeds in (
-        (tmp_path / "mine", {7: 44 / 55}),
-        (tmp_path / "committed", dict.fromkeys(range(3), 43 / 55)),
-    ):
-        write(folder, seeds)
-        rows = pd.read_csv(folder / "table1.csv")
+    for name, seeds in {"mine": {7: 44 / 55}, "committed": dict.fromkeys(range(3), 43 / 55)}.items():
+        write(tmp_path / name, seeds)
+        rows = pd.read_csv(tmp_path / name / "table1.csv")
         others = [
             rows.assign(model=model, value=[0.7 + step * seed for seed in rows["seed"]])
             for model, step in {"OCNet": 0.01, "DGM": 0.02}.items()
         ]
-        pd.concat([rows, *others]).to_csv(folder / "table1.csv", index=False)
+        pd.concat([rows, *others]).to_csv(tmp_path / name / "table1.csv", index=False)
     found = compare(tmp_path / "mine", tmp_path / "committed").set_index("model")
     assert found.loc["UPerNet", "verdict"] == "inside"
     assert found.loc["UPerNet", "deviation"] == 0

@@ -60,20 +60,14 @@ def test_measuring_takes_time_and_peak_memory():
     assert table.megabytes["small"] < 0.1
 
 
-def test_measuring_table3_in_turn():
-    table = modules.timings(modules.table3_modules(64), repeats=1)
-    assert table.module.tolist() == ["DGM w/o top-down", "DGM", "OCP (ASP-OC)", "RCCA"]
-    assert (table.seconds > 0).all()
-
-
 def test_the_benchmark_writes_ratios_with_their_provenance(tmp_path):
     text = modules.measure(repeats=1, side=64, out=tmp_path)
     table = pd.read_csv(tmp_path / "modules.csv").query("device == 'cpu'").set_index("module")
     assert list(table.index) == ["DGM w/o top-down", "DGM", "OCP (ASP-OC)", "RCCA"]
+    assert (table["seconds"] > 0).all()
     assert table.loc["DGM", "time, DGM = 1"] == 1
-    assert (table["time, DGM = 1"] * table.loc["DGM", "seconds"]).tolist() == pytest.approx(
-        table["seconds"].tolist(), rel=1e-4
-    )
+    seconds = table["time, DGM = 1"] * table.loc["DGM", "seconds"]
+    assert seconds.tolist() == pytest.approx(table["seconds"].tolist(), rel=1e-4)
     facts = json.loads((tmp_path / "modules.json").read_text())
     assert (facts["side"], facts["threads"]) == (64, 1)
     assert "64 x 64" in text

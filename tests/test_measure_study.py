@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from broden_tree import picture
 
 import dgmlib
 from dgmlib import presets, provenance, save_model
@@ -32,10 +32,8 @@ def test_images_are_spread_evenly_and_rows_come_in_their_order():
 
 def test_a_table_is_written_with_its_text_and_where_it_comes_from(tmp_path):
     table = pd.DataFrame({"a": [1 / 3], "b": ["x"]})
-    assert (
-        publish("name", table, markdown(table.round(2)), tmp_path, side=7) == "| a | b |\n| --- | --- |\n| 0.33 | x |"
-    )
-    assert (tmp_path / "name.md").read_text() == "| a | b |\n| --- | --- |\n| 0.33 | x |"
+    text = publish("name", table, markdown(table.round(2)), tmp_path, side=7)
+    assert text == (tmp_path / "name.md").read_text() == "| a | b |\n| --- | --- |\n| 0.33 | x |"
     assert (tmp_path / "name.csv").read_text() == "a,b\n0.333333,x\n"
     facts = json.loads((tmp_path / "name.json").read_text())
     assert facts["side"] == 7
@@ -74,10 +72,8 @@ def test_a_table_without_models_grows_by_data(tmp_path):
     text = extend("scores", table.iloc[1:].assign(value=0.5), markdown, tmp_path, {"steps": 4}, note="n")
     assert text == "| data | value |\n| --- | --- |\n| one | 0.1 |\n| two | 0.5 |"
     facts = json.loads((tmp_path / "scores.json").read_text())
-    assert (facts["note"], {name: one["steps"] for name, one in facts["measured"].items()}) == (
-        "n",
-        {"one": 3, "two": 4},
-    )
+    assert facts["note"] == "n"
+    assert {name: one["steps"] for name, one in facts["measured"].items()} == {"one": 3, "two": 4}
 
 
 def test_deviations_stand_beside_means_where_they_are_known():
@@ -94,9 +90,11 @@ def test_the_short_side_is_what_the_model_was_tested_at_or_the_profile_s(tmp_pat
         _ = Study(other, profile="huge").side
 
 
-def test_a_model_is_named_as_elsewhere():
+def test_a_model_is_named_as_elsewhere_and_a_trained_cell_by_its_folder():
     assert Study(Path("street-dgm")).model == MODELS / "street-dgm"
     assert Study(MODELS / "street-dgm.safetensors").side == Study(MODELS / "street-dgm").side == 224
+    assert Study(Path("checkpoints/demo-dgm")).name == "demo-dgm"
+    assert Study(Path("runs/mini/DGM_seed0-1a2b/model")).name == "DGM_seed0-1a2b"
 
 
 def test_folders_are_told_apart_by_their_names(tmp_path, monkeypatch):
@@ -126,11 +124,6 @@ def test_no_figure_is_measured_with_and_nothing_measured_is_built_on():
         assert "viz" not in parts or not where.startswith("measure/"), where
 
 
-def test_a_trained_cell_is_called_by_its_folder():
-    assert Study(Path("runs/mini/DGM_seed0-1a2b/model")).name == "DGM_seed0-1a2b"
-    assert Study(Path("checkpoints/demo-dgm")).name == "demo-dgm"
-
-
 def test_of_an_installed_package_and_without_git_no_commit_is_known(monkeypatch, tmp_path):
     assert provenance.provenance()["commit"] != "unknown"
     with monkeypatch.context() as patch:
@@ -143,10 +136,8 @@ def test_of_an_installed_package_and_without_git_no_commit_is_known(monkeypatch,
 def test_data_have_the_name_of_what_a_folder_holds(smoke_data, tmp_path):
     """Whichever profile's test settings are used."""
     assert list(Study(profile="paper", data=smoke_data).sets("val", ("object",))) == ["Broden-mini (smoke)"]
-    for part in ("train", "val"):
-        for kind in ("images", "labels"):
-            (tmp_path / "mixed" / "streets" / part / kind).mkdir(parents=True)
-            Image.fromarray(np.ones((8, 8), np.uint8)).save(tmp_path / "mixed" / "streets" / part / kind / "a.png")
+    for folder in ("train/images", "train/labels", "val/images", "val/labels"):
+        picture(tmp_path / "mixed" / "streets" / folder / "a.png", np.ones((8, 8)))
     (tmp_path / "mixed" / "streets" / "names.txt").write_text("-\nroad\n")
     ((name, dataset),) = Study(profile="real", data=tmp_path / "mixed").sets("val", ("object",)).items()
     assert (name, len(dataset)) == ("mixed", 1)

@@ -1,8 +1,4 @@
-"""The pipeline of every measurement: images -> rows -> a table in ``results/``, as csv and text, with its provenance.
-
-`rows_of` measures images in parallel processes, `publish` writes a table, and `extend` adds to one by data and model. A
-`Study` is a trained model and the images it is measured on.
-"""
+"""The pipeline of every measurement: images -> rows -> a table in ``results/``: csv, text and provenance."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
