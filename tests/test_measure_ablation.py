@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from broden_tree import picture
 from scipy import stats
 from skimage import data
 from tiny import VOCABULARY, blocks
@@ -35,9 +35,8 @@ def folder(tmp_path):
         labels = np.full((96, 96), 1, np.uint8)
         labels[24:72, 24 + index : 72] = 2
         labels[0] = 0
-        for kind, picture in (("images", photo[:96, left : left + 96]), ("labels", labels)):
-            (tmp_path / "photos/train" / kind).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(tmp_path / "photos/train" / kind / f"{index}.png")
+        picture(tmp_path / f"photos/train/images/{index}.png", photo[:96, left : left + 96])
+        picture(tmp_path / f"photos/train/labels/{index}.png", labels)
     (tmp_path / "photos/names.txt").write_text("-\nrim\nmiddle\n")
     return tmp_path / "photos"
 
@@ -153,7 +152,7 @@ def test_regions_of_labels_are_those_of_the_labels_as_they_are(folder, tmp_path,
         table = pd.read_csv(tmp_path / "out/ablation.csv").query("name == 'groups' and level == 1")
         counts.append(table["value"].mean())
         for path in (folder / "train/labels").iterdir():  # the same photographs, corrected
-            Image.fromarray(np.repeat(np.arange(96) // 12 % 2 + 1, 96).reshape(96, 96).astype(np.uint8)).save(path)
+            picture(path, np.repeat(np.arange(96) // 12 % 2 + 1, 96).reshape(96, 96))
     assert torch.get_num_threads() == threads  # although each run uses one
     assert counts[0] < 4
     assert counts[1] > 6  # eight bands
@@ -162,14 +161,8 @@ def test_regions_of_labels_are_those_of_the_labels_as_they_are(folder, tmp_path,
 def test_a_folder_is_measured_and_read_back(folder, tmp_path, monkeypatch):
     small = replace(SMOKE, training=replace(SMOKE.training, iterations=2, texture_iterations=0))
     monkeypatch.setattr(ablation, "PRESET", small)
-    names = (
-        "UPerNet",
-        "DGM",
-        "regions of labels",
-        "LayerNorm",
-        "UPerNet, 1.5 times the size",
-        "DGM, 1.5 times the size",
-    )
+    names = ("UPerNet", "DGM", "regions of labels", "LayerNorm")
+    names += ("UPerNet, 1.5 times the size", "DGM, 1.5 times the size")
     monkeypatch.setattr(ablation, "CANDIDATES", {name: CANDIDATES[name] for name in names})
     where = {"workers": 1, "out": tmp_path / "out", "runs": tmp_path / "runs"}
     text = ablation.measure((folder,), seeds=2, **where)
@@ -217,7 +210,13 @@ def test_what_notebook_13_says_is_what_the_file_holds():
     text = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     table = pd.read_csv(paths.RESULTS / "ablation.csv", keep_default_na=False)
     found = ablation.summary(table)
-    ahead = found.set_index(["candidate", "score", "beside"])["ahead"]
+    spans = found.set_index(["candidate", "score", "beside"])
+    ahead, page = spans["ahead"], (paths.RESULTS / "README.md").read_text()
+
+    def with_reach(candidate, score="mIoU", beside="UPerNet", sign=1):
+        row = spans.loc[(candidate, score, beside)]
+        return f"{sign * row['ahead']:.1f} ± {row['reach']:.1f}"
+
     quoted = {
         "DGM is {} points ahead": ("DGM", "mIoU"),
         "without its graph, it is still {} ahead": ("DGM w/o graph", "mIoU"),
@@ -234,21 +233,14 @@ def test_what_notebook_13_says_is_what_the_file_holds():
     }
     for phrase, (candidate, score) in quoted.items():
         assert phrase.format(f"{ahead[candidate, score, 'UPerNet']:.1f}") in text
-    page, spans = (paths.RESULTS / "README.md").read_text(), found.set_index(["candidate", "score", "beside"])
     for name in ("DGM", "DGM w/o graph", "grid cells", "regions of labels", "regions of labels, w/o graph", "DGM plus"):
         for candidate in {name, f"{name}, 4 times as long"} & set(found["candidate"]):
-            row = spans.loc[(candidate, "mIoU", "UPerNet")]
-            assert f"{row['ahead']:.1f} ± {row['reach']:.1f}" in page
-
-    def with_reach(candidate, score, beside, sign=1):
-        row = spans.loc[(candidate, score, beside)]
-        return f"{sign * row['ahead']:.1f} ± {row['reach']:.1f}"
-
+            assert with_reach(candidate) in page
     read, small = "UPerNet, read on superpixels", "mIoU of small segments"
-    assert f"SLIC's superpixels, it is {with_reach('SLIC', 'mIoU', 'UPerNet')}, undecided." in text
-    late = with_reach("DGM plus, 4 times as long", "mIoU", "UPerNet")
+    assert f"SLIC's superpixels, it is {with_reach('SLIC')}, undecided." in text
+    late = with_reach("DGM plus, 4 times as long")
     assert f"four times as long, its lead is no longer established: {late}," in text
-    assert f"gain there, UPerNet {with_reach(read, 'mIoU near boundaries', 'UPerNet')} (undecided)," in text
+    assert f"gain there, UPerNet {with_reach(read, 'mIoU near boundaries')} (undecided)," in text
     fine = table[table["name"] == f"object/{small}"].astype({"value": float})
     fine = 100 * fine.pivot(index=["candidate", "seed"], columns="probe", values="value")
     lost = (fine[""] - fine["read on superpixels"]).groupby("candidate").agg(["mean", reach])

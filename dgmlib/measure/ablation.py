@@ -23,7 +23,7 @@ from dgmlib.interventions import cut, layer_norms, pooled_otherwise, read_on_sup
 from dgmlib.measure.baselines import grid, slic_at
 from dgmlib.measure.boundaries import boundary_f, near_boundaries
 from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run, measured, views
-from dgmlib.measure.study import extend, markdown, named, reach
+from dgmlib.measure.study import extend, markdown, named, plus_minus, reach
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, RUNS
@@ -214,6 +214,9 @@ def render(table: pd.DataFrame) -> str:
         "that are learnt from; the usual correction (Nadeau and Bengio 2003) would widen intervals by up to 1.4.\n"
     )
     found = summary(table)
+    half = found["reach"].where(found["reach"] > 0)
+    told = plus_minus(found["ahead"], half, 1, "+")
+    found["told"] = told.mask(found["ahead"].abs() > half, "**" + told + "**")
     for data, rows in _named(table).groupby("data", sort=False):
         seeds = rows["seed"].nunique()
         text += f"\n**{data}**, {seeds} seed{'s' * (seeds > 1)}\n"
@@ -228,7 +231,7 @@ def _line(rows: pd.DataFrame, spans: pd.DataFrame, name: str) -> dict[str, str]:
     line = {"candidate": name, "mIoU": f"{100 * own['object/mIoU', 0]:.1f}"}
     for span in spans[spans["candidate"] == name].itertuples():
         if span.beside == "UPerNet" or span.score == "mIoU":
-            line[f"{span.score}, ahead of {span.beside}"] = _span(span.ahead, span.reach)
+            line[f"{span.score}, ahead of {span.beside}"] = span.told
     if "groups" in own:
         line["groups"] = " / ".join(f"{n:.0f}" for n in own["groups"])
         line["graph share"] = f"{100 * own['graph share'].iloc[1:].mean():.1f}"
@@ -237,8 +240,3 @@ def _line(rows: pd.DataFrame, spans: pd.DataFrame, name: str) -> dict[str, str]:
         times = (seconds[name] / seconds[CANDIDATES[name].base]).dropna()  # of uninterrupted runs
         line["time"] = f"{times.median():.2f}" if len(times) else "-"
     return line
-
-
-def _span(mean: float, half: float) -> str:
-    text = f"{mean:+.1f}" + (f" ± {half:.1f}" if half > 0 else "")
-    return f"**{text}**" if abs(mean) > half > 0 else text
