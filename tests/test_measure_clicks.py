@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from broden_tree import picture
 from tiny import PHOTO
 
 from dgmlib import PerceptualParser, Predictor, load_model, save_model
@@ -158,19 +158,15 @@ def test_measuring_writes_and_adds(study, tmp_path, monkeypatch):
 
     monkeypatch.setattr(clicks, "_scores", fake)
     for folder in ("street", "cars"):
-        for split in ("train", "val"):
-            for kind in ("images", "labels"):
-                (tmp_path / folder / split / kind).mkdir(parents=True)
-                Image.fromarray(PHOTO[..., 0] // 200).save(tmp_path / folder / split / kind / "a.png")
+        for kind in ("train/images", "train/labels", "val/images", "val/labels"):
+            picture(tmp_path / folder / kind / "a.png", PHOTO[..., 0] // 200)
         (tmp_path / folder / "names.txt").write_text("-\nroad\n")
         text = clicks.measure(replace(study, folders=(tmp_path / folder,), out=tmp_path / "results"))
     assert seen == {"street, choosing": "train", "street": "val", "cars, choosing": "train", "cars": "val"}
     assert "**street**, model mine" in text
     assert (tmp_path / "results" / "clicks.md").read_text() == text
-    assert pd.read_csv(tmp_path / "results" / "clicks.csv").groupby("data").size().to_dict() == {
-        "cars": 12,
-        "street": 12,
-    }
+    data = pd.read_csv(tmp_path / "results" / "clicks.csv")["data"]
+    assert data.value_counts().to_dict() == {"cars": 12, "street": 12}
     folder = tmp_path / "DGM_seed0-1a2b"
     save_model(load_model(study.model), folder / "model")
     assert "**cars**, model DGM_seed0-1a2b" in clicks.measure(

@@ -172,7 +172,7 @@ def _image(models, settings, short_side, dataset, index) -> list[dict]:
             if method == BOUND:
                 rows.append(facts | {"clicks": np.nan, "IoU": best_choice(sessions[method].regions, target)})
                 continue
-            click = colour_flood(lab, value) if method == FLOOD else _clicker(sessions[method], *facts.values())
+            click = colour_flood(lab, value) if method == FLOOD else _clicker(sessions[method], method, level, value)
             scores = simulate(click, target, max(CLICKS))
             rows += [facts | {"clicks": count, "IoU": scores[count - 1]} for count in CLICKS]
     return rows
