@@ -7,7 +7,7 @@ data, not by its path: a different folder of the same name is another cell, a mo
 import hashlib
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -58,15 +58,13 @@ TABLE2 = {
         for suffix, dgm in (("", None), (" + DGM w/o top-down", "no_top_down"), (" + DGM", "full"))
     },
 }
-SYSTEMS = TABLE1 | TABLE2
 
 #: GCU and HRNetV2 of the paper's appendix (Sec. 5.3), here in Table 1's settings; available by name.
 APPENDIX = {"GCU": System("gcu"), **{name: row for name, row in TABLE2.items() if name.startswith("HRNetV2")}}
 #: The control of results/evidence.md: superpixels are pooled and re-projected, but receive only the mean of nodes.
 CONTROL = {"DGM w/o graph": System("upernet", "full", cut=True)}
-#: Beyond the paper, see `dgmlib.plus`.
-PLUS = {"DGM plus": System("upernet", "plus")}
-SYSTEMS |= APPENDIX | CONTROL | PLUS
+#: All of these, and `dgmlib.plus`, which goes beyond the paper.
+SYSTEMS = TABLE1 | TABLE2 | APPENDIX | CONTROL | {"DGM plus": System("upernet", "plus")}
 
 #: Setting -> tasks: the two of Table 1, Table 2's segmentation of objects alone, and that of preset real.
 SETTINGS = {
@@ -164,12 +162,10 @@ class Cell:
             metric -> fraction in [0, 1], see `score`.
         """
         path = self.folder / "metrics.json"
-        try:
+        with suppress(FileNotFoundError, ValueError, KeyError, TypeError):  # missing or incomplete: measured now
             facts = json.loads(path.read_text())
             if facts["identity"] == self.identity:
                 return facts["metrics"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
-            pass  # missing or incomplete: measured now
         self.train(**training)
         metrics, heard = self._score(training.get("progress"), training.get("device", "auto"))
         facts = {"data": data_name(self.preset, self.data), "heard": heard, "made": provenance()}

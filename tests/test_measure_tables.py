@@ -59,8 +59,11 @@ def test_every_row_of_table_2(untrained, smoke_data, tmp_path):
 def test_rows_can_be_chosen_and_others_are_told(untrained, smoke_data, tmp_path):
     table = tables.table2("smoke", data=smoke_data, systems=("CCNet", "HRNetV2"), out=tmp_path, workers=1)
     assert table["model"].unique().tolist() == ["CCNet", "HRNetV2"]
-    with pytest.raises(ValueError, match="Table 1 has no CCNet; choose from OCNet, APCNet, UPerNet"):
+    known = "OCNet, APCNet, UPerNet, DGM w/o top-down, DGM, GCU, HRNetV2,"
+    with pytest.raises(ValueError, match=f"Table 1 has no CCNet; choose from {known}"):
         tables.table1("smoke", data=smoke_data, systems=("CCNet", "DGM"), out=tmp_path)
+    with pytest.raises(ValueError, match="Table 2 has no GCU; choose from CCNet"):
+        tables.table2("smoke", systems=("GCU",))  # before any data are drawn
     with pytest.raises(ValueError, match="--seeds must be at least 1, not 0"):
         tables.table1("smoke", seeds=0, data=smoke_data, out=tmp_path)
 
