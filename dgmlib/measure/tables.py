@@ -144,20 +144,19 @@ def _run_cell(threads: int | None, report: bool, cell: experiments.Cell, device:
     """Score a cell; each phase prints ten lines, because bars of several processes would overwrite each other."""
     if threads:
         torch.set_num_threads(threads)
-    totals, began = (cell.preset.training.iterations, cell.preset.training.texture_iterations), {}
+    name, training, began = _name(cell), cell.preset.training, {}
+    totals = training.iterations, training.texture_iterations
 
     def on_log(record: dict) -> None:
         iteration, seconds, total = record["iteration"], record["seconds"], totals[record["phase"]]
         first, start = began.setdefault(record["phase"], (iteration, seconds))
         if iteration % max(total // 10, 1) == 0 and iteration > first:
             left = (seconds - start) / (iteration - first) * (total - iteration) / 60
-            print(
-                f"  {_name(cell)}: {iteration} of {total}, loss {record['loss']:.2f}, {left:.1f} min left", flush=True
-            )
+            print(f"  {name}: {iteration} of {total}, loss {record['loss']:.2f}, {left:.1f} min left", flush=True)
 
     metrics = cell.metrics(device=device, progress=False, on_log=on_log if report else None)
     if report:
-        print(f"  {_name(cell)}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True)
+        print(f"  {name}: object mIoU {100 * metrics['object/mIoU']:.1f}", flush=True)
     return metrics
 
 
