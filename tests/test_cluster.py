@@ -55,9 +55,8 @@ def test_a_table_is_whole_and_the_same_when_one_of_two_workers_is_killed(
     scheduler, workers, smoke_data, tmp_path, monkeypatch
 ):
     arguments = {"data": smoke_data, "systems": ("UPerNet", "DGM"), "device": "cpu"}
-    monkeypatch.setattr(
-        torch, "get_num_threads", lambda: 1
-    )  # the workers' number of threads, on which the last bits depend
+    # The last bits depend on the number of threads, here the workers'.
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     alone = tables.table1("smoke", **arguments, runs=tmp_path / "a/runs", out=tmp_path / "a", workers=1)
     runs = tmp_path / "b" / "runs"
 

@@ -24,15 +24,9 @@ def test_every_command_explains_itself(capsys):
 
 
 def test_lists_of_commands_say_what_each_does(capsys):
+    general = ["Regenerate tables, figures", "Train one model of Table 1 or 2"]
     for command, sentences in (
-        (
-            [],
-            [
-                "Regenerate tables, figures",
-                "Train one model of Table 1 or 2",
-                "compute, fit: `dgmlib superpixels --help`",
-            ],
-        ),
+        ([], [*general, "compute, fit: `dgmlib superpixels --help`"]),
         (["superpixels"], ["Compute and store the superpixels", "Fit the weights of P"]),
         (["measure"], ["Train and score the systems of Table 1 or 2 in all"] * 2 + ["Count Table 3's parameters"]),
     ):
