@@ -174,14 +174,11 @@ class Run:
 
     def folder(self, runs: Path) -> Path:
         """Folder of the run's model and numbers; other settings or data have another folder."""
-        settings = self.settings
+        settings, candidate = self.settings, self.candidate
+        probes = {name: _said(probe) for name, probe in candidate.probes.items()}
         facts = [asdict(settings.model), asdict(settings.training) | presets.PACE, asdict(settings.testing)]
-        facts += [self.candidate.dgm, self.candidate.superpixels, self.tasks, self.folds, self.content]
-        facts += [
-            _said(self.scores),
-            _said(self.candidate.trained),
-            {name: _said(probe) for name, probe in self.candidate.probes.items()},
-        ]
+        facts += [candidate.dgm, candidate.superpixels, self.tasks, self.folds, self.content]
+        facts += [_said(self.scores), _said(candidate.trained), probes]
         digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
         return runs / "candidates" / self.data / f"{self.name.replace('/', '')}, seed {self.seed}-{digest[:8]}"
 

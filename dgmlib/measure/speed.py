@@ -24,8 +24,6 @@ from dgmlib.measure.turns import forward, in_turn, one_thread, picture, ratio, s
 from dgmlib.regions import RegionGrid
 from dgmlib.superpixels import segment
 
-STRIDES = (4, 8, 16, 32)
-
 
 class Sizes(NamedTuple):
     """Sizes to measure, by default those that the requirements name; sides are height and width, in pixels."""
@@ -119,7 +117,7 @@ def _slope(seconds: Mapping[float, float]) -> float:
 def _regions(height: int, width: int, count: int) -> tuple[torch.Tensor, list[tuple[int, int]]]:
     """Superpixels of a synthetic picture, (1, height, width), and the sizes of its four feature maps."""
     regions = superpixels(picture(height, width), count)
-    return regions[None], [(-(-height // stride), -(-width // stride)) for stride in STRIDES]
+    return regions[None], [(-(-height // stride), -(-width // stride)) for stride in (4, 8, 16, 32)]
 
 
 def _photograph(megapixels: float) -> np.ndarray:
