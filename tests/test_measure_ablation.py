@@ -17,7 +17,7 @@ from dgmlib import PerceptualParser, paths, presets
 from dgmlib.broden import FolderDataset
 from dgmlib.evaluation import evaluate
 from dgmlib.interventions import layer_norms, pooled_otherwise, read_on_superpixels, without_projection
-from dgmlib.measure import ablation
+from dgmlib.measure import ablation, reading
 from dgmlib.measure.ablation import CANDIDATES, in_small_segments, regions_of_labels
 from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run
 from dgmlib.measure.study import reach
@@ -184,6 +184,10 @@ def test_a_folder_is_measured_and_read_back(folder, tmp_path, monkeypatch):
     assert again[again["name"] == "seconds"]["value"].isna().all()
     with pytest.raises(ValueError, match="--seeds must be from 1 to 5"):
         ablation.measure((folder,), seeds=6, **where)
+    (folder / "names.txt").write_text("-\ncar/rim\ncar/middle\n")
+    for measure in (ablation.measure, reading.measure):
+        with pytest.raises(ValueError, match=r"names\.txt has fewer than two objects, .* what comes before"):
+            measure((folder,), seeds=2, **where)
 
 
 def test_intervals_are_students_over_seeds_and_bold_where_zero_is_outside():

@@ -13,12 +13,19 @@ from broden_tree import picture
 
 import dgmlib
 from dgmlib import presets, provenance, save_model
+from dgmlib.measure import ablation, clicks, evidence, frozen, gradcam, grouping, reading
 from dgmlib.measure.study import Study, extend, markdown, named, plus_minus, publish, rows_of, untrained
-from dgmlib.paths import MODELS
+from dgmlib.paths import MODELS, RESULTS
 
 
 def squares(dataset, index):
     return [{"square": dataset[index] ** 2, "half": half} for half in (0, 1)]
+
+
+@pytest.mark.parametrize("what", [ablation, clicks, evidence, frozen, gradcam, grouping, reading])
+def test_a_committed_text_is_made_from_the_csv_beside_it(what):
+    name = what.__name__.rpartition(".")[2]
+    assert what.render(pd.read_csv(RESULTS / f"{name}.csv")) == (RESULTS / f"{name}.md").read_text()
 
 
 def test_images_are_spread_evenly_and_rows_come_in_their_order():
@@ -69,8 +76,8 @@ def test_tables_keep_the_rows_of_other_data_and_models_and_replace_their_own(mod
 def test_a_table_without_models_grows_by_data(tmp_path):
     table = pd.DataFrame({"data": ["one", "two"], "value": [0.1, 0.2]})
     extend("scores", table, markdown, tmp_path, {"steps": 3}, note="n")
-    text = extend("scores", table.iloc[1:].assign(value=0.5), markdown, tmp_path, {"steps": 4}, note="n")
-    assert text == "| data | value |\n| --- | --- |\n| one | 0.1 |\n| two | 0.5 |"
+    text = extend("scores", table.iloc[1:].assign(value=0.12345650001), markdown, tmp_path, {"steps": 4}, note="n")
+    assert text == "| data | value |\n| --- | --- |\n| one | 0.1 |\n| two | 0.123457 |"  # as the csv holds it
     facts = json.loads((tmp_path / "scores.json").read_text())
     assert facts["note"] == "n"
     assert {name: one["steps"] for name, one in facts["measured"].items()} == {"one": 3, "two": 4}

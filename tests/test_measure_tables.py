@@ -94,6 +94,13 @@ def test_rendered_table_carries_data_and_every_cell(made):
     assert "not to be compared" in text
 
 
+@pytest.mark.parametrize("name", ["table1", "table2"])
+def test_a_committed_table_is_made_from_the_csv_beside_it(name):
+    table = pd.read_csv(paths.RESULTS / f"{name}.csv", dtype={"table": str})
+    heard = json.loads((paths.RESULTS / f"{name}.json").read_text())["heard"]
+    assert render(table) + render_heard(heard) == (paths.RESULTS / f"{name}.md").read_text()
+
+
 def test_deviation_over_seeds_is_shown():
     row = {"table": "1", "model": "DGM", "setting": "O+P+S", "task": "scene", "metric": "accuracy"}
     rest = {"data": "D", "profile": "p", "paper": None}
@@ -135,6 +142,7 @@ def table3(tmp_path_factory):
 def test_the_committed_table3_is_what_is_counted_today(table3):
     committed = pd.read_csv(paths.RESULTS / "table3.csv").pivot(index="model", columns="metric", values="value")
     pd.testing.assert_frame_equal(committed, table3[0]["value"], rtol=1e-5)
+    assert (committed["parameters"] == table3[0]["value", "parameters"]).all()  # to the last digit
 
 
 def test_table3_parameters(table3):

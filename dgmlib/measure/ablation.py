@@ -22,8 +22,8 @@ from dgmlib.evaluation import count_image, fractions, predict
 from dgmlib.interventions import cut, layer_norms, pooled_otherwise, read_on_superpixels, without_projection
 from dgmlib.measure.baselines import grid, slic_at
 from dgmlib.measure.boundaries import boundary_f, near_boundaries
-from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run, measured, views
-from dgmlib.measure.study import extend, markdown, named, plus_minus, reach
+from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run, measured, photographs, views
+from dgmlib.measure.study import extend, markdown, plus_minus, reach
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, RUNS
@@ -124,11 +124,11 @@ def measure(
     if not 1 <= seeds <= FOLDS:
         raise ValueError(f"--seeds must be from 1 to {FOLDS}, one for each fold, not {seeds}.")
     jobs = []
-    for data, folder in named(folders).items():
-        digest, sets = content(folder), {"": FolderDataset(folder, "train")}
+    for data, dataset in photographs(folders).items():
+        digest, sets = content(dataset.root), {"": dataset}
         for kind in PARTITIONS:  # keyed by digest: kind "labels" depends on them
             cache = runs / "candidates" / data / f"{kind}-{digest[:8]}"
-            sets[kind] = FolderDataset(folder, "train", cache=cache)
+            sets[kind] = FolderDataset(dataset.root, "train", cache=cache)
             parallel(workers)(delayed(_keep)(sets[kind], kind, index) for index in range(len(sets[kind])))
         jobs += [
             Run(PRESET, sets[c.superpixels], digest, data, ("object",), name, c, seed, FOLDS, close_scores)

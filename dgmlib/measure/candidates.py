@@ -22,10 +22,12 @@ from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from dgmlib import presets
+from dgmlib.broden import FolderDataset
 from dgmlib.broden.loading import view
 from dgmlib.data import data_root, open_data
 from dgmlib.evaluation import evaluate, listening
 from dgmlib.experiments import start
+from dgmlib.measure.study import named
 from dgmlib.measure.turns import one_thread
 from dgmlib.parallel import parallel
 from dgmlib.parsing import PerceptualParser, Variant
@@ -125,6 +127,22 @@ def folds(dataset: Dataset, count: int, fold: int) -> tuple[Fold, Fold]:
     fold_of = np.arange(len(dataset)) * BLOCKS // len(dataset) % count
     kept, held_out = (np.flatnonzero(part).tolist() for part in (fold_of != fold, fold_of == fold))
     return Fold(dataset, kept), Fold(dataset, held_out)
+
+
+def photographs(folders: Iterable[Path]) -> dict[str, FolderDataset]:
+    """Open the training splits of folders of labelled photographs, by the folders' names.
+
+    Raises:
+        ValueError: if two folders have the same name, or if one has fewer than two classes of objects to tell apart.
+    """
+    sets = {name: FolderDataset(folder, "train") for name, folder in named(folders).items()}
+    for dataset in sets.values():
+        if len(dataset.vocabulary.objects) < 3:  # the first stands for unlabelled pixels
+            raise ValueError(
+                f"{dataset.root / 'names.txt'} has fewer than two objects, but candidates are compared by how they "
+                'tell objects apart; to compare them on parts, leave out what comes before "/".'
+            )
+    return sets
 
 
 def drawings(preset: presets.Preset, workers: int) -> tuple[Dataset, tuple[str, ...]]:

@@ -10,11 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from dgmlib import presets
-from dgmlib.broden import FolderDataset
 from dgmlib.data import content
 from dgmlib.interventions import cut, foreign_groups, pooled_otherwise, without_top_down
-from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run, drawings, measured
-from dgmlib.measure.study import extend, markdown, named, plus_minus
+from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run, drawings, measured, photographs
+from dgmlib.measure.study import extend, markdown, plus_minus
 from dgmlib.paths import RESULTS, RUNS
 from dgmlib.reading import VERSION_0_1, Reading
 
@@ -55,7 +54,7 @@ def measure(
         runs: folder for the trained models.
     """
     preset, tasks = PHOTOGRAPHS, ("object",)
-    sets = {name: FolderDataset(folder, "train") for name, folder in named(folders).items()}
+    sets = photographs(folders)
     if not sets:
         preset = presets.get("mini")
         sets[preset.data], tasks = drawings(preset, workers)

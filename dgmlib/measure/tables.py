@@ -24,7 +24,7 @@ from dgmlib.decoders import CCNet
 from dgmlib.decoders.context import CrissCrossAttention
 from dgmlib.launch import resolved
 from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
-from dgmlib.measure.study import markdown, plus_minus, publish
+from dgmlib.measure.study import markdown, plus_minus, publish, rounded
 from dgmlib.parallel import parallel, processes
 
 #: Tables 1 and 2: their systems, others available by name, and the suffix of their presets after a profile's name.
@@ -93,7 +93,7 @@ def scored(
         for cell, metrics in zip(cells, measured, strict=True)
         for name, value in metrics.items()
     ]
-    table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
+    table = rounded(pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left"))
     heard = {_name(cell): numbers for cell in cells if (numbers := cell.heard())}
     facts = {"preset": asdict(preset), "seeds": seeds, "notes": NOTES[number], "heard": heard, "made": origins(cells)}
     publish(f"table{number}", table, render(table) + render_heard(heard), out, **facts)
