@@ -222,37 +222,47 @@ def test_what_notebook_13_says_is_what_the_file_holds():
         return f"{sign * row['ahead']:.1f} ± {row['reach']:.1f}"
 
     quoted = {
-        "DGM is {} points ahead": ("DGM", "mIoU"),
-        "without its graph, it is still {} ahead": ("DGM w/o graph", "mIoU"),
-        "nothing of the image, the lead is {};": ("grid cells", "mIoU"),
         "same network is {} points ahead": ("regions of labels", "mIoU"),
         "without its graph {}, perhaps": ("regions of labels, w/o graph", "mIoU"),
         "larger than elsewhere (+{})": ("DGM", "mIoU near boundaries"),
         "UPerNet gains {} points": ("UPerNet, 1.5 times the size", "mIoU"),
         "DGM is {} ahead of it there": ("DGM, 1.5 times the size", "mIoU"),
         "four times as long, UPerNet gains {} points": ("UPerNet, 4 times as long", "mIoU"),
-        "DGM is still {} ahead of it": ("DGM, 4 times as long", "mIoU"),
-        "without its graph, it is {} ahead, which is undecided": ("DGM w/o graph, 4 times as long", "mIoU"),
-        "is {} points ahead. It was chosen on these folds": ("DGM plus", "mIoU"),
     }
     for phrase, (candidate, score) in quoted.items():
         assert phrase.format(f"{ahead[candidate, score, 'UPerNet']:.1f}") in text
     for name in ("DGM", "DGM w/o graph", "grid cells", "regions of labels", "regions of labels, w/o graph", "DGM plus"):
         for candidate in {name, f"{name}, 4 times as long"} & set(found["candidate"]):
             assert with_reach(candidate) in page
-    read, small = "UPerNet, read on superpixels", "mIoU of small segments"
-    assert f"SLIC's superpixels, it is {with_reach('SLIC')}, undecided." in text
-    late = with_reach("DGM plus, 4 times as long")
-    assert f"four times as long, its lead is no longer established: {late}," in text
-    assert f"gain there, UPerNet {with_reach(read, 'mIoU near boundaries')} (undecided)," in text
+    read, small, edges = "UPerNet, read on superpixels", "mIoU of small segments", "boundary F"
+    near, longer, cut = "mIoU near boundaries", "DGM, 4 times as long", "DGM w/o graph, 4 times as long"
+    for phrase in (
+        f"DGM is {with_reach('DGM')} points ahead of UPerNet; trained without its graph, it is "
+        f"{with_reach('DGM w/o graph')} ahead.",
+        f"nothing of the image, the lead is {with_reach('grid cells')};",
+        f"SLIC's superpixels, it is {with_reach('SLIC')}, undecided.",
+        f"next to nothing in 400 iterations ({with_reach('start 0')})",
+        f"DGM is {with_reach(longer)} ahead of it, and {with_reach(cut)} without its graph",
+        f"only near boundaries does DGM's interval exclude zero ({with_reach(longer, near)})",
+        f"it is smaller ({with_reach('DGM', edges)}; {with_reach('DGM w/o graph', edges)} without the graph)",
+        f"In boundary F-measure, UPerNet gains {with_reach(read, edges)} by it",
+        f"starts in order, by {with_reach('starts in order', beside='DGM')},",
+        f"is {with_reach('DGM plus')} points ahead. It was chosen on these folds",
+        f"its lead is no longer established: {with_reach('DGM plus, 4 times as long')},",
+    ):
+        assert phrase in text
+    assert f"in boundary F-measure, it is {with_reach('DGM', edges)} ahead" in page
+    reached = spans["reach"][longer, :, "UPerNet"]
+    assert (reached < ahead[longer, :, "UPerNet"]).to_dict() == {score: score == near for score in ablation.SCORES}
+    assert f"gain there, UPerNet {with_reach(read, near)} (undecided)," in text
     fine = table[table["name"] == f"object/{small}"].astype({"value": float})
     fine = 100 * fine.pivot(index=["candidate", "seed"], columns="probe", values="value")
     lost = (fine[""] - fine["read on superpixels"]).groupby("candidate").agg(["mean", reach])
     costs = {name: "{:.1f} ± {:.1f}".format(*lost.loc[name]) for name in ("UPerNet", "DGM")}
     assert f"it costs UPerNet {costs['UPerNet']} and DGM {costs['DGM']} on small segments" in text
-    near = table[table["name"] == "object/mIoU near boundaries"].query("probe == 'read on superpixels'")
-    near = 100 * near.astype({"value": float}).pivot(index="seed", columns="candidate", values="value")
-    alike = near["DGM"] - near["UPerNet"]
+    alike = table[table["name"] == f"object/{near}"].query("probe == 'read on superpixels'")
+    alike = 100 * alike.astype({"value": float}).pivot(index="seed", columns="candidate", values="value")
+    alike = alike["DGM"] - alike["UPerNet"]
     assert f"DGM stays {alike.mean():.1f} ± {reach(alike):.1f} ahead of UPerNet read in the same way" in text
     assert f"`plus` is, by {with_reach('DGM plus', 'mIoU', 'DGM')}," in text
     slic, cells = (with_reach(kind, "mIoU", "DGM", -1) for kind in ("SLIC", "grid cells"))
