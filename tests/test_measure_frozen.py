@@ -63,3 +63,12 @@ def test_scores_are_shown_in_percent_and_deviations_as_they_are():
     text = render(pd.DataFrame(rows))
     assert "| object/mIoU | 50.50 ± 0.71 | 50.50 ± 0.71 |" in text
     assert f"| {DEVIATION} | 1.50 ± 0.01 | 1.50 ± 0.01 |" in text
+
+
+def test_what_the_results_say_about_it_is_what_the_file_holds():
+    table = pd.read_csv(paths.RESULTS / "frozen.csv")
+    frozen, tuned = (table[table["backbone"] == name].groupby("number")["value"].mean() for name in RATES)
+    text = (paths.RESULTS / "README.md").read_text()
+    assert f"took {tuned['seconds'] / frozen['seconds']:.1f} times as long to train and was no better: " in text
+    for number, name in (("object/mIoU", "object mIoU"), ("scene/accuracy", "scene accuracy")):
+        assert f"{100 * tuned[number]:.1f} instead of {100 * frozen[number]:.1f} in {name}" in text
