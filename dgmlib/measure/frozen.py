@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from dgmlib import presets
 from dgmlib.data import content
 from dgmlib.measure.candidates import Candidate, Run, drawings, measured, plain_scores, views
-from dgmlib.measure.study import markdown, plus_minus, publish, rounded
+from dgmlib.measure.study import markdown, plus_minus, publish
 from dgmlib.parsing import PerceptualParser
 from dgmlib.paths import RESULTS, RUNS
 
@@ -42,8 +42,8 @@ def measure(profile: str = "mini", seeds: int = 3, workers: int = 2, out: Path =
         tuned = replace(preset, training=replace(preset.training, backbone_rate=rate))
         jobs += [Run(tuned, *facts, name, Candidate(None), seed, seeds, scores) for seed in range(seeds)]
     table = measured(jobs, workers, runs).rename(columns={"candidate": "backbone", "name": "number"})
-    table = rounded(table.loc[table["number"] != "parameters", ["data", "backbone", "seed", "number", "value"]])
-    return publish("frozen", table, render(table), out, preset=asdict(preset), rates=RATES)
+    table = table.loc[table["number"] != "parameters", ["data", "backbone", "seed", "number", "value"]]
+    return publish("frozen", table, render, out, preset=asdict(preset), rates=RATES)
 
 
 def scores(model: PerceptualParser, dataset: Dataset, preset: presets.Preset, tasks: Sequence[str]) -> dict[str, float]:

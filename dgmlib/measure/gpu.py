@@ -48,8 +48,11 @@ def measure(data: Path | None = None, rounds: int = 10, iterations: int = 100, o
         rows.append((f"training of real, {iterations} iterations with loading", _short_training(data, iterations), "s"))
     table = pd.DataFrame(rows, columns=["what", "value", "unit"])
     where = torch.cuda.get_device_name() if large else "**No GPU**: a CPU and small networks, which say nothing of one"
-    text = f"{where}. Networks take turns; median of {rounds} rounds.\n\n{markdown(table.round(3))}\n"
-    return publish("gpu", table, text, out, rounds=rounds, gpu=large, seconds=round(perf_counter() - began))
+
+    def render(rows: pd.DataFrame) -> str:
+        return f"{where}. Networks take turns; median of {rounds} rounds.\n\n{markdown(rows.round(3))}\n"
+
+    return publish("gpu", table, render, out, rounds=rounds, gpu=large, seconds=round(perf_counter() - began))
 
 
 def _images_a_second(preset: presets.Preset, fabric, rounds: int) -> float:

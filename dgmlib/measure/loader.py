@@ -79,13 +79,13 @@ def measure(
     table = pd.concat(parts, ignore_index=True)
     facts = {"short_side": short_side, "max_regions": max_regions, "images": images, "workers": workers}
     facts |= {"seconds": seconds, "rounds": rounds, "load_averages_of_1_5_15_minutes": load}
-    text = (
+    heading = (
         f"Training samples at short side {short_side} with {max_regions} superpixels cached, {workers} loader "
         f"processes on {os.cpu_count()} cores, the ways in turn.\n"
         f"Load average {load['before'][0]:.1f} before the runs: where others compute, samples/s is a lower bound; "
-        f"the ratio and the CPU time\nof one sample in one process stand.\n\n{markdown(table.round(1))}\n"
+        f"the ratio and the CPU time\nof one sample in one process stand."
     )
-    publish("loader", table, text, out, **facts)
+    publish("loader", table, lambda rows: f"{heading}\n\n{markdown(rows.round(1))}\n", out, **facts)
     return table
 
 

@@ -113,12 +113,16 @@ def measure(repeats: int = 3, side: int = SIDE, out: Path = paths.RESULTS) -> st
         dgm = table.set_index("module").loc["DGM", "seconds"]
         tables.append(table.assign(device=device, **{"time, DGM = 1": table["seconds"] / dgm}))
     table = pd.concat(tables, ignore_index=True)
-    text = (
+    heading = (
         f"One forward pass at {side} x {side}, one thread with {torch.backends.cpu.get_cpu_capability()} instructions, "
-        f"median of {repeats} rounds in turn.\n\n"
-        f"{markdown(table.round(3))}\n"
+        f"median of {repeats} rounds in turn."
     )
-    return publish("modules", table, text, out, side=side, repeats=repeats, threads=1, load=os.getloadavg())
+
+    def render(rows: pd.DataFrame) -> str:
+        return f"{heading}\n\n{markdown(rows.round(3))}\n"
+
+    facts = {"side": side, "repeats": repeats, "threads": 1, "load": os.getloadavg()}
+    return publish("modules", table, render, out, **facts)
 
 
 def _peak_memory(call: Callable[[], Any], device: torch.device) -> int:

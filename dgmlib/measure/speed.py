@@ -51,13 +51,16 @@ def measure(rounds: int = 3, out: Path = paths.RESULTS) -> str:
 def _measure(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: int, out: Path) -> str:
     rows = [*_ratios(paper, mini, sizes, rounds), *_growth(paper, sizes, rounds)]
     table = pd.DataFrame(rows, columns=["what", "size", "value", "required", "unit"])
-    shown = table.round(3).astype(object).fillna("-")
-    text = (
+    heading = (
         f"One thread, {torch.backends.cpu.get_cpu_capability()} instructions, the process's own time, calls in turn, "
         f"median of {rounds} rounds. Seconds were required of a processor with AVX512. A slope is that of time over "
-        f"size, both as logarithms, from the smallest to the largest.\n\n{markdown(shown)}\n"
+        f"size, both as logarithms, from the smallest to the largest."
     )
-    return publish("speed", table, text, out, rounds=rounds, sizes=sizes._asdict())
+
+    def render(rows: pd.DataFrame) -> str:
+        return f"{heading}\n\n{markdown(rows.round(3).astype(object).fillna('-'))}\n"
+
+    return publish("speed", table, render, out, rounds=rounds, sizes=sizes._asdict())
 
 
 def _ratios(paper: presets.Preset, mini: presets.Preset, sizes: Sizes, rounds: int) -> list[tuple]:

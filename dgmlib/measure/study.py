@@ -66,9 +66,15 @@ def named(folders: Iterable[Path]) -> dict[str, Path]:
     return found
 
 
-def publish(name: str, table: pd.DataFrame, text: str, out: Path = RESULTS, **facts) -> str:
-    """Write ``name.csv`` (the table), ``name.json`` (provenance and ``facts``) and ``name.md`` (the text, returned)."""
-    csv, origin = table.to_csv(index=False, float_format=_digits), json.dumps(provenance() | facts, indent=1) + "\n"
+def publish(name: str, table: pd.DataFrame, render: Callable[[pd.DataFrame], str], out: Path = RESULTS, **facts) -> str:
+    """Write ``name.csv`` (the table), ``name.json`` (provenance and ``facts``) and ``name.md`` (the text, returned).
+
+    ``render`` makes the text from the table as the csv holds it, so that both agree: whole numbers with all digits,
+    others with six significant ones.
+    """
+    table = table.map(lambda value: float(_digits(value)) if isinstance(value, float | np.floating) else value)
+    csv, text = table.to_csv(index=False, float_format=_digits), render(table)
+    origin = json.dumps(provenance() | facts, indent=1) + "\n"
     for suffix, content in (("csv", csv), ("json", origin), ("md", text)):
         with write_atomic(Path(out) / f"{name}.{suffix}") as temporary:
             temporary.write_text(content)
@@ -86,22 +92,15 @@ def extend(
     def subject(rows: pd.DataFrame) -> pd.Series:
         return rows["model"] + " on " + rows["data"] if "model" in rows else rows["data"]
 
-    table, old = rounded(table), out / f"{name}.csv"
-    origins = dict.fromkeys(subject(table), provenance() | measured)
+    old, origins = out / f"{name}.csv", dict.fromkeys(subject(table), provenance() | measured)
     if old.exists():
         before = pd.read_csv(old)
         table = pd.concat([before[~subject(before).isin(origins)], table], ignore_index=True)
         origins = json.loads(old.with_suffix(".json").read_text())["measured"] | origins
-    return publish(name, table, render(table), out, **facts, measured=origins)
-
-
-def rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Round numbers as `publish` does, so that a text made from the table agrees with its csv."""
-    return table.map(lambda value: float(_digits(value)) if isinstance(value, float | np.floating) else value)
+    return publish(name, table, render, out, **facts, measured=origins)
 
 
 def _digits(value: float) -> str:
-    """All digits of a whole number, and six significant ones of any other."""
     return f"{value:.0f}" if value.is_integer() else f"{value:.6g}"
 
 

@@ -77,17 +77,20 @@ def measure(
     rows = rows_of(_methods, {name: photographs}, images, workers)
     table = rows.drop(columns="image").groupby(["data", "max_regions", "method"], sort=False).mean().reset_index()
     ratio = time_ratio([photographs[index][0] for index in range(min(count, 20))])
-    shown = table.drop(columns="data").rename(columns={"max_regions": "regions at most"})
-    shown["regions"] = shown["regions"].map("{:.0f}".format)
-    shown[["ASA", "BR", "UE", "EV"]] = shown[["ASA", "BR", "UE", "EV"]].map("{:.4f}".format)
-    text = (
+    heading = (
         f"Superpixels on {name}. ASA achievable segmentation accuracy, BR boundary recall within {TOLERANCE} px,\n"
         "UE under-segmentation error (lower is better), EV explained variation; SEEDS-like is our own\n"
         f"simplification of SEEDS. Our time is {ratio:.2f} times that of scikit-image's SLIC, in turn in one thread.\n"
-        f"\n{markdown(shown)}\n"
     )
+
+    def render(rows: pd.DataFrame) -> str:
+        shown = rows.drop(columns="data").rename(columns={"max_regions": "regions at most"})
+        shown["regions"] = shown["regions"].map("{:.0f}".format)
+        shown[["ASA", "BR", "UE", "EV"]] = shown[["ASA", "BR", "UE", "EV"]].map("{:.4f}".format)
+        return f"{heading}\n{markdown(shown)}\n"
+
     facts = {"data": name, "tolerance_pixels": TOLERANCE, "time_over_slic_512": round(ratio, 3)}
-    publish("superpixels", table, text, out, **facts)
+    publish("superpixels", table, render, out, **facts)
     return table
 
 
@@ -114,9 +117,12 @@ def kept_aside(data: Path, out: Path = RESULTS, workers: int = 1, folds: int = 4
         weights = list(fit_images(others, workers=workers).values())
         parts.append(rows_of(partial(_fitted, weights), {name: kept}, workers=workers))
     table = pd.concat(parts).drop(columns="image").groupby(["data", "max_regions"], sort=False).mean().reset_index()
-    text = f"Superpixels on {name}, every image segmented with constants fitted to the other folds.\n\n"
-    text += markdown(table.drop(columns="data").round(4)) + "\n"
-    publish("superpixels_kept_aside", table, text, out, data=name, tolerance_pixels=TOLERANCE)
+    heading = f"Superpixels on {name}, every image segmented with constants fitted to the other folds."
+
+    def render(rows: pd.DataFrame) -> str:
+        return f"{heading}\n\n{markdown(rows.drop(columns='data').round(4))}\n"
+
+    publish("superpixels_kept_aside", table, render, out, data=name, tolerance_pixels=TOLERANCE)
     return table
 
 

@@ -24,7 +24,7 @@ from dgmlib.decoders import CCNet
 from dgmlib.decoders.context import CrissCrossAttention
 from dgmlib.launch import resolved
 from dgmlib.measure.modules import RESNET, SIDE, count, table3_modules
-from dgmlib.measure.study import markdown, plus_minus, publish, rounded
+from dgmlib.measure.study import markdown, plus_minus, publish
 from dgmlib.parallel import parallel, processes
 
 #: Tables 1 and 2: their systems, others available by name, and the suffix of their presets after a profile's name.
@@ -93,10 +93,10 @@ def scored(
         for cell, metrics in zip(cells, measured, strict=True)
         for name, value in metrics.items()
     ]
-    table = rounded(pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left"))
+    table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
     heard = {_name(cell): numbers for cell in cells if (numbers := cell.heard())}
     facts = {"preset": asdict(preset), "seeds": seeds, "notes": NOTES[number], "heard": heard, "made": origins(cells)}
-    publish(f"table{number}", table, render(table) + render_heard(heard), out, **facts)
+    publish(f"table{number}", table, lambda rows: render(rows) + render_heard(heard), out, **facts)
     return table
 
 
@@ -227,18 +227,21 @@ def table3(out: Path = paths.RESULTS) -> pd.DataFrame:
         for metric, value in (("parameters", parameters), ("gflops", flops / 1e9))
     ]
     table = pd.DataFrame(rows, columns=COLUMNS[:-1]).merge(PRINTED, how="left")
-    size, cost = (table[table["metric"] == metric].reset_index() for metric in ("parameters", "gflops"))
-    shown = {
-        "module": size["model"],
-        "parameters": size["value"].map("{:,.0f}".format),
-        "printed parameters": (size["paper"] / 1e6).map("{:.3f}M".format),
-        "GFLOP": cost["value"].map("{:.2f}".format),
-        "printed GFLOP": cost["paper"].map("{:.1f}".format),
-        "what the printed row counted": size["model"].map(notes),
-    }
     convention = f"FLOPs are 2 x multiply-accumulate of one forward pass at {SIDE} x {SIDE}, without classifier."
-    text = f"Table 3, counted: {convention}\n\n{markdown(pd.DataFrame(shown))}\n"
-    publish("table3", table, text, out, convention=convention, what_the_printed_row_counted=notes)
+
+    def render(rows: pd.DataFrame) -> str:
+        size, cost = (rows[rows["metric"] == metric].reset_index() for metric in ("parameters", "gflops"))
+        shown = {
+            "module": size["model"],
+            "parameters": size["value"].map("{:,.0f}".format),
+            "printed parameters": (size["paper"] / 1e6).map("{:.3f}M".format),
+            "GFLOP": cost["value"].map("{:.2f}".format),
+            "printed GFLOP": cost["paper"].map("{:.1f}".format),
+            "what the printed row counted": size["model"].map(notes),
+        }
+        return f"Table 3, counted: {convention}\n\n{markdown(pd.DataFrame(shown))}\n"
+
+    publish("table3", table, render, out, convention=convention, what_the_printed_row_counted=notes)
     return table
 
 
