@@ -40,7 +40,8 @@ def test_images_are_spread_evenly_and_rows_come_in_their_order():
 def test_a_table_is_written_with_its_text_and_where_it_comes_from(tmp_path):
     table = pd.DataFrame({"a": [1 / 3], "b": ["x"], "c": [4467712.0]})
     text = publish("name", table, markdown, tmp_path, side=7)
-    assert text == (tmp_path / "name.md").read_text() == "| a | b | c |\n| --- | --- | --- |\n| 0.333333 | x | 4467712.0 |"
+    assert text == (tmp_path / "name.md").read_text()
+    assert text.splitlines()[-1] == "| 0.333333 | x | 4467712.0 |"
     assert (tmp_path / "name.csv").read_text() == "a,b,c\n0.333333,x,4467712\n"  # the text shows what it holds
     facts = json.loads((tmp_path / "name.json").read_text())
     assert facts["side"] == 7
