@@ -18,6 +18,7 @@ differ in their number of nodes: every node tensor is padded to the largest and 
 
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from math import ceil
 from typing import Literal
 
 import torch
@@ -101,7 +102,7 @@ class EMGP(nn.Module):
         if em_gradient not in ("last", "all"):
             raise ValueError(f'em_gradient must be "last" or "all", not {em_gradient!r}.')
         self.iterations, self.testing_iterations = iterations, testing_iterations
-        self.reading, self.em_gradient = reading, em_gradient
+        self.reading, self.em_gradient, self.ratio = reading, em_gradient, 0.5  # ratio: N_{l+1} / N_l (Sec. 5.2)
         self.draw: Callable[..., Tensor] = torch.rand
 
     def forward(self, nodes: Tensor, mask: Tensor, order: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -152,7 +153,8 @@ class EMGP(nn.Module):
     def _starting_vertices(self, mask: Tensor, order: Tensor) -> tuple[Tensor, Tensor]:
         """Indices (B, N_{l+1}) of the starting vertices among the *real* nodes, and which of them are real."""
         key = self.draw(mask.shape, device=mask.device) if self.training else order.double()
-        ranking = key.masked_fill(~mask, torch.inf).argsort(1)[:, ::2]  # every second: ceil(n / 2) of n real nodes
+        kept = (torch.arange(ceil(self.ratio * mask.shape[1]), device=mask.device) / self.ratio).long()  # 0, 2, 4 ...
+        ranking = key.masked_fill(~mask, torch.inf).argsort(1)[:, kept]  # ceil(n / 2) of n real nodes
         return ranking, mask.gather(1, ranking)
 
 
@@ -300,9 +302,8 @@ class DeepGrouping(AtLeastFloat32):
             if self.reading.messages == "centred":
                 messages = [unit_vectors(m, grid.mask, centred=True) for m in messages]
             added = [layer(u, m, grid.mask) for layer, u, m in zip(self.reprojections, U, messages, strict=True)]
-            residuals = [
-                grid.unpool(r, level).to(f.dtype) for level, (r, f) in enumerate(zip(added, feature_maps, strict=True))
-            ]
+            pairs = enumerate(zip(added, feature_maps, strict=True))
+            residuals = [grid.unpool(r, level).to(f.dtype) for level, (r, f) in pairs]
             scene = self._scene(feature_maps[-1].to(grid.dtype), R).to(feature_maps[-1].dtype)
         terms = list(zip(residuals, feature_maps, strict=True)), list(zip(messages, U, strict=True))
         return residuals, Grouping(grid.regions, V, P, P_down, masks, R, scene, grid, *terms)

@@ -73,6 +73,17 @@ def foreign_groups(model: PerceptualParser) -> AbstractContextManager[None]:
 
 
 @contextmanager
+def pooled_to(model: PerceptualParser, ratio: float) -> Iterator[None]:
+    """Pool n nodes to ``ceil(ratio * n)`` at every level, instead of to half of them."""
+    emgp = model.dgm.emgp
+    before, emgp.ratio = emgp.ratio, ratio
+    try:
+        yield
+    finally:
+        emgp.ratio = before
+
+
+@contextmanager
 def pooled_otherwise(model: PerceptualParser, steps: int | None = None, random: bool = False) -> Iterator[None]:
     """Run EMGP with another number of steps, from ordered or random starting vertices, in training and evaluation."""
     emgp = model.dgm.emgp

@@ -171,6 +171,16 @@ class TestEMGP:
         start, new_mask = pooling(1).eval()._starting_vertices(mask, order)
         assert start[new_mask].tolist() == [5, 3, 0]
 
+    @pytest.mark.parametrize(
+        ("ratio", "expected"), [(0.25, [0, 4, 8]), (0.5, [0, 2, 4, 6, 8, 10]), (0.75, [0, 1, 2, 4, 5, 6, 8, 9, 10])]
+    )
+    def test_another_ratio_starts_from_that_share_of_the_real_nodes(self, ratio, expected):
+        emgp = pooling(1).eval()
+        emgp.ratio = ratio
+        for count in range(1, 13):
+            start, new_mask = emgp._starting_vertices(torch.arange(12)[None] < count, torch.arange(12)[None])
+            assert start[new_mask].tolist() == [vertex for vertex in expected if vertex < count]
+
     def test_training_draws_every_real_node_equally_often_and_never_a_padded_one(self):
         emgp = pooling(1)
         mask = torch.tensor([[True, True, True, True, False, False]]).expand(4000, -1)

@@ -16,7 +16,7 @@ from tiny import VOCABULARY, blocks
 from dgmlib import PerceptualParser, paths, presets
 from dgmlib.broden import FolderDataset
 from dgmlib.evaluation import evaluate
-from dgmlib.interventions import layer_norms, pooled_otherwise, read_on_superpixels, without_projection
+from dgmlib.interventions import layer_norms, pooled_otherwise, pooled_to, read_on_superpixels, without_projection
 from dgmlib.measure import ablation, reading
 from dgmlib.measure.ablation import CANDIDATES, in_small_segments, regions_of_labels
 from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run
@@ -75,6 +75,12 @@ class TestInterventions:
             hook.remove()
         for below, P, above in zip(nodes, found.assignments, nodes[1:], strict=False):
             torch.testing.assert_close(P.mT @ below, above)
+
+    def test_pooled_to_another_share_every_level_has_that_many_nodes_and_half_of_them_afterwards(self):
+        model = self.parser()
+        with pooled_to(model, ratio=0.75):
+            assert [v.shape[1] for v in self.forward(model).grouping.nodes] == [16, 12, 9, 7]
+        assert [v.shape[1] for v in self.forward(model).grouping.nodes] == [16, 8, 4, 2]
 
     def test_layer_norms_normalise_every_node_alone_and_go_again(self):
         model, seen = self.parser(), []

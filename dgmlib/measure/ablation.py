@@ -6,6 +6,7 @@ superpixels follow boundaries and groups gather small things.
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from dgmlib import presets
 from dgmlib.broden import FolderDataset
 from dgmlib.data import content
 from dgmlib.evaluation import count_image, fractions, predict
-from dgmlib.interventions import cut, layer_norms, pooled_otherwise, read_on_superpixels, without_projection
+from dgmlib.interventions import cut, layer_norms, pooled_otherwise, pooled_to, read_on_superpixels, without_projection
 from dgmlib.measure.baselines import grid, slic_at
 from dgmlib.measure.boundaries import boundary_f, near_boundaries
 from dgmlib.measure.candidates import PHOTOGRAPHS, Candidate, Run, measured, photographs, views
@@ -87,6 +88,8 @@ QUESTIONS = {
         "K = 10 in training": Candidate(model={"em_iterations": 10}),
         "gradient through all K": Candidate(model={"em_gradient": "all"}),
         "starts in order": Candidate(trained=pooled_otherwise),
+        "pooling to a quarter": Candidate(trained=partial(pooled_to, ratio=0.25)),
+        "pooling to three quarters": Candidate(trained=partial(pooled_to, ratio=0.75)),
         "merging below 0.5": Candidate(reading=Reading(merge=0.5)),
         "V^1 with neighbours": Candidate(reading=Reading(first="neighbours")),
     },
