@@ -75,9 +75,11 @@ class Reading:
         if self.sigma2 is not None:
             return self.sigma2
         with torch.no_grad():
-            means = [masked_mean(x, m) for x, m in ((lower, lower_mask), (upper, upper_mask))]  # (B, D) each
-            squares = [masked_mean(x.square(), m).sum(1) for x, m in ((lower, lower_mask), (upper, upper_mask))]
-            distance = sum(squares) - 2 * (means[0] * means[1]).sum(1)  # (B,) mean of |v_i - v_j|^2 over all pairs
+            sets = ((lower, lower_mask), (upper, upper_mask))[: 1 if upper is lower else 2]
+            means = [masked_mean(x, m) for x, m in sets]  # (B, D) each
+            squares = [masked_mean(x.square(), m).sum(1) for x, m in sets]  # (B,) each
+            # (B,) mean of |v_i - v_j|^2 over all pairs
+            distance = squares[0] + squares[-1] - 2 * (means[0] * means[-1]).sum(1)
             # Otherwise rounding errors would separate nearly equal nodes, and gradients explode.
             return (self.bandwidth * distance).clamp(min=1e-12 + 1e-4 * squares[0])[:, None, None]
 

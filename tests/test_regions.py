@@ -90,8 +90,28 @@ def test_gradients_of_pool_and_unpool():
     grid = RegionGrid(random_regions((2, 7, 9), 4), [(3, 4)], torch.float64)
     features = torch.randn(2, 2, 3, 4, dtype=torch.float64, requires_grad=True)
     nodes = torch.randn(2, 4, 2, dtype=torch.float64, requires_grad=True)
-    torch.autograd.gradcheck(lambda f: grid.pool(f, 0), features)
-    torch.autograd.gradcheck(lambda v: grid.unpool(v, 0), nodes)
+    for function, inputs in ((grid.pool, features), (grid.unpool, nodes)):
+        assert torch.autograd.gradcheck(function, (inputs, 0))
+        assert torch.autograd.gradgradcheck(function, (inputs, 0))
+
+
+def test_large_maps_are_copied_in_blocks_with_the_same_result():
+    regions, features = random_regions((2, 96, 96), 9), torch.randn(2, 4, 96, 96, requires_grad=True)  # 2^15 each
+    grid = RegionGrid(regions, [(96, 96)])
+    inside = torch.nn.functional.one_hot(regions).flatten(1, 2).float()  # (B, H W, N)
+    nodes = inside.mT @ features.flatten(2).mT / grid.area[..., None]
+    torch.testing.assert_close(grid.pool(features, 0), nodes)
+    copied = grid.unpool(nodes, 0)
+    torch.testing.assert_close(copied, (inside @ nodes).mT.unflatten(2, (96, 96)))
+    weights = torch.randn_like(features)
+    found, expected = (
+        torch.autograd.grad((f(features) * weights).sum(), features)[0]
+        for f in (
+            lambda x: grid.unpool(grid.pool(x, 0), 0),
+            lambda x: (inside @ (inside.mT @ x.flatten(2).mT / grid.area[..., None])).mT.unflatten(2, (96, 96)),
+        )
+    )
+    torch.testing.assert_close(found, expected)
 
 
 def test_adjacency_is_that_of_a_literal_loop():

@@ -1,7 +1,7 @@
 """Parameters, FLOPs, time and memory, measured in one way for every module of Table 3.
 
 FLOPs are 2 x multiply-accumulate of convolutions and matrix products, counted by ``torch.utils.flop_counter``, to which
-this module adds sparse products. Normalisations, activations and resizing are not counted.
+this module adds the sparse products of `RegionGrid`. Normalisations, activations and resizing are not counted.
 """
 
 import copy
@@ -36,8 +36,8 @@ class Count(NamedTuple):
     flops: int
 
 
-def _sparse_product(out, sparse, dense, *args, **kwargs) -> int:
-    return 2 * sparse._nnz() * dense.shape[1]
+def _sparse_product(dense, columns, *args, **kwargs) -> int:
+    return 2 * len(columns) * dense.shape[1]
 
 
 _sparse_product._get_raw = True  # the counter passes tensors instead of their shapes
@@ -49,7 +49,7 @@ def count(module: nn.Module, *inputs: Any) -> Count:
     The module is left unchanged; on the meta device it is counted without computing anything.
     """
     module = copy.deepcopy(module).eval()
-    sparse = {torch.ops.aten._sparse_addmm: _sparse_product}
+    sparse = {torch.ops.aten._embedding_bag_forward_only: _sparse_product}
     with torch.no_grad(), FlopCounterMode(display=False, custom_mapping=sparse) as counter:
         module(*inputs)
     return Count(sum(p.numel() for p in module.parameters()), counter.get_total_flops())
