@@ -246,21 +246,22 @@ def test_what_notebook_13_says_is_what_the_file_holds():
         f"DGM is {with_reach('DGM')} points ahead of UPerNet; trained without its graph, it is "
         f"{with_reach('DGM w/o graph')} ahead.",
         f"nothing of the image, the lead is {with_reach('grid cells')};",
-        f"SLIC's superpixels, it is {with_reach('SLIC')}, undecided.",
+        f"SLIC's superpixels, it is {with_reach('SLIC')}.",
         f"next to nothing in 400 iterations ({with_reach('start 0')})",
-        f"DGM is {with_reach(longer)} ahead of it, and {with_reach(cut)} without its graph",
-        f"only near boundaries does DGM's interval exclude zero ({with_reach(longer, near)})",
+        f"DGM is {with_reach(longer)} ahead of it, an interval that barely excludes zero",
+        f"above, and {with_reach(cut)} without its graph; near boundaries, DGM is {with_reach(longer, near)} ahead.",
         f"it is smaller ({with_reach('DGM', edges)}; {with_reach('DGM w/o graph', edges)} without the graph)",
         f"In boundary F-measure, UPerNet gains {with_reach(read, edges)} by it",
-        f"starts in order, by {with_reach('starts in order', beside='DGM')},",
         f"is {with_reach('DGM plus')} points ahead. It was chosen on these folds",
         f"its lead is no longer established: {with_reach('DGM plus, 4 times as long')},",
     ):
         assert phrase in text
     assert f"in boundary F-measure, it is {with_reach('DGM', edges)} ahead" in page
     reached = spans["reach"][longer, :, "UPerNet"]
-    assert (reached < ahead[longer, :, "UPerNet"]).to_dict() == {score: score == near for score in ablation.SCORES}
-    assert f"gain there, UPerNet {with_reach(read, near)} (undecided)," in text
+    decided = {score: score in ("mIoU", near) for score in ablation.SCORES}
+    assert (reached < ahead[longer, :, "UPerNet"]).to_dict() == decided
+    assert ahead[longer, "mIoU", "UPerNet"] < 1.4 * reached["mIoU"]  # not with the correction of Nadeau and Bengio
+    assert f"gain there, UPerNet {with_reach(read, near)}," in text
     fine = table[table["name"] == f"object/{small}"].astype({"value": float})
     fine = 100 * fine.pivot(index=["candidate", "seed"], columns="probe", values="value")
     lost = (fine[""] - fine["read on superpixels"]).groupby("candidate").agg(["mean", reach])
@@ -276,3 +277,6 @@ def test_what_notebook_13_says_is_what_the_file_holds():
     assert f"SLIC's regions cost {slic} of the {whole} points, grid cells {cells};" in text
     within = ablation.QUESTIONS["How are they grouped?"]
     assert all(abs(ahead[candidate, "mIoU", "DGM"]) < 1 for candidate in within)
+    beside = spans.xs("DGM", level="beside").xs("mIoU", level="score")
+    better = beside.index[(beside["ahead"] > beside["reach"]) & (beside["reach"] > 0)]
+    assert {name.split(",")[0] for name in better} == {"regions of labels", "DGM plus"}
