@@ -37,7 +37,8 @@ def overlaps(regions: Tensor, num_nodes: int, h: int, w: int) -> Overlaps:
         # A line of pixels is cut at most w - 1 times by columns, and a column of pixels h - 1 times by rows.
         images, height, width = regions.shape
         out = torch.empty(4, images * (height + h) * (width + w), dtype=torch.int64)
-        return Overlaps(*out[:, : _in_a_loop(regions.contiguous().numpy(), num_nodes, h, w, out.numpy())])
+        count = _in_a_loop(regions.contiguous().numpy(), num_nodes, h, w, out.numpy())
+        return Overlaps(*out[:, :count].clone())  # lets go of what was not needed
     return in_parallel(regions, num_nodes, h, w)
 
 
