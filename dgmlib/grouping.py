@@ -17,6 +17,7 @@ differ in their number of nodes: every node tensor is padded to the largest and 
 """
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from itertools import accumulate
 from math import ceil
 from typing import Literal
@@ -64,13 +65,15 @@ class Residual(nn.Module):
 
     def forward(self, nodes: Tensor, mask: Tensor) -> Tensor:
         """(B, N, D), (B, N) -> (B, N, C)."""
-        norm, index = self.norm, mask.flatten().nonzero().squeeze(1)
-        real = self.linear(nodes.flatten(0, 1).index_select(0, index))  # (nodes of the batch, C)
+        norm, real, index = self.norm, nodes.flatten(0, 1), mask.flatten().nonzero().squeeze(1)
+        padded = len(index) < len(real)
+        real = self.linear(real.index_select(0, index) if padded else real)  # (nodes of the batch, C)
         if len(real) == 1 and type(norm) is nn.BatchNorm1d:  # no variance: use running statistics
             real = F.batch_norm(real, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
         else:
             real = norm(real)
-        return real.new_zeros(mask.numel(), real.shape[1]).index_copy(0, index, real).unflatten(0, mask.shape)
+        spread = real.new_zeros(mask.numel(), real.shape[1]).index_copy(0, index, real) if padded else real
+        return spread.unflatten(0, mask.shape)
 
 
 class EMGP(nn.Module):
@@ -85,8 +88,7 @@ class EMGP(nn.Module):
     once, at the end. For many nodes, G P is computed as V (V^T P).
 
     Args:
-        iterations: K in training.
-        testing_iterations: K in evaluation.
+        iterations, testing_iterations: K in training and in evaluation.
         reading: gives sigma^2.
         em_gradient: "last" back-propagates through the last iteration only (the previous P is a constant in it), "all"
             through every iteration.
@@ -137,15 +139,13 @@ class EMGP(nn.Module):
             new_mask = new_mask & ~self._repeated(factors, affinity, new_mask, 2 * self.reading.merge)
         affinity = affinity * new_mask[:, None]
         centres = product.gather(1, chosen) if before is None else (before * product).sum(1, keepdim=True)
-        shares = (product - centres / 2).masked_fill(~new_mask[:, None], -torch.inf)  # where |v_i|^2 cancels
+        shares = product - (centres / 2).masked_fill(~new_mask[:, None], torch.inf)  # where |v_i|^2 cancels
         return affinity.mT @ nodes, affinity, shares.softmax(2) * mask[:, :, None], new_mask
 
     @staticmethod
     def _repeated(factors: list[Tensor], affinity: Tensor, mask: Tensor, least: float) -> Tensor:
         """Mark centres (B, N_{l+1}) within squared distance ``least`` of an earlier one, in units of sigma^2 / 2."""
-        products = affinity.mT
-        for factor in (*factors, affinity):
-            products = products @ factor  # finally (B, N_{l+1}, N_{l+1})
+        products = reduce(torch.matmul, (*factors, affinity), affinity.mT)  # (B, N_{l+1}, N_{l+1})
         squares = products.diagonal(dim1=1, dim2=2)
         distances = (squares[:, :, None] + squares[:, None] - 2 * products).masked_fill(~mask[:, None], torch.inf)
         return (distances < least).tril(-1).any(2)
