@@ -67,12 +67,12 @@ class RegionGrid:
         self._pool, self._unpool = [], []  # (bags of the matrix, bags of its transpose) of every level
         for h, w in self.sizes:
             cells, (cell, node, area, by_node) = self.num_images * h * w, overlaps(self.regions, self.num_nodes, h, w)
-            cell_begins, node_begins = _begins(cell, cells), _begins(node, nodes)
+            cells_of_nodes, node_begins, cell_begins = cell[by_node], _begins(node, nodes), _begins(cell, cells)
             for matrices, row, rows in ((self._pool, node, nodes), (self._unpool, cell, cells)):
                 share = area.to(dtype)
                 share = share / share.new_zeros(rows).index_add_(0, row, share)[row]
-                bags = _Bags(cell[by_node], node_begins, share[by_node]), _Bags(node, cell_begins, share)
-                matrices.append(bags if row is node else bags[::-1])
+                by_nodes, by_cells = _Bags(cells_of_nodes, node_begins, share[by_node]), _Bags(node, cell_begins, share)
+                matrices.append((by_nodes, by_cells) if row is node else (by_cells, by_nodes))
 
     def pool(self, features: Tensor, level: int) -> Tensor:
         """Average a feature map over every superpixel's area: U^l of Sec. 3.1, (B, C, h, w) -> (B, N, C)."""
@@ -165,7 +165,7 @@ class _WeightedSums(torch.autograd.Function):
         ctx.bags = transposed, bags
         columns, begins, weights = bags
         options = {"mode": "sum", "per_sample_weights": weights, "include_last_offset": True}
-        return F.embedding_bag(columns, dense.detach(), begins, **options)
+        return F.embedding_bag(columns, dense.detach(), begins, **options)  # detached: the faster operator
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
