@@ -47,21 +47,25 @@ def region_graph(labels: np.ndarray, lab: np.ndarray) -> RegionGraph:
         labels: (H, W) int32, 0..n-1.
         lab: (H, W, 3) float32.
     """
-    n = int(labels.max()) + 1
-    flat = labels.ravel()
+    n, flat = int(labels.max()) + 1, labels.ravel()
     regions = np.stack([np.bincount(flat, weights, n) for weights in (None, *lab.reshape(-1, 3).T)], 1)
-    levels = [smooth(lab, sigma) for sigma in CUE_SIGMAS]
-    keys, contrasts = [], []
-    for a, b in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
-        between = labels[a] != labels[b]
-        one, other = labels[a][between].astype(np.int64), labels[b][between]
-        keys.append(np.minimum(one, other) * n + np.maximum(one, other))
-        steps = (level[a] - level[b] for level in levels)
-        contrasts.append(np.stack([np.sqrt(np.einsum("ijk,ijk->ij", step, step)[between]) for step in steps]))
-    keys, index = np.unique(np.concatenate(keys), return_inverse=True)
-    weights = (None, *np.concatenate(contrasts, 1))
-    sides = np.stack([np.bincount(index, w, len(keys)) for w in weights], 1)
+    keys, here, there = _sides(labels, n)
+    contrasts = []
+    for sigma in CUE_SIGMAS:
+        channels = (smooth(channel, sigma).ravel() for channel in np.moveaxis(lab, 2, 0))
+        contrasts.append(np.sqrt(sum((channel[here] - channel[there]) ** 2 for channel in channels)))
+    keys, index = np.unique(keys, return_inverse=True)
+    sides = np.stack([np.bincount(index, w, len(keys)) for w in (None, *contrasts)], 1)
     return RegionGraph(regions.astype(np.float64), np.stack([keys // n, keys % n], 1), sides.astype(np.float64))
+
+
+def _sides(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A number for the pair of regions on either side of every side of a pixel between two, and the two pixels."""
+    flat, pixel = labels.ravel(), np.arange(labels.size, dtype=np.int32).reshape(labels.shape)
+    ends = (pixel[:, :-1], pixel[:, 1:]), (pixel[:-1], pixel[1:])
+    here, there = np.concatenate([[end[flat[a] != flat[b]] for end in (a, b)] for a, b in ends], 1)
+    one, other = flat[here].astype(np.int64), flat[there]
+    return np.minimum(one, other) * n + np.maximum(one, other), here, there
 
 
 @compiled
