@@ -1,5 +1,6 @@
 import math
 
+import networkx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from skimage import data
 from skimage.measure import label as connected
 
 from dgmlib import superpixels
-from dgmlib.superpixels import merge
+from dgmlib.superpixels import merge, partition
 from dgmlib.superpixels.merge import cut, merge_order, region_graph
 from dgmlib.superpixels.partition import fine_partition, lab_image, smooth
 
@@ -125,6 +126,31 @@ def test_weights_of_other_features_are_told_and_no_count_gives_no_map(photo):
     assert superpixels.segment_hierarchy(photo, ()) == []
 
 
+@settings(deadline=None, max_examples=50)
+@given(images)
+def test_fine_partition_against_a_walk_downhill(image):
+    lab = lab_image(image)
+    level = smooth(lab, partition.FINE_SIGMA)
+    height, width = shape = lab.shape[:2]
+    slope = {}
+    for y, x in np.ndindex(shape):
+        down = level[min(y + 1, height - 1), x] - level[max(y - 1, 0), x]
+        right = level[y, min(x + 1, width - 1)] - level[y, max(x - 1, 0)]
+        slope[y, x] = sum(down**2 + right**2, start=np.float32(0))
+    graph = networkx.Graph()
+    graph.add_nodes_from(slope)
+    for (y, x), here in slope.items():
+        around = [place for place in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)) if place in slope]
+        lowest = min(around, key=slope.get, default=(y, x))
+        # The lowest neighbour or, on a plateau, all that are as low.
+        steps = [lowest] if slope[lowest] < here else [place for place in around if slope[place] == here]
+        graph.add_edges_from(((y, x), step) for step in steps)
+    expected = np.empty(shape)
+    for number, basin in enumerate(sorted(networkx.connected_components(graph), key=min)):
+        expected[*zip(*basin, strict=True)] = number
+    np.testing.assert_array_equal(fine_partition(lab), expected)
+
+
 def test_region_graph_against_a_loop_over_pixels(photo):
     lab = lab_image(photo[:24, :31])
     fine = fine_partition(lab)
@@ -187,13 +213,17 @@ def test_merge_order_against_a_literal_implementation(photo):
         np.testing.assert_array_equal(cut(np.arange(n), ours, count), cut(np.arange(n), literal, count))
 
 
-def test_plain_python_gives_the_same_merges_as_numba(photo, monkeypatch):
+def test_plain_python_gives_the_same_as_numba(photo, monkeypatch):
     lab = lab_image(photo)
-    graph = region_graph(fine_partition(lab), lab)
+    fine = fine_partition(lab)
+    graph = region_graph(fine, lab)
     compiled = merge_order(graph)
     features = merge.pair_features(*graph)
-    for name in ("_features", "_offer", "_link", "_unlink", "_merge", "pair_features"):
-        monkeypatch.setattr(merge, name, getattr(merge, name).py_func)
+    for module in (partition, merge):
+        for name, value in vars(module).copy().items():
+            if hasattr(value, "py_func"):
+                monkeypatch.setattr(module, name, value.py_func)
+    np.testing.assert_array_equal(fine_partition(lab), fine)
     np.testing.assert_array_equal(merge_order(graph), compiled)
     np.testing.assert_array_equal(merge.pair_features(*graph), features)
 
