@@ -76,16 +76,15 @@ class RegionGrid:
 
     def pool(self, features: Tensor, level: int) -> Tensor:
         """Average a feature map over every superpixel's area: U^l of Sec. 3.1, (B, C, h, w) -> (B, N, C)."""
-        cells = _Transposed.apply(features.flatten(2)).flatten(0, 1).to(self.dtype)  # (B h w, C)
-        return _WeightedSums.apply(cells, *self._pool[level]).view(self.num_images, self.num_nodes, -1)
+        pooled = _FromCells.apply(features.flatten(2).to(self.dtype), *self._pool[level])  # (B N, C)
+        return pooled.view(self.num_images, self.num_nodes, -1)
 
     def unpool(self, nodes: Tensor, level: int) -> Tensor:
         """Copy node features to the superpixels' cells, the step after Eq. 11: (B, N, C) -> (B, C, h, w).
 
         A cell shared by several superpixels gets their area-weighted mean; a cell of padding gets zero.
         """
-        cells = _WeightedSums.apply(nodes.flatten(0, 1).to(self.dtype), *self._unpool[level])  # (B h w, C)
-        maps = _Transposed.apply(cells.unflatten(0, (self.num_images, -1)))  # (B, C, h w)
+        maps = _ToCells.apply(nodes.flatten(0, 1).to(self.dtype), *self._unpool[level], self.num_images)  # (B, C, h w)
         return maps.unflatten(2, self.sizes[level])
 
     def inside(self, level: int) -> Tensor:
@@ -157,33 +156,54 @@ def _begins(rows: Tensor, count: int) -> Tensor:
     return F.pad(rows.bincount(minlength=count).cumsum(0), (1, 0))
 
 
-class _WeightedSums(torch.autograd.Function):
-    """A sparse matrix, given with its transpose, times a dense one."""
+def _sums(dense: Tensor, bags: _Bags) -> Tensor:
+    """A sparse matrix times a dense one."""
+    options = {"mode": "sum", "per_sample_weights": bags.weights, "include_last_offset": True}
+    return F.embedding_bag(bags.columns, dense.detach(), bags.begins, **options)  # detached: the faster operator
+
+
+class _FromCells(torch.autograd.Function):
+    """A sparse matrix, given with its transpose, times the cells of maps: (B, C, h w) -> (rows, C)."""
 
     @staticmethod
-    def forward(ctx, dense: Tensor, bags: _Bags, transposed: _Bags) -> Tensor:
-        ctx.bags = transposed, bags
-        columns, begins, weights = bags
-        options = {"mode": "sum", "per_sample_weights": weights, "include_last_offset": True}
-        return F.embedding_bag(columns, dense.detach(), begins, **options)  # detached: the faster operator
+    def forward(ctx, maps: Tensor, bags: _Bags, transposed: _Bags) -> Tensor:
+        ctx.bags, ctx.images = (transposed, bags), len(maps)
+        blocks = maps.split(_channels(maps.shape[0] * maps.shape[2]), 1)  # (B, c, h w) each
+        cells = (_transpose(block, block.new_empty(block.mT.shape)).flatten(0, 1) for block in blocks)  # (B h w, c)
+        return torch.cat([_sums(block, bags) for block in cells], 1)
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
-        return _WeightedSums.apply(gradient, *ctx.bags), None, None
+        return _ToCells.apply(gradient, *ctx.bags, ctx.images), None, None
 
 
-class _Transposed(torch.autograd.Function):
-    """(B, X, Y) -> (B, Y, X), contiguous."""
-
-    @staticmethod
-    def forward(ctx, maps: Tensor) -> Tensor:
-        if maps.device.type != "cpu" or maps[0].numel() < 2**15:
-            return maps.mT.contiguous()
-        transposed = maps.new_empty(maps.mT.shape)
-        for image, copy in zip(maps, transposed, strict=True):
-            copy.copy_(image.T)  # PyTorch copies single matrices in blocks, which is several times faster
-        return transposed
+class _ToCells(torch.autograd.Function):
+    """A sparse matrix, given with its transpose, times a dense one, as maps: (columns, C) -> (B, C, h w)."""
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        return _Transposed.apply(gradient)
+    def forward(ctx, dense: Tensor, bags: _Bags, transposed: _Bags, images: int) -> Tensor:
+        ctx.bags = transposed, bags
+        cells = len(bags.begins) - 1
+        maps = dense.new_empty(images, dense.shape[1], cells // images)
+        width = _channels(cells)
+        for block, out in zip(dense.split(width, 1), maps.split(width, 1), strict=True):
+            _transpose(_sums(block, bags).unflatten(0, (images, -1)), out)
+        return maps
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        return _FromCells.apply(gradient, *ctx.bags), None, None, None
+
+
+def _channels(cells: int) -> int:
+    """Number of channels to treat at a time: some megabytes, which stay in the CPU's cache."""
+    return max(2**20 // cells // 16, 1) * 16
+
+
+def _transpose(maps: Tensor, out: Tensor) -> Tensor:
+    """Copy (B, X, Y) to (B, Y, X)."""
+    if maps.device.type != "cpu" or maps[0].numel() < 2**15:
+        return out.copy_(maps.mT)
+    for image, copy in zip(maps, out, strict=True):
+        copy.copy_(image.T)  # PyTorch copies single matrices in blocks, which is several times faster
+    return out
