@@ -135,7 +135,8 @@ def test_what_table_3_s_modules_cost_in_time():
     assert f"Fifty times fewer FLOPs than OCP mean only about {ocp / dgm:.0f} times less time" in text
     assert f"With them, OCP takes about {ocp / (dgm + cut):.1f} times as long as DGM" in text
     assert round(counted["OCP (ASP-OC)"] / counted["DGM"] / 10) == 5
-    assert modules["megabytes"]["DGM"] > modules["megabytes"]["OCP (ASP-OC)"]  # "here, DGM needs more than OCP"
+    assert "DGM needs about as much as OCP" in text
+    assert 0.9 < modules["megabytes"]["DGM"] / modules["megabytes"]["OCP (ASP-OC)"] < 1.1
     assert f"slope {speed['DGM over the side', '256 to 2048']:.1f} over the side, against 2" in text
     assert "but faster from side 1,024 to 2,048" in text
     assert speed["DGM over the side", "2048"] > 4 * speed["DGM over the side", "1024"]
