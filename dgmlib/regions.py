@@ -168,7 +168,7 @@ class _FromCells(torch.autograd.Function):
     @staticmethod
     def forward(ctx, maps: Tensor, bags: _Bags, transposed: _Bags) -> Tensor:
         ctx.bags, ctx.images = (transposed, bags), len(maps)
-        blocks = maps.split(_channels(maps.shape[0] * maps.shape[2]), 1)  # (B, c, h w) each
+        blocks = maps.split(_channels(maps, maps.shape[0] * maps.shape[2]), 1)  # (B, c, h w) each
         cells = (_transpose(block, block.new_empty(block.mT.shape)).flatten(0, 1) for block in blocks)  # (B h w, c)
         return torch.cat([_sums(block, bags) for block in cells], 1)
 
@@ -185,7 +185,7 @@ class _ToCells(torch.autograd.Function):
         ctx.bags = transposed, bags
         cells = len(bags.begins) - 1
         maps = dense.new_empty(images, dense.shape[1], cells // images)
-        width = _channels(cells)
+        width = _channels(dense, cells)
         for block, out in zip(dense.split(width, 1), maps.split(width, 1), strict=True):
             _transpose(_sums(block, bags).unflatten(0, (images, -1)), out)
         return maps
@@ -195,9 +195,9 @@ class _ToCells(torch.autograd.Function):
         return _FromCells.apply(gradient, *ctx.bags), None, None, None
 
 
-def _channels(cells: int) -> int:
-    """Number of channels to treat at a time: some megabytes, which stay in the CPU's cache."""
-    return max(2**20 // cells // 16, 1) * 16
+def _channels(features: Tensor, cells: int) -> int:
+    """Number of channels to treat at a time: on a CPU, some megabytes, which stay in its cache."""
+    return max(2**20 // cells // 16, 1) * 16 if features.device.type == "cpu" else features.shape[1]
 
 
 def _transpose(maps: Tensor, out: Tensor) -> Tensor:
