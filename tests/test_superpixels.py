@@ -21,6 +21,9 @@ images = st.tuples(
     st.sampled_from([1, 3, 255]),
 ).flatmap(lambda s: hnp.arrays(np.uint8, s[0] + s[1], elements=st.integers(0, s[2]).map(lambda v: v * (255 // s[2]))))
 
+#: Its middle row has neighbours that are equally low.
+MIRRORED = np.random.default_rng(0).integers(0, 256, (5, 200), np.uint8)[[*range(5), *range(3, -1, -1)]]
+
 
 @pytest.fixture(scope="module")
 def photo():
@@ -128,9 +131,7 @@ def test_weights_of_other_features_are_told_and_no_count_gives_no_map(photo):
 
 @settings(deadline=None, max_examples=50)
 @given(images)
-@example(
-    np.random.default_rng(0).integers(0, 256, (5, 200), np.uint8)[[*range(5), *range(3, -1, -1)]]
-)  # mirrored: ties
+@example(MIRRORED)
 def test_fine_partition_against_a_walk_downhill(image):
     lab = lab_image(image)
     level = smooth(lab, partition.FINE_SIGMA)

@@ -60,10 +60,11 @@ def region_graph(labels: np.ndarray, lab: np.ndarray) -> RegionGraph:
 
 
 def _sides(labels: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A number for the pair of regions on either side of every side of a pixel between two, and the two pixels."""
+    """Find the sides of pixels between two regions: a number for the pair of regions, and the two pixels, (m,) each."""
     flat, pixel = labels.ravel(), np.arange(labels.size, dtype=np.int32).reshape(labels.shape)
-    ends = (pixel[:, :-1], pixel[:, 1:]), (pixel[:-1], pixel[1:])
-    here, there = np.concatenate([[end[flat[a] != flat[b]] for end in (a, b)] for a, b in ends], 1)
+    beside, below = labels[:, :-1] != labels[:, 1:], labels[:-1] != labels[1:]
+    here = np.concatenate([pixel[:, :-1][beside], pixel[:-1][below]])
+    there = np.concatenate([pixel[:, 1:][beside], pixel[1:][below]])
     one, other = flat[here].astype(np.int64), flat[there]
     return np.minimum(one, other) * n + np.maximum(one, other), here, there
 
